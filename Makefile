@@ -1,0 +1,51 @@
+# Each target makes and fills the virtual environment it needs; PYTHON=python3.12 picks another interpreter.
+PYTHON ?= python3
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+SUITED := 3.9 3.10 3.11 3.12 3.13
+VENV := .venv-$(VERSION)
+RUN := $(VENV)/bin/python
+WORKDIR ?= runs/digits
+
+.PHONY: help demo test test-all check clean help
+
+help:
+	@echo "make demo      train cross-entropy and SupCon on the embedded digits, 3 seeds each; ends with a report"
+	@echo "make test      the tests (under 6 minutes on 2 cores)"
+	@echo "make test-all  the tests, slow ones too"
+	@echo "make check     format, lint and tests"
+	@echo "make clean     remove the virtual environments and runs/"
+
+demo: $(VENV)/ready
+	$(RUN) -m launch.compare --experiments=digits.cross_entropy,digits.supcon --seeds=0,1,2 --workdir=$(WORKDIR)
+
+test: $(VENV)/ready-test
+	$(RUN) -m pytest -m "not slow"
+
+test-all: $(VENV)/ready-test
+	$(RUN) -m pytest
+
+check: $(VENV)/ready-test
+	$(RUN) -m ruff format --check .
+	$(RUN) -m ruff check .
+	$(RUN) -m pytest -m "not slow"
+
+$(VENV)/ready: setup.py
+	$(call require_python)
+	@echo "Python $(VERSION): making $(VENV) and installing TensorFlow and what else setup.py names (about 2 GB, minutes)"
+	@$(PYTHON) -m venv $(VENV) || { echo "$(PYTHON) cannot make virtual environments: install its venv package (Debian: python$(VERSION)-venv)"; exit 1; }
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --upgrade pip
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@ && echo "$(VENV) is ready"
+
+$(VENV)/ready-test: $(VENV)/ready
+	@echo "installing the test tools into $(VENV)"
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --editable ".[test]"
+	@touch $@
+
+clean:
+	rm -rf .venv-* runs
+
+define require_python
+	$(if $(VERSION),,$(error no Python answers to '$(PYTHON)'. Install one of Python $(SUITED), or name it: PYTHON=python3.11 make $(MAKECMDGOALS)))
+	$(if $(filter $(VERSION),$(SUITED)),,$(error '$(PYTHON)' is Python $(VERSION), for which there is no supported TensorFlow. Use one of Python $(SUITED): PYTHON=python3.11 make $(MAKECMDGOALS)))
+endef

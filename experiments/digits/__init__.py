@@ -1,0 +1,1 @@
+"""Experiments on the embedded UCI digits: minutes on a laptop."""

@@ -1,0 +1,30 @@
+"""Cross-entropy baseline, digits, ResNet-18 of a quarter width.
+
+    python -m launch.train --experiment=digits.cross_entropy --workdir=runs/digits_cross_entropy
+
+Paper: no such data; CIFAR-10 (Table 2) is 95.0 against 96.0 of SupCon.
+Measured: see `experiments/results/README.md`.
+Cost: about 20 s on two CPU cores.
+"""
+
+import dataclasses
+
+from experiments.digits import supcon
+from supcon_tf.config import Experiment, Stage
+
+
+def config() -> Experiment:
+    return dataclasses.replace(
+        supcon.config(),
+        contrastive=Stage(),
+        linear=Stage(),
+        cross_entropy=Stage(
+            epochs=60,
+            batch_size=128,
+            base_learning_rate=0.2,
+            warmup_epochs=2,
+            weight_decay=1e-4,
+            evaluate_every=5,
+            augment=supcon.AUGMENT,
+        ),
+    )

@@ -1,0 +1,1 @@
+"""Command lines: they read flags and call the library; nothing imports them."""

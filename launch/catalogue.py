@@ -1,0 +1,40 @@
+"""The experiments that exist: every module under `experiments/` with a `config()`, by its dotted name."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import pkgutil
+
+import experiments
+from supcon_tf.config import Experiment
+from supcon_tf.settings import nearest
+
+
+def names() -> list[str]:
+    """`digits.supcon` and the like, sorted."""
+    found = pkgutil.walk_packages(experiments.__path__, "experiments.")
+    return sorted(module.name.split(".", 1)[1] for module in found if not module.ispkg)
+
+
+def load(name: str) -> Experiment:
+    """The experiment called `name`, as its file describes it.
+
+    Raises:
+        ValueError: no experiment has this name; the message gives the nearest name and the list.
+    """
+    known = names()
+    if name not in known:
+        listed = "\n  ".join(f"{known_name:<28}{summary(known_name)}" for known_name in known)
+        start = f"no experiment is called '{name}'.{nearest(name, known)}" if name else "name one with --experiment."
+        raise ValueError(f"{start}\nThere are:\n  {listed}")
+    return dataclasses.replace(_module(name).config(), name=name)
+
+
+def summary(name: str) -> str:
+    """The first line of an experiment's header."""
+    return (_module(name).__doc__ or "").strip().splitlines()[0]
+
+
+def _module(name: str):
+    return importlib.import_module(f"experiments.{name}")

@@ -1,0 +1,71 @@
+"""Runs several experiments over several seeds, and compares them in one table and one report.
+
+    python -m launch.compare --experiments=digits.cross_entropy,digits.supcon --seeds=0,1,2 --workdir=runs/digits
+
+Every run has its own directory `<workdir>/<experiment>/seed_<n>`. The same command continues where it stopped; runs
+that are complete are kept. Any field of the experiments is a flag that holds for all of them, as in `launch.train`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import pathlib
+import time
+
+from absl import app, flags
+
+from launch import catalogue
+from launch.flags import chosen, parse, quiet, refuse, typed
+from supcon_tf.config import Experiment
+
+FLAGS = flags.FLAGS
+
+flags.DEFINE_list("experiments", [], "what to compare: names of experiments, separated by commas")
+flags.DEFINE_list("seeds", ["0", "1", "2"], "each experiment runs once with each of these seeds")
+flags.DEFINE_string("workdir", None, "directory of all runs; made if absent, continued if it holds them")
+flags.DEFINE_string("data_dir", None, "directory of prepared TFDS data sets; default: `data` inside the workdir")
+
+
+def planned() -> dict[pathlib.Path, Experiment]:
+    """Run directory to experiment, seed by seed, so that an interrupted comparison has equally many of each."""
+    if not FLAGS.workdir:
+        raise ValueError("say where the runs live: --workdir=runs/comparison.")
+    if not all(seed.strip().isdigit() for seed in FLAGS.seeds) or not FLAGS.seeds:
+        raise ValueError(f"--seeds must be whole numbers separated by commas, as 0,1,2; got {','.join(FLAGS.seeds)}.")
+    if FLAGS["seed"].present:
+        raise ValueError(f"a comparison takes its seeds from --seeds; got --seed={FLAGS.seed}.")
+    root = pathlib.Path(FLAGS.workdir)
+    return {
+        root / name / f"seed_{int(seed)}": dataclasses.replace(chosen(catalogue.load(name)), seed=int(seed))
+        for seed in FLAGS.seeds
+        for name in FLAGS.experiments
+    }
+
+
+def main(argv: list[str]) -> None:
+    """Checks every run before TensorFlow is loaded, then runs them in turn."""
+    del argv  # absl has parsed it
+    quiet()
+    started = time.perf_counter()
+    try:
+        runs = planned()
+        print(f"{len(runs)} runs: {', '.join(FLAGS.experiments)}, seeds {', '.join(FLAGS.seeds)}", flush=True)
+        from supcon_tf.run import run_experiment  # Loads TensorFlow: seconds that a misspelt flag should not cost.
+
+        data_dir = FLAGS.data_dir or str(pathlib.Path(FLAGS.workdir) / "data")
+        command = typed("launch.compare")
+        for number, (directory, experiment) in enumerate(runs.items(), 1):
+            print(f"\nrun {number} of {len(runs)}: {experiment.name}, seed {experiment.seed}", flush=True)
+            run_experiment(experiment, directory, data_dir=data_dir, command=command, write_report=False)
+    except (ValueError, FloatingPointError) as error:
+        refuse(str(error))
+    from supcon_tf.evaluation.report import summary_table, write_report
+
+    page = pathlib.Path(FLAGS.workdir) / "report.html"
+    write_report(page, list(runs))
+    print(f"\n{summary_table(list(runs))}\n\nreport: {page}\nall in {time.perf_counter() - started:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    app.run(main, flags_parser=functools.partial(parse, experiment_flag="experiments", usage=__doc__))

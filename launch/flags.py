@@ -1,0 +1,126 @@
+"""absl flags made from the config: one dotted flag for every field of an experiment.
+
+The experiment is read from the command line first, so that `--help` shows the values that this experiment has, and
+wrong names and values are refused before anything heavy is imported.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+
+from absl import flags, logging
+
+from launch import catalogue
+from supcon_tf import settings
+from supcon_tf.config import Experiment
+
+
+class _SettingParser(flags.ArgumentParser):
+    """Parses the text of one dotted flag by the rules of its config field."""
+
+    def __init__(self, setting: settings.Setting):
+        self._setting = setting
+        self.syntactic_help = settings.type_name(setting.type) + _limits(setting)
+
+    def parse(self, argument):
+        return self._setting.parse(argument) if isinstance(argument, str) else argument
+
+    def flag_type(self) -> str:
+        return settings.type_name(self._setting.type)
+
+
+class _SettingSerializer(flags.ArgumentSerializer):
+    """Shows a value as it would be typed."""
+
+    def serialize(self, value) -> str:
+        return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _limits(setting: settings.Setting) -> str:
+    limits = setting.field.metadata
+    if limits["choices"]:
+        return f": {', '.join(limits['choices'])}"
+    words = [("least", "at least"), ("above", "above"), ("most", "at most")]
+    told = [f"{word} {limits[key]}" for key, word in words if limits[key] is not None]
+    return f", {', '.join(told)}" if told else ""
+
+
+def parse(argv: list[str], *, experiment_flag: str, usage: str) -> list[str]:
+    """Parses a command line whose experiment decides the flags; bind the keywords for `app.run(flags_parser=...)`.
+
+    Args:
+        argv: the command line, program name first.
+        experiment_flag: name of the flag that says the experiment, or several separated by commas.
+        usage: what `--help` says before the flags.
+
+    Exits with status 2 and one message on standard error when a name or value is wrong; with 0 after `--help`.
+    """
+    asks_help = any(argument in ("--help", "-help", "-h", "--helpfull", "--helpshort") for argument in argv[1:])
+    try:
+        named = _peek(argv, experiment_flag)
+        if asks_help and not named:
+            named = catalogue.names()[0]
+        shown = [catalogue.load(name) for name in named.split(",")]  # all of them, so that every name is checked
+        _define(shown[0], module=argv[0])
+        if asks_help:
+            print(f"{usage}\nThe values shown are those of --{experiment_flag}={named}.\n")
+            print(flags.FLAGS.module_help(argv[0]))
+            sys.exit(0)
+        return _no_strays(flags.FLAGS(argv))
+    except flags.UnrecognizedFlagError as error:
+        refuse(f"no flag is called --{error.flagname}.{settings.nearest(error.flagname, _own_flags(argv[0]))}")
+    except (ValueError, flags.Error) as error:
+        refuse(str(error))
+
+
+def chosen(experiment: Experiment) -> Experiment:
+    """The experiment with the fields that the command line sets; ValueError when they do not go together."""
+    names = [setting.name for setting in settings.settings(experiment)]
+    given = {name: flags.FLAGS[name].value for name in names if flags.FLAGS[name].present}
+    return settings.override(experiment, given)
+
+
+def quiet() -> None:
+    """Leaves the terminal to the run: TensorFlow and TFDS tell warnings in Python only."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.set_verbosity(logging.WARNING)
+
+
+def typed(module: str) -> str:
+    """The command line as a person typed it."""
+    return shlex.join(["python", "-m", module, *sys.argv[1:]])
+
+
+def refuse(message: str) -> None:
+    """Ends the program with status 2 and one message: what came, what was wanted, what to do."""
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(2)
+
+
+def _define(experiment: Experiment, *, module: str) -> None:
+    """Defines a flag for every field; the default it shows is the experiment's value."""
+    for setting in settings.settings(experiment):
+        serializer = _SettingSerializer()
+        parser = _SettingParser(setting)
+        flags.DEFINE(parser, setting.name, setting.value, setting.help, serializer=serializer, module_name=module)
+
+
+def _peek(argv: list[str], flag: str) -> str:
+    """The value of one flag before flags are parsed; empty when it is not given."""
+    for position, argument in enumerate(argv):
+        name, equals, value = argument.lstrip("-").partition("=")
+        if argument.startswith("-") and name == flag:
+            return value if equals else (argv[position + 1] if position + 1 < len(argv) else "")
+    return ""
+
+
+def _own_flags(module: str) -> list[str]:
+    return [flag.name for flag in flags.FLAGS.get_key_flags_for_module(module)]
+
+
+def _no_strays(rest: list[str]) -> list[str]:
+    if len(rest) > 1:
+        raise ValueError(f"'{rest[1]}' is not a flag; flags look like --name=value.")
+    return rest

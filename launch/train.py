@@ -1,0 +1,44 @@
+"""Trains one experiment, start to report.
+
+    python -m launch.train --experiment=digits.supcon --workdir=runs/digits_supcon
+
+Any field of the experiment is a flag: `--loss.temperature=0.07`. The same command on the same directory continues a
+run that was interrupted.
+"""
+
+from __future__ import annotations
+
+import functools
+
+from absl import app, flags
+
+from launch import catalogue
+from launch.flags import chosen, parse, quiet, refuse, typed
+
+FLAGS = flags.FLAGS
+
+flags.DEFINE_string("experiment", "", "what to run: a module under experiments/, by its dotted name")
+flags.DEFINE_string("workdir", None, "directory of the run; made if absent, continued if it holds this experiment")
+flags.DEFINE_string("data_dir", None, "directory of prepared TFDS data sets; default: `data` inside the workdir")
+
+
+def main(argv: list[str]) -> None:
+    """Checks the whole command before TensorFlow is loaded, then runs it."""
+    del argv  # absl has parsed it
+    quiet()
+    try:
+        experiment = chosen(catalogue.load(FLAGS.experiment))
+        if not FLAGS.workdir:
+            raise ValueError(f"say where the run lives: --workdir=runs/{FLAGS.experiment.replace('.', '_')}.")
+    except ValueError as error:
+        refuse(str(error))
+    from supcon_tf.run import run_experiment  # Loads TensorFlow: seconds that a misspelt flag should not cost.
+
+    try:
+        run_experiment(experiment, FLAGS.workdir, data_dir=FLAGS.data_dir, command=typed("launch.train"))
+    except (ValueError, FloatingPointError) as error:
+        refuse(str(error))
+
+
+if __name__ == "__main__":
+    app.run(main, flags_parser=functools.partial(parse, experiment_flag="experiment", usage=__doc__))

@@ -1,0 +1,36 @@
+"""Package description. The Python version picks the stack: see BUILD.md, "The two stacks"."""
+
+import pathlib
+
+from setuptools import find_packages, setup
+
+setup(
+    name="supcon_tf",
+    version="0.1.0",
+    description="Supervised contrastive learning (Khosla et al., 2020) in TensorFlow and Keras",
+    long_description=pathlib.Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.9,<3.14",
+    packages=find_packages(include=["supcon_tf", "supcon_tf.*"]),
+    install_requires=[
+        "absl-py>=1.4",
+        "numpy>=1.23.5",
+        # Stack A: the last TensorFlow with Keras 2, which TensorFlow Addons needs; it has no wheels for Python 3.12.
+        'tensorflow>=2.15,<2.16; python_version<"3.12"',
+        'tensorflow-addons>=0.23,<0.24; python_version<"3.12"',
+        # Stack B: older Keras 3 does not sum gradients over replicas.
+        'tensorflow>=2.20,<2.22; python_version>="3.12"',
+        'keras>=3.8,<4; python_version>="3.12"',
+        "tensorflow-datasets>=4.9.3,<5",
+        "tensorflow-metadata>=1.15,<1.18",  # newer ones are generated for a protobuf that TensorFlow 2.15 refuses
+        "importlib_resources",  # TFDS needs it and does not say so
+        "scikit-learn>=1.2",  # the embedded digits; t-SNE in reports
+        "pillow>=9.4",  # pictures in reports
+        "tqdm>=4.64",
+    ],
+    extras_require={
+        "test": ["pytest>=8", "ruff==0.17.6"],
+        "tensorboard": ["tensorboard", "setuptools<82"],  # its command imports pkg_resources, gone from setuptools 82
+    },
+)

@@ -1,0 +1,1 @@
+"""Augmentation: pure functions of (image, seed) in plain TensorFlow, for tf.data on the host."""

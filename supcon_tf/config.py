@@ -1,0 +1,174 @@
+"""Everything that a run is: frozen, typed, validated dataclasses.
+
+An `Experiment` is complete: two runs of equal experiments on the same data and machine give the same numbers. Each
+field carries its help, its range and its allowed values, so that command lines, error messages and the check of a
+run directory are all made from this one description (`supcon_tf/settings.py`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Optional
+
+from supcon_tf.settings import Checked, setting
+
+POLICIES = ("none", "crop_flip", "sim_augment")
+ENCODERS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnet200")
+STEMS = ("small_image", "image")
+OPTIMIZERS = ("momentum", "nesterov", "rmsprop", "adam", "adamw")
+SCHEDULES = ("cosine", "exponential", "piecewise", "constant")
+STRATEGIES = ("one_device", "mirrored")
+PRECISIONS = ("float32", "mixed_bfloat16")
+
+
+@dataclasses.dataclass(frozen=True)
+class Data(Checked):
+    """Which images, and how many of them."""
+
+    name: str = setting("digits", "TFDS name of the data set; `digits` is embedded and needs no download")
+    image_size: int = setting(0, "side in pixels that images are brought to; 0 keeps the stored side", least=0)
+    examples: int = setting(0, "first n training examples; 0 takes all", least=0)
+    views: int = setting(2, "V, augmented views of each image in the contrastive stage", least=1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Encoder(Checked):
+    """The network that is kept (Sec. 3.1 of the paper)."""
+
+    name: str = setting("resnet18", "architecture", choices=ENCODERS)
+    width: float = setting(1.0, "factor on the number of filters", above=0.0)
+    stem: str = setting("small_image", "3x3 stride 1, or the 7x7 stride 2 with pooling of ImageNet", choices=STEMS)
+    normalize_features: bool = setting(True, "unit-length features before projection head and classifier")
+
+
+@dataclasses.dataclass(frozen=True)
+class Projection(Checked):
+    """The head that only the contrastive stage uses; its output has unit length."""
+
+    widths: tuple[int, ...] = setting((128,), "units of its dense layers; the last is D", least=1)
+    batch_norm: bool = setting(False, "batch norm between its layers (the SimCLR head)")
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not self.widths:
+            raise ValueError("`Projection.widths` must name at least one layer, for instance 2048,128; got none.")
+
+
+@dataclasses.dataclass(frozen=True)
+class Loss(Checked):
+    """Arguments of `supcon_tf.supervised_contrastive_loss`."""
+
+    temperature: float = setting(0.1, "tau of Eq. 2", least=1e-3, most=10.0)
+    base_temperature: Optional[float] = setting(1.0, "loss is scaled by tau over this; none: no scaling", above=0.0)
+    contrast_mode: str = setting("all", "anchors: all views, or the first of each image", choices=("all", "one"))
+    summation_location: str = setting("out", "mean over positives outside the log (Eq. 2) or in it (Eq. 3)",
+                                      choices=("out", "in"))  # fmt: skip
+    denominator_mode: str = setting("all", "which pairs stand in the denominator",
+                                    choices=("all", "one_positive", "only_negatives"))  # fmt: skip
+    positives_cap: Optional[int] = setting(None, "most positives from other images; a multiple of the views", least=0)
+    no_positives: str = setting("zero", "anchors without positives cost 0, or leave the mean",
+                                choices=("zero", "exclude"))  # fmt: skip
+    use_labels: bool = setting(True, "false: every image is its own class, which is SimCLR")
+
+
+@dataclasses.dataclass(frozen=True)
+class Augment(Checked):
+    """How a training image is changed (paper, Sec. 5.2 and supplement)."""
+
+    policy: str = setting("sim_augment", "name of the augmentation", choices=POLICIES)
+    crop_area: tuple[float, float] = setting((0.2, 1.0), "smallest and largest cropped share of the area",
+                                             above=0.0, most=1.0)  # fmt: skip
+    flip: bool = setting(True, "mirror half of the images left to right")
+    strength: float = setting(0.5, "strength of the colour jitter", least=0.0, most=1.25)
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.crop_area[0] > self.crop_area[1]:
+            raise ValueError(f"`Augment.crop_area` must be (smallest, largest); got {self.crop_area}.")
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage(Checked):
+    """One pass of training: contrastive, linear or cross-entropy. 0 epochs leave it out."""
+
+    epochs: int = setting(0, "passes over the training images; 0 leaves the stage out", least=0)
+    batch_size: int = setting(256, "images of the global batch, over all replicas", least=1)
+    optimizer: str = setting("momentum", "optimizer", choices=OPTIMIZERS)
+    base_learning_rate: float = setting(0.1, "peak learning rate at a batch of 256; scales with the batch", above=0.0)
+    schedule: str = setting("cosine", "how the learning rate falls after the warm-up", choices=SCHEDULES)
+    warmup_epochs: float = setting(0.0, "epochs of linear rise from 0", least=0.0)
+    decay_rate: float = setting(0.1, "factor of the exponential and piecewise schedules", above=0.0, most=1.0)
+    epochs_per_decay: float = setting(2.4, "epochs between steps of the exponential schedule", above=0.0)
+    decay_epochs: tuple[float, ...] = setting(
+        (), "epochs, after warm-up, where the piecewise schedule falls", above=0.0
+    )
+    weight_decay: float = setting(0.0, "coefficient of the L2 penalty on kernels", least=0.0)
+    label_smoothing: float = setting(0.0, "share of the target spread over all classes", least=0.0, most=1.0)
+    evaluate_every: int = setting(1, "epochs between evaluations on the test split; the last always is one", least=1)
+    augment: Augment = Augment()
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.epochs and self.warmup_epochs >= self.epochs:
+            raise ValueError(
+                f"`Stage.warmup_epochs` must be fewer than the {self.epochs} epochs of the stage; got "
+                f"{self.warmup_epochs:g}."
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment(Checked):
+    """A whole run: data, networks, loss and up to two stages."""
+
+    name: str = "unnamed"
+    seed: int = setting(0, "decides initial weights, order of the data and every augmentation", least=0)
+    strategy: str = setting("one_device", "how the global batch is spread over devices", choices=STRATEGIES)
+    replicas: int = setting(1, "devices that share the batch; on a CPU they are logical devices", least=1)
+    precision: str = setting("float32", "compute type of the encoder; loss and heads are float32", choices=PRECISIONS)
+    cross_replica_batch_norm: bool = setting(True, "batch norm statistics over the global batch")
+    data: Data = Data()
+    encoder: Encoder = Encoder()
+    projection: Projection = Projection()
+    loss: Loss = Loss()
+    contrastive: Stage = Stage()
+    linear: Stage = Stage()
+    cross_entropy: Stage = Stage()
+
+    def __post_init__(self):
+        super().__post_init__()
+        _check_stages(self)
+        _check_replicas(self)
+        cap = self.loss.positives_cap
+        if cap is not None and cap % self.data.views:
+            raise ValueError(f"`loss.positives_cap` must be a multiple of data.views={self.data.views}; got {cap}.")
+
+    @property
+    def stages(self) -> dict[str, Stage]:
+        """The stages that run, in order, by name."""
+        named = {name: getattr(self, name) for name in ("contrastive", "linear", "cross_entropy")}
+        return {name: stage for name, stage in named.items() if stage.epochs > 0}
+
+
+def _check_stages(experiment: Experiment) -> None:
+    stages = experiment.stages
+    if not stages:
+        raise ValueError("an experiment needs a stage: set `contrastive.epochs` or `cross_entropy.epochs` above 0.")
+    if "contrastive" in stages and "cross_entropy" in stages:
+        raise ValueError(
+            "`contrastive` and `cross_entropy` both have epochs; they are two ways to train one encoder: set the "
+            "epochs of one to 0."
+        )
+    if "linear" in stages and "contrastive" not in stages:
+        raise ValueError("`linear` trains on the encoder of the contrastive stage: set `contrastive.epochs` above 0.")
+
+
+def _check_replicas(experiment: Experiment) -> None:
+    if experiment.strategy == "one_device" and experiment.replicas != 1:
+        raise ValueError(
+            f"`strategy=one_device` has 1 replica; got replicas={experiment.replicas}. Set `strategy=mirrored`."
+        )
+    for name, stage in experiment.stages.items():
+        if stage.batch_size % experiment.replicas:
+            raise ValueError(
+                f"`{name}.batch_size` must be divisible by the {experiment.replicas} replicas; got {stage.batch_size}."
+            )

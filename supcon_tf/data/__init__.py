@@ -1,0 +1,1 @@
+"""Data: TFDS sets by name, and the pipelines that feed training and evaluation."""

@@ -1,0 +1,1 @@
+"""Where replicas meet: strategies by name, and gathers with exact gradients."""

@@ -1,0 +1,46 @@
+"""Encoders by name."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from supcon_tf.encoders.resnet import BLOCKS, resnet
+from supcon_tf.settings import nearest
+
+_DEPTHS = {f"resnet{depth}": depth for depth in BLOCKS}
+ENCODERS = tuple(_DEPTHS)
+
+
+def build_encoder(
+    name: str,
+    *,
+    image_shape: tuple,
+    width: float = 1.0,
+    stem: str = "image",
+    cross_replica_batch_norm: bool = True,
+) -> tf.keras.Model:
+    """The encoder called `name`; the other arguments, and what comes out, are those of `resnet`.
+
+    Args:
+        name: one of `ENCODERS`.
+        image_shape: (S, S, channels).
+        width: factor on the number of filters.
+        stem: "image" or "small_image".
+        cross_replica_batch_norm: batch norm statistics over the global batch.
+
+    Returns:
+        Keras model, images [B, S, S, channels] to features [B, F]. Call this inside `strategy.scope()`.
+
+    Raises:
+        ValueError: no encoder has that name, or `resnet` refuses an argument.
+    """
+    if name not in _DEPTHS:
+        raise ValueError(f"no encoder is called '{name}'.{nearest(name, ENCODERS)}")
+    return resnet(
+        _DEPTHS[name],
+        image_shape=image_shape,
+        width=width,
+        stem=stem,
+        cross_replica_batch_norm=cross_replica_batch_norm,
+        name=name,
+    )

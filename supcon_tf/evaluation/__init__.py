@@ -1,0 +1,1 @@
+"""What a trained network is worth: features, classifiers, figures and the report."""

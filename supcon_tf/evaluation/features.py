@@ -1,0 +1,38 @@
+"""Features and logits of a whole split, as arrays in the order of the data."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from supcon_tf.training.state import Networks
+
+
+def embed_split(networks: Networks, *, strategy: tf.distribute.Strategy, batches: tf.data.Dataset) -> dict:
+    """Every example of a split through encoder and classifier, in inference mode.
+
+    Args:
+        networks: encoder and classifier.
+        strategy: spreads the batches over its replicas.
+        batches: (images [B, S, S, ch], labels [B], weights [B]); rows of weight 0 are padding and are left out.
+
+    Returns:
+        "embeddings" float32 [n, F], "logits" float32 [n, C], "labels" int64 [n].
+    """
+
+    def forward(images):
+        features = networks.features(images, training=False)  # [B, F]
+        return features, networks.classifier(features)  # [B, F], [B, C]
+
+    @tf.function
+    def one_batch(images):
+        return strategy.run(forward, args=(images,))
+
+    parts = {"embeddings": [], "logits": [], "labels": []}
+    for images, labels, weights in strategy.experimental_distribute_dataset(batches):
+        features, logits = one_batch(images)
+        real = strategy.gather(weights, axis=0).numpy() > 0  # [B]
+        parts["embeddings"].append(strategy.gather(features, axis=0).numpy()[real])
+        parts["logits"].append(strategy.gather(logits, axis=0).numpy()[real])
+        parts["labels"].append(strategy.gather(labels, axis=0).numpy()[real])
+    return {name: np.concatenate(rows) for name, rows in parts.items()}

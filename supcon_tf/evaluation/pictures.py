@@ -1,0 +1,61 @@
+"""Arrays as PNG data URIs: pictures that live inside the page."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+import PIL.Image
+
+# Thumbnails are shown at 64 px; larger ones would let a page of ImageNet crops grow past its 3 MB.
+THUMBNAIL = 64
+
+
+def png_uri(pixels: np.ndarray) -> str:
+    """A data URI of an image; grey images are written as grey.
+
+    Args:
+        pixels: uint8 [H, W, ch] with ch 1 (grey), 3 (RGB) or 4 (RGB and opacity).
+    """
+    file = io.BytesIO()
+    PIL.Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(file, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")
+
+
+def thumbnail(image: np.ndarray) -> np.ndarray:
+    """An image of at most `THUMBNAIL` pixels a side, by averaging whole blocks.
+
+    Args:
+        image: float [S, S, ch] in [0, 1]; values outside are clipped, NaN is black. Channels other than 1 or 3 are
+            shown by their mean.
+
+    Returns:
+        uint8 [s, s, 1 or 3].
+    """
+    block = -(-max(image.shape[:2]) // THUMBNAIL)
+    height, width = (side // block * block for side in image.shape[:2])
+    image = image[:height, :width].reshape(height // block, block, width // block, block, -1).mean((1, 3))
+    if image.shape[-1] != 3:
+        image = image.mean(-1, keepdims=True)
+    return (np.clip(np.nan_to_num(image), 0.0, 1.0) * 255).round().astype(np.uint8)
+
+
+def heat_map(counts: np.ndarray, *, right: tuple[int, int, int], wrong: tuple[int, int, int]) -> np.ndarray:
+    """A confusion matrix as one pixel a cell, for more classes than names can be written.
+
+    The opacity is the cell's share of its row; errors by the square root, so that single ones can be seen.
+
+    Args:
+        counts: int [C, C], row = label, column = prediction.
+        right: colour of the diagonal.
+        wrong: colour of everything else.
+
+    Returns:
+        uint8 [C, C, 4].
+    """
+    share = counts / np.maximum(counts.sum(1, keepdims=True), 1)  # [C, C]
+    diagonal = np.eye(len(counts), dtype=bool)
+    colour = np.where(diagonal[..., None], np.array(right), np.array(wrong))
+    opacity = np.where(diagonal, share, np.sqrt(share)) * 255
+    return np.concatenate([colour, opacity.round()[..., None]], -1).astype(np.uint8)

@@ -1,0 +1,225 @@
+"""A page and a table that show finished runs: one, or several experiments side by side, over one or several seeds.
+
+Reads run directories only (`runs.py` says which files) and needs no TensorFlow, so that a report can be written again
+on any machine. The same directories give the same bytes.
+"""
+
+from __future__ import annotations
+
+import math
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from supcon_tf.evaluation import curves, figures, gallery, page
+from supcon_tf.evaluation.runs import RunGroup, flat, merged, read_groups
+
+ABOUT = (
+    "Supervised contrastive learning (Khosla et al., NeurIPS 2020, arXiv:2004.11362) pulls the embeddings of images of "
+    "one class together and pushes those of other classes apart; a linear classifier on the frozen encoder then says "
+    "what was learned."
+)
+
+
+def write_report(path: str | pathlib.Path, run_directories: Sequence[str | pathlib.Path]) -> None:
+    """Writes a self-contained HTML page about one or many runs.
+
+    Runs of one experiment that differ in their seed are shown as mean and spread.
+
+    Args:
+        path: file to write, usually `report.html`; its folder is made where needed.
+        run_directories: directories that training wrote; all of the same or of different experiments.
+
+    Raises:
+        ValueError: no directory, one that is given twice, or one that is not a run directory.
+    """
+    groups = read_groups(run_directories)
+    title = _title(groups)
+    sections = [
+        _header(title, groups),
+        _results(groups),
+        curves.curves_section(groups),
+        gallery.views_section(groups),
+        gallery.images_section(groups),
+        _settings(groups),
+    ]
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(page.document(title, sections), encoding="utf-8")
+
+
+def summary_table(run_directories: Sequence[str | pathlib.Path]) -> str:
+    """The results as plain text, one row an experiment: the numbers of the report's own table.
+
+    Args:
+        run_directories: as for `write_report`.
+
+    Returns:
+        Lines of equal columns: experiment, runs, mean and sample standard deviation of top-1 accuracy and its range in
+        per cent, mean duration of a run. A dash stands where there is nothing to say, as for the spread of one run.
+
+    Raises:
+        ValueError: as `write_report`.
+    """
+    head = ("experiment", "runs", "top-1 %", "deviation", "min - max", "a run takes")
+    rows = [head] + [(group.name, *_numbers(group)) for group in read_groups(run_directories)]
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    lines = [
+        "  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:]))])
+        for row in rows
+    ]
+    return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the unit that a person would choose."""
+    if not math.isfinite(seconds):
+        return "-"
+    for unit, length in (("h", 3600), ("min", 60)):
+        if seconds >= 1.5 * length:
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.1f} s"
+
+
+def _numbers(group: RunGroup) -> tuple[str, str, str, str, str]:
+    """Runs, mean, deviation, range and duration as text."""
+    values = 100 * group.accuracies
+    spread = f"{values.min():.2f} - {values.max():.2f}" if len(values) > 1 else "-"
+    return str(len(group.runs)), _percent(group.mean), _percent(group.deviation), spread, duration(group.seconds)
+
+
+def _percent(share: float) -> str:
+    return "-" if math.isnan(share) else f"{100 * share:.2f}"
+
+
+def _title(groups: Sequence[RunGroup]) -> str:
+    names = [group.name for group in groups]
+    return " and ".join(names) if len(names) < 3 else f"{len(names)} experiments"
+
+
+def _header(title: str, groups: Sequence[RunGroup]) -> str:
+    runs = [run for group in groups for run in group.runs]
+    data = ", ".join(dict.fromkeys(group.settings().get("data.name", "unnamed data") for group in groups))
+    count = f"{len(runs)} {'run' if len(runs) == 1 else 'runs'}"
+    what = f"This page shows {count} on {data}, and was made from nothing but the run directories."
+    return (
+        f'<header>\n<h1>{page.escape(title)}</h1>\n<p class="lead">{ABOUT} {page.escape(what)}</p>\n'
+        f"{page.tiles(_tiles(groups))}\n</header>"
+    )
+
+
+def _tiles(groups: Sequence[RunGroup]) -> list[str]:
+    tiles = []
+    for tone, group in enumerate(groups):
+        spread = "" if math.isnan(group.deviation) else f"\u00b1 {_percent(group.deviation)}"
+        seeds = f"{len(group.runs)} seeds" if len(group.runs) > 1 else f"seed {group.runs[0].seed}"
+        unit = f"% {spread}".strip()
+        tiles.append(page.tile(_percent(group.mean), f"{group.name}: top-1, {seeds}", unit=unit, tone=tone))
+    runs = [run for group in groups for run in group.runs]
+    images = dict.fromkeys(f"{run.summary['test_images']:,}" for run in runs if "test_images" in run.summary)
+    if images:
+        tiles.append(page.tile(" | ".join(images), "test images, each seen once"))
+    if len(groups) == 1 and "encoder" in (runs[0].summary.get("parameters") or {}):
+        tiles.append(page.tile(_short_count(runs[0].summary["parameters"]["encoder"]), "parameters of the encoder"))
+    value, _, unit = duration(float(np.sum([run.seconds for run in runs]))).partition(" ")
+    tiles.append(page.tile(value, "training time, all runs together", unit=unit))
+    return tiles
+
+
+def _results(groups: Sequence[RunGroup]) -> str:
+    limits = _dot_limits(np.concatenate([group.accuracies for group in groups]))
+    head = [
+        "Experiment",
+        "Runs",
+        "Top-1 accuracy, %",
+        "Range, %",
+        f"Each seed{figures.dot_scale(limits)}",
+        "Time a run",
+    ]
+    rows = [_result(group, tone, limits) for tone, group in enumerate(groups)]
+    html = [page.table(head, rows, kind="results", numbers=(1, 2, 3, 5)), *_warnings(groups)]
+    lead = "Accuracy on the test images after the last epoch."
+    if any(len(group.accuracies) > 1 for group in groups):
+        lead += " Over seeds: mean \u00b1 sample standard deviation; the band beside the dots is the same."
+    return page.section("Results", html, lead=lead)
+
+
+def _result(group: RunGroup, tone: int, limits: tuple[float, float]) -> list[str]:
+    runs, mean, deviation, spread, time = _numbers(group)
+    known = [run for run in group.runs if not math.isnan(run.accuracy)]
+    titles = [f"seed {run.seed}: {_percent(run.accuracy)} %" for run in known]
+    dots = figures.seed_dots(group.accuracies, titles, limits=limits, tone=tone) if known else "no classifier"
+    return [
+        f"{page.chip(tone)}{page.escape(group.name)}<small>{page.escape(_describe(group))}</small>",
+        runs,
+        mean if deviation == "-" else f"{mean} &plusmn; {deviation}",
+        spread.replace(" - ", " &ndash; "),
+        dots,
+        time,
+    ]
+
+
+def _describe(group: RunGroup) -> str:
+    """An experiment in a line: its network and its stages."""
+    settings = group.settings()
+    stages = [
+        f"{settings[f'{stage}.epochs']} epochs {stage.replace('_', '-')}"
+        for stage in curves.STAGES
+        if settings.get(f"{stage}.epochs", "0") != "0"
+    ]
+    return ", ".join([settings[name] for name in ("encoder.name",) if name in settings] + stages)
+
+
+def _warnings(groups: Sequence[RunGroup]) -> list[str]:
+    """Sentences about what a reader of the means should know."""
+    sentences = []
+    for group in groups:
+        mixed = group.mixed_settings()
+        if mixed:
+            sentences.append(f"The runs of {group.name} differ in more than their seed: {', '.join(mixed)}.")
+        without = len(group.runs) - len(group.accuracies)
+        if without and len(group.accuracies):
+            sentences.append(f"{without} of {len(group.runs)} runs of {group.name} have no test accuracy.")
+    return [page.note(sentence) for sentence in sentences]
+
+
+def _settings(groups: Sequence[RunGroup]) -> str:
+    """Commands, what the experiments differ in, and everything else to be opened."""
+    settings = {group.name: group.settings() for group in groups}
+    names = list(merged(list(settings.values())))
+    different = [name for name in names if len({table.get(name) for table in settings.values()}) > 1]
+    environment = merged([flat(run.environment) for group in groups for run in group.runs])
+    html = []
+    if different:
+        html += ["<h3>What the experiments differ in</h3>", _setting_table(settings, different)]
+    commands = dict.fromkeys(
+        str(run.summary["command"]) for group in groups for run in group.runs if run.summary.get("command")
+    )
+    if commands:
+        lines = "\n".join(commands)
+        html.append("<h3>Commands</h3>" + f"<pre>{page.escape(lines)}</pre>")
+    html.append(page.details(f"All {len(names)} settings", _setting_table(settings, names)))
+    if environment:
+        rows = [(page.escape(name), page.escape(value)) for name, value in environment.items()]
+        html.append(page.details("Environment", page.table(("", ""), rows, kind="settings")))
+    else:
+        html.append(page.note("No environment.json: versions and machine are not known."))
+    return page.section("Settings and surroundings", html)
+
+
+def _setting_table(settings: dict[str, dict[str, str]], names: Sequence[str]) -> str:
+    rows = [[page.escape(name), *(page.escape(table.get(name, "-")) for table in settings.values())] for name in names]
+    return page.table(["Setting", *map(page.escape, settings)], rows, kind="settings")
+
+
+def _dot_limits(values: np.ndarray) -> tuple[float, float]:
+    """A scale on which all values can be told apart, at least two points of a per cent wide."""
+    if not len(values):
+        return 0.0, 1.0
+    room = max(0.15 * float(np.ptp(values)), 0.01)
+    return max(float(values.min()) - room, 0.0), min(float(values.max()) + room, 1.0)
+
+
+def _short_count(number: int) -> str:
+    return f"{number / 1e6:.1f} M" if number >= 1e6 else f"{number:,}"

@@ -1,0 +1,200 @@
+"""Run directories as a report sees them: one `Run` a directory, one `RunGroup` an experiment.
+
+A run directory holds `config.json` and `summary.json`, and, as far as the run has come, `environment.json`,
+`metrics.jsonl` (one line an epoch) and `evaluation.npz` (what the network did with the test images).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+from collections.abc import Sequence
+from typing import Any, Optional
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One training run, as read from its directory."""
+
+    directory: pathlib.Path
+    summary: dict[str, Any]
+    config: dict[str, Any]
+    environment: dict[str, Any]
+    metrics: list[dict[str, Any]]
+
+    @property
+    def seed(self) -> Any:
+        return self.summary["seed"]
+
+    @property
+    def accuracy(self) -> float:
+        """Top-1 accuracy on the test images, 0 to 1; NaN where the run had no classifier."""
+        return _number(self.summary.get("test_accuracy"))
+
+    @property
+    def seconds(self) -> float:
+        """Duration of all stages together; NaN where none was written."""
+        seconds = self.summary.get("seconds") or {}
+        return float(sum(seconds.values())) if seconds else float("nan")
+
+    def curve(self, stage: str, key: str) -> tuple[np.ndarray, np.ndarray]:
+        """Epochs and values of one metric in one stage.
+
+        A resumed run may have written an epoch twice: the later line counts, for it is the one that was continued.
+
+        Args:
+            stage: "contrastive", "linear" or "cross_entropy".
+            key: name of the metric, for instance "loss".
+
+        Returns:
+            float64 [E] epochs, ascending, and float64 [E] values; both empty where the metric was never written.
+        """
+        points = {line["epoch"]: _number(line[key]) for line in self.metrics if line["stage"] == stage and key in line}
+        epochs = sorted(points)
+        return np.array(epochs, np.float64), np.array([points[epoch] for epoch in epochs], np.float64)
+
+
+@dataclasses.dataclass(frozen=True)
+class RunGroup:
+    """The runs of one experiment, which differ in their seed."""
+
+    name: str
+    runs: tuple[Run, ...]
+
+    @property
+    def accuracies(self) -> np.ndarray:
+        """float64 [runs that have a classifier], top-1 accuracy, 0 to 1."""
+        values = np.array([run.accuracy for run in self.runs])
+        return values[~np.isnan(values)]
+
+    @property
+    def mean(self) -> float:
+        return float(self.accuracies.mean()) if len(self.accuracies) else float("nan")
+
+    @property
+    def deviation(self) -> float:
+        """Sample standard deviation (divided by runs - 1); NaN below two runs, where there is no spread to see."""
+        return float(self.accuracies.std(ddof=1)) if len(self.accuracies) > 1 else float("nan")
+
+    @property
+    def seconds(self) -> float:
+        """Mean duration of a run."""
+        return float(np.mean([run.seconds for run in self.runs]))
+
+    def evaluation(self) -> tuple[Optional[Run], dict[str, np.ndarray]]:
+        """The first run that kept its `evaluation.npz`, and the arrays in it; (None, {}) where no run did."""
+        for run in self.runs:
+            path = run.directory / "evaluation.npz"
+            if path.exists():
+                with np.load(path, allow_pickle=False) as arrays:
+                    return run, {name: arrays[name] for name in arrays.files}
+        return None, {}
+
+    def settings(self) -> dict[str, str]:
+        """Every setting by dotted name, without name and seed; where runs disagree, all their values."""
+        values = merged([flat(run.config) for run in self.runs])
+        return {name: value for name, value in values.items() if name not in ("name", "seed")}
+
+    def mixed_settings(self) -> list[str]:
+        """Names of settings, other than the seed, in which the runs differ: their mean then mixes experiments."""
+        configs = [flat(run.config) for run in self.runs]
+        return [name for name in self.settings() if len({config.get(name) for config in configs}) > 1]
+
+
+def read_run(directory: str | pathlib.Path) -> Run:
+    """Reads one run directory.
+
+    Raises:
+        ValueError: a file that every run has is missing, is not JSON, or lacks the name or seed of the run.
+    """
+    directory = pathlib.Path(directory)
+    missing = [name for name in ("summary.json", "config.json") if not (directory / name).is_file()]
+    if missing:
+        raise ValueError(
+            f"A run directory holds summary.json and config.json; {directory} has no {' and no '.join(missing)}. "
+            "Give the --workdir of a finished run."
+        )
+    summary = _read_json(directory / "summary.json")
+    for key in ("experiment", "seed"):
+        if key not in summary:
+            raise ValueError(f"{directory / 'summary.json'} must name its `{key}`; it has {', '.join(summary)}.")
+    environment = directory / "environment.json"
+    return Run(
+        directory,
+        summary,
+        config=_read_json(directory / "config.json"),
+        environment=_read_json(environment) if environment.exists() else {},
+        metrics=_read_lines(directory / "metrics.jsonl"),
+    )
+
+
+def read_groups(directories: Sequence[str | pathlib.Path]) -> list[RunGroup]:
+    """Reads runs and groups them by experiment.
+
+    Args:
+        directories: run directories, in any order.
+
+    Returns:
+        One group an experiment, in the order in which the experiments first come; runs ordered by seed.
+
+    Raises:
+        ValueError: no directory, one that is given twice, or one that is not a run directory.
+    """
+    paths = [pathlib.Path(directory) for directory in directories]
+    if not paths:
+        raise ValueError("A report needs at least one run directory; got none.")
+    seen = set()
+    for path in paths:
+        if path.resolve() in seen:
+            raise ValueError(f"Every run counts once in the mean; {path} was given twice.")
+        seen.add(path.resolve())
+    groups: dict[str, list[Run]] = {}
+    for run in map(read_run, paths):
+        groups.setdefault(str(run.summary["experiment"]), []).append(run)
+    return [RunGroup(name, tuple(sorted(runs, key=lambda run: run.seed))) for name, runs in groups.items()]
+
+
+def flat(tree: dict[str, Any], prefix: str = "") -> dict[str, str]:
+    """Nested settings as dotted names with their values in JSON (text without its quotes)."""
+    rows: dict[str, str] = {}
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            rows.update(flat(value, f"{prefix}{name}."))
+        else:
+            rows[prefix + name] = value if isinstance(value, str) else json.dumps(value)
+    return rows
+
+
+def merged(tables: Sequence[dict[str, str]]) -> dict[str, str]:
+    """One table of several: where values disagree all are named, in the order in which they come."""
+    names = dict.fromkeys(name for table in tables for name in table)
+    return {name: " | ".join(dict.fromkeys(table[name] for table in tables if name in table)) for name in names}
+
+
+def _number(value: Any) -> float:
+    return float("nan") if value is None else float(value)
+
+
+def _read_json(path: pathlib.Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} must be JSON: {error}.") from error
+
+
+def _read_lines(path: pathlib.Path) -> list[dict[str, Any]]:
+    if not path.exists():
+        return []
+    lines = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            fields = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"Line {number} of {path} must be one JSON object: {error}.") from error
+        if not {"stage", "epoch"} <= fields.keys():
+            raise ValueError(f"Line {number} of {path} must name its stage and epoch; it has {', '.join(fields)}.")
+        lines.append(fields)
+    return lines

@@ -1,0 +1,1 @@
+"""Keras layers: normalisation, and the two heads that sit on an encoder."""

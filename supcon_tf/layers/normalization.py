@@ -1,0 +1,62 @@
+"""Rows of unit length, and batch norm with the constants and the reach that the paper's code uses."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+import tensorflow as tf
+
+
+def unit_rows(x: tf.Tensor) -> tf.Tensor:
+    """Divides every vector along the last axis by its L2 norm (the paper's normalisation of r and z, Sec. 3.1).
+
+    Args:
+        x: float [..., D] of any float type.
+
+    Returns:
+        float32 (float64 for float64) [..., D]. A zero vector stays zero and has a finite gradient; vectors shorter
+        than 1e-6 keep their direction and stay shorter than 1.
+    """
+    x = tf.convert_to_tensor(x)
+    if x.dtype != tf.float64:
+        x = tf.cast(x, tf.float32)  # In 16 bits the sum of squares overflows or loses the length.
+    return tf.math.l2_normalize(x, axis=-1, epsilon=1e-12)  # [..., D]
+
+
+@tf.keras.utils.register_keras_serializable(package="supcon_tf")
+class UnitNorm(tf.keras.layers.Layer):
+    """`unit_rows` as a layer: float [..., D] to float32 [..., D], whatever the precision policy."""
+
+    def __init__(self, dtype="float32", **kwargs):
+        # Without `autocast=False` Keras would round float64 and float32 inputs to the policy's type before `call`.
+        super().__init__(dtype=dtype, autocast=False, **kwargs)
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        return unit_rows(x)
+
+
+def batch_norm(
+    *, cross_replica: bool, zero_gamma: bool = False, name: Optional[str] = None, dtype=None
+) -> tf.keras.layers.BatchNormalization:
+    """Batch norm over all axes but the last.
+
+    Args:
+        cross_replica: moments of the global batch, as in the paper's runs, instead of each replica's own. Without it,
+            moving averages of several replicas are not those of the global batch, and which replica's are saved
+            depends on the Keras generation. One replica gains nothing by it, and loses the fused kernel.
+        zero_gamma: start with gamma 0 instead of 1, so that what ends in this layer starts as zero.
+        name: the layer's name.
+        dtype: precision policy of the layer; None takes the global one. Moments are float32 in 16 bit policies too.
+
+    Returns:
+        An unbuilt Keras layer. Saved as `.keras` by Keras 2 it forgets `cross_replica`, which matters only to who goes
+        on training the loaded file on several replicas; checkpoints are loaded into a network built anew.
+    """
+    return tf.keras.layers.BatchNormalization(
+        momentum=0.9,  # With epsilon: the values of the authors' code, for every network.
+        epsilon=1e-5,
+        gamma_initializer="zeros" if zero_gamma else "ones",
+        synchronized=cross_replica,
+        name=name,
+        dtype=dtype,
+    )

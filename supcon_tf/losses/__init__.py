@@ -1,0 +1,1 @@
+"""Losses on projections: one value per image of the global batch."""

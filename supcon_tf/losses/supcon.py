@@ -1,0 +1,189 @@
+"""The supervised contrastive loss (Khosla et al., 2020, arXiv:2004.11362): pure function and Keras class."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import numbers
+from typing import Optional
+
+import tensorflow as tf
+
+from supcon_tf.distribution import collectives
+from supcon_tf.losses import dense, pairs
+from supcon_tf.losses.labels import class_numbers
+
+CHOICES = {
+    "contrast_mode": ("all", "one"),
+    "summation_location": ("out", "in"),
+    "denominator_mode": ("all", "one_positive", "only_negatives"),
+    "no_positives": ("zero", "exclude"),
+}
+
+
+def supervised_contrastive_loss(
+    labels,
+    projections,
+    *,
+    temperature: float = 0.1,
+    base_temperature: Optional[float] = 1.0,
+    contrast_mode: str = "all",
+    summation_location: str = "out",
+    denominator_mode: str = "all",
+    positives_cap: Optional[int] = None,
+    no_positives: str = "zero",
+    cross_replica: bool = True,
+) -> tf.Tensor:
+    """One loss per image; the mean over the global batch is the loss of Eq. 2 (or 3), per anchor.
+
+    Args:
+        labels: integer [B] or [B, 1], or one-hot [B, C]. A negative integer or a row of zeros means unlabelled: that
+            image is a class of its own. All labels negative is SimCLR.
+        projections: float [B, V, D], or [B, D] for V = 1. Rows should have unit length (`layers.UnitNorm`); they are
+            not normalised here.
+        temperature: tau.
+        base_temperature: the loss is multiplied by temperature / base_temperature. 1.0 is the authors' TensorFlow
+            code, 0.07 their PyTorch code; None leaves the loss unscaled.
+        contrast_mode: "all" makes every view an anchor; "one" only view 0 of each image, against all views.
+        summation_location: "out" is Eq. 2, the mean over positives outside the logarithm; "in" is Eq. 3.
+        denominator_mode: what stands in the denominator of positive p: "all" negatives and positives, "one_positive":
+            negatives and p, "only_negatives": negatives (an anchor without any then costs 0).
+        positives_cap: most positives from other images, a multiple of V: the first positives_cap / V other images of
+            the class, in global order. The rest of the class leaves the denominator too. None keeps all.
+        no_positives: an anchor without positives costs 0 and is counted ("zero"), or is left out of the mean
+            ("exclude"): values are scaled so that their mean over the global batch is the mean over other anchors.
+        cross_replica: compare with the images of all replicas; the values are those of this replica's images.
+
+    Returns:
+        [B], the mean over the anchor views of each image; float64 for float64 projections, else float32.
+
+    Raises:
+        ValueError: an argument, shape or label is wrong; the message says which, and what to do.
+    """
+    check_arguments(
+        temperature=temperature, base_temperature=base_temperature, positives_cap=positives_cap,
+        contrast_mode=contrast_mode, summation_location=summation_location, denominator_mode=denominator_mode,
+        no_positives=no_positives,
+    )  # fmt: skip
+    projections = _with_views(projections)  # [B, V, D]
+    classes = class_numbers(labels)  # [B]
+    _check_shapes(classes, projections, positives_cap)
+    views, width = projections.shape[1:]
+    kept_images = None if positives_cap is None else positives_cap // views
+
+    keys, first_image = projections, 0
+    if cross_replica:
+        first_image = collectives.first_row(tf.shape(projections)[0])
+        keys, classes = collectives.gather_rows(projections), collectives.gather_rows(classes)
+    keys = tf.reshape(keys, [-1, width])  # [N, D]
+    key_ids = pairs.row_ids(classes, views=views)  # N rows
+
+    anchors, anchor_rows = _anchors(projections, first_image, contrast_mode)  # [A, D], [A]
+    losses = dense.anchor_losses(
+        anchors, keys, pairs.select(key_ids, anchor_rows), key_ids, temperature=temperature,
+        summation_location=summation_location, denominator_mode=denominator_mode, kept_images=kept_images,
+    )  # fmt: skip
+    per_image = tf.reduce_mean(tf.reshape(losses, [-1, views if contrast_mode == "all" else 1]), 1)  # [B]
+    if no_positives == "exclude":
+        counts = pairs.positive_counts(key_ids, views=views, kept_images=kept_images)  # [N]
+        counted = tf.reduce_mean(tf.cast(counts > 0, per_image.dtype))  # share of rows; the views of an image agree
+        per_image = tf.math.divide_no_nan(per_image, counted)
+    return per_image if base_temperature is None else per_image * (temperature / base_temperature)
+
+
+@tf.keras.utils.register_keras_serializable(package="supcon_tf")
+class SupConLoss(tf.keras.losses.Loss):
+    """`supervised_contrastive_loss` as a Keras loss: y_true are labels, y_pred projections.
+
+    Keras 3 hands labels over as float32, so class numbers must stay below 2^24 there. In a loop of your own on
+    `strategy.run`, call the function instead and divide by the global batch: Keras generations differ in what they
+    divide by.
+
+    Args: those of `supervised_contrastive_loss`, and
+        reduction: of the values [B]: "sum_over_batch_size", "sum" or "none". Under `fit` on several replicas only the
+            first gives the mean over the global batch.
+        name: of the loss.
+    """
+
+    def __init__(
+        self,
+        temperature: float = 0.1,
+        base_temperature: Optional[float] = 1.0,
+        contrast_mode: str = "all",
+        summation_location: str = "out",
+        denominator_mode: str = "all",
+        positives_cap: Optional[int] = None,
+        no_positives: str = "zero",
+        cross_replica: bool = True,
+        reduction: str = "sum_over_batch_size",
+        name: str = "supervised_contrastive_loss",
+    ):
+        super().__init__(reduction=reduction, name=name)
+        checked = {
+            "temperature": temperature,
+            "base_temperature": base_temperature,
+            "contrast_mode": contrast_mode,
+            "summation_location": summation_location,
+            "denominator_mode": denominator_mode,
+            "positives_cap": positives_cap,
+            "no_positives": no_positives,
+        }
+        check_arguments(**checked)
+        self._arguments = {**checked, "cross_replica": cross_replica}
+
+    def call(self, y_true, y_pred):
+        return supervised_contrastive_loss(y_true, y_pred, **self._arguments)
+
+    def get_config(self):
+        return {**super().get_config(), **self._arguments}
+
+
+def check_arguments(*, temperature, base_temperature, positives_cap, **modes) -> None:
+    """Raises ValueError for an argument that is wrong whatever the batch; `modes` are the names in `CHOICES`."""
+    for name, value in (("temperature", temperature), ("base_temperature", base_temperature)):
+        if value is None and name == "base_temperature":
+            continue
+        if not isinstance(value, numbers.Real) or not 0 < value < math.inf:
+            raise ValueError(f"`{name}` must be a finite number above 0 (the paper's temperature is 0.1); got {value}.")
+    if positives_cap is not None and not (isinstance(positives_cap, numbers.Integral) and positives_cap >= 0):
+        raise ValueError(f"`positives_cap` must be an integer of at least 0, or None for no cap; got {positives_cap}.")
+    for name, value in modes.items():
+        if value not in CHOICES[name]:
+            nearest = difflib.get_close_matches(str(value).lower(), CHOICES[name], n=1, cutoff=0.4)
+            hint = f" Did you mean '{nearest[0]}'?" if nearest else ""
+            raise ValueError(f"`{name}` must be one of {', '.join(CHOICES[name])}; got {value!r}.{hint}")
+
+
+def _with_views(projections):
+    """[B, V, D] in the type of the arithmetic."""
+    projections = tf.convert_to_tensor(projections)
+    if not projections.dtype.is_floating:
+        raise ValueError(f"`projections` must be of a float type; got {projections.dtype.name}.")
+    if projections.shape.rank == 2:
+        projections = projections[:, None]  # [B, 1, D]
+    if projections.shape.rank != 3 or None in projections.shape[1:] or projections.shape[1] == 0:
+        raise ValueError(
+            "`projections` must have shape [B, V, D], or [B, D] for one view, with V >= 1 and D known when a graph is "
+            f"built; got {projections.shape}. Flatten feature maps, and state unknown sizes with tf.ensure_shape."
+        )
+    return projections if projections.dtype == tf.float64 else tf.cast(projections, tf.float32)
+
+
+def _anchors(projections, first_image, contrast_mode):
+    """The rows [A, D] of this replica that are anchors, and their numbers int32 [A] in the global batch."""
+    batch, (views, width) = tf.shape(projections)[0], projections.shape[1:]
+    if contrast_mode == "one":
+        return projections[:, 0], (first_image + tf.range(batch)) * views  # A = B
+    return tf.reshape(projections, [-1, width]), first_image * views + tf.range(batch * views)  # A = M
+
+
+def _check_shapes(classes, projections, positives_cap):
+    """Raises ValueError where labels, projections and cap do not fit one another."""
+    views = projections.shape[1]
+    if not classes.shape.is_compatible_with(projections.shape[:1]):
+        raise ValueError(
+            f"`labels` are for {classes.shape[0]} images and `projections` for {projections.shape[0]}: give one label "
+            f"per image, and the {views} views of an image along the second axis of [B, V, D]."
+        )
+    if positives_cap is not None and positives_cap % views:
+        raise ValueError(f"`positives_cap` must be a multiple of the {views} views; got {positives_cap}.")

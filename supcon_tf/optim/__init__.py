@@ -1,0 +1,1 @@
+"""Optimisation: learning rates, optimizers, weight decay."""

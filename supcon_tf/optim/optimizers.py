@@ -1,0 +1,56 @@
+"""Optimizers by name, with the constants of the paper's runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Union
+
+import tensorflow as tf
+
+from supcon_tf.settings import nearest
+
+OPTIMIZERS = ("momentum", "nesterov", "rmsprop", "adam", "adamw")
+DECOUPLED = ("adamw",)  # These decay weights themselves; the loss must not carry an L2 penalty as well.
+
+
+def build_optimizer(
+    name: str,
+    *,
+    learning_rate: Union[float, tf.keras.optimizers.schedules.LearningRateSchedule],
+    weight_decay: float = 0.0,
+    undecayed: Sequence = (),
+) -> tf.keras.optimizers.Optimizer:
+    """The optimizer called `name`; make it, and `build` it, inside `strategy.scope()`.
+
+    "momentum" and "nesterov" are SGD with momentum 0.9; "rmsprop" has decay 0.9, momentum 0.9 and epsilon 1e-3, that
+    of the authors' linear stage (its mean square starts at 0, as Keras does it, where TensorFlow 1 started at 1);
+    "adam" and "adamw" have the defaults of Keras.
+
+    Args:
+        name: one of `OPTIMIZERS`.
+        learning_rate: number or schedule.
+        weight_decay: decoupled decay of the optimizers in `DECOUPLED` (w -= rate weight_decay w). The others take the
+            penalty of `weight_decay.py` into the loss.
+        undecayed: variables that a decoupled decay leaves alone, such as those of batch norm.
+
+    Raises:
+        ValueError: unknown name, or a decay for an optimizer that has none.
+    """
+    if name not in OPTIMIZERS:
+        raise ValueError(f"no optimizer is called '{name}'.{nearest(name, OPTIMIZERS)}")
+    if weight_decay and name not in DECOUPLED:
+        raise ValueError(
+            f"optimizer '{name}' has no decay of its own; got weight_decay={weight_decay}. Add "
+            f"`l2_penalty(decayed_variables(model), coefficient={weight_decay})` to the loss instead."
+        )
+    if name == "momentum":
+        return tf.keras.optimizers.SGD(learning_rate, momentum=0.9)
+    if name == "nesterov":
+        return tf.keras.optimizers.SGD(learning_rate, momentum=0.9, nesterov=True)
+    if name == "rmsprop":
+        return tf.keras.optimizers.RMSprop(learning_rate, rho=0.9, momentum=0.9, epsilon=1e-3)
+    if name == "adam":
+        return tf.keras.optimizers.Adam(learning_rate)
+    optimizer = tf.keras.optimizers.AdamW(learning_rate, weight_decay=weight_decay)
+    optimizer.exclude_from_weight_decay(var_list=list(undecayed))
+    return optimizer

@@ -1,0 +1,238 @@
+"""One experiment from data to report: the whole run, top to bottom.
+
+The run directory afterwards holds
+
+    config.json  environment.json   the experiment, and the software that ran it
+    metrics.jsonl  tensorboard/     a record of every epoch
+    checkpoints/<stage>/            the newest two of each stage
+    evaluation.npz  summary.json    test-set embeddings and predictions; the result
+    report.html                     all of it as pictures
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import math
+import pathlib
+from typing import Optional, Union
+
+import numpy as np
+import tensorflow as tf
+
+from supcon_tf.config import Experiment, Stage
+from supcon_tf.data import pictures, pipeline, sources
+from supcon_tf.distribution.strategy import make_strategy
+from supcon_tf.evaluation import report
+from supcon_tf.evaluation.features import embed_split
+from supcon_tf.evaluation.linear import accuracy_on
+from supcon_tf.optim.optimizers import DECOUPLED, build_optimizer
+from supcon_tf.optim.schedules import learning_rate_schedule, scaled_learning_rate
+from supcon_tf.training import steps
+from supcon_tf.training.checkpoints import StageCheckpoints
+from supcon_tf.training.loop import Duration, train_stage
+from supcon_tf.training.reporting import Reporter
+from supcon_tf.training.run_directory import open_run_directory
+from supcon_tf.training.state import Networks, StageState, build_networks
+
+EVALUATION_BATCH = 256  # images; the last batch is padded, so the number decides speed only
+PICTURED = 8  # images in the grid of views, and mistakes shown
+
+
+def run_experiment(
+    experiment: Experiment,
+    directory: Union[str, pathlib.Path],
+    *,
+    data_dir: Optional[str] = None,
+    command: str = "",
+    write_report: bool = True,
+) -> dict:
+    """Trains every stage of an experiment, evaluates the result and writes the report.
+
+    The same call on the same directory continues where an interrupted run stopped; a finished run is left as it is.
+
+    Args:
+        experiment: what to run.
+        directory: of the run; made if absent.
+        data_dir: where TFDS data sets are prepared; default `<directory>/data`.
+        command: what a person typed to get this run; kept in the summary.
+        write_report: make `report.html`; a caller that compares several runs may write one for all instead.
+
+    Returns:
+        The summary that `summary.json` holds; "test_accuracy" is that of the last epoch, never the best.
+
+    Raises:
+        ValueError: the directory belongs to another experiment, the data set is not prepared, or a batch is larger
+            than the data set.
+        FloatingPointError: training diverged.
+    """
+    directory = pathlib.Path(directory)
+    open_run_directory(directory, experiment)
+    strategy = make_strategy(experiment.strategy, replicas=experiment.replicas)  # First: it may have to make devices.
+    data_dir = data_dir or str(directory / "data")
+    source = sources.load(experiment.data.name, data_dir, examples=experiment.data.examples)
+    size = _image_size(experiment, source.facts)
+    durations = {
+        name: Duration(stage.epochs, source.facts.train_examples, stage.batch_size)
+        for name, stage in experiment.stages.items()
+    }
+    summary_path = directory / "summary.json"
+    if summary_path.exists():
+        print(f"{directory} is complete; its result is in {summary_path}.", flush=True)
+        return json.loads(summary_path.read_text(encoding="utf-8"))
+
+    networks = _prepare(experiment, strategy, source.facts, size)
+    test = functools.partial(pipeline.evaluation, source, "test", batch_size=EVALUATION_BATCH, size=size)
+    for name, stage in experiment.stages.items():
+        _run_stage(name, stage, experiment, networks, strategy, source, size, test, durations[name], directory)
+    summary = _evaluate(experiment, networks, strategy, source, size, test, directory)
+    summary["command"] = command
+    summary_path.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    if write_report:
+        report.write_report(directory / "report.html", [directory])
+        print(f"test accuracy {summary['test_accuracy']:.2%}; report: {directory / 'report.html'}", flush=True)
+    return summary
+
+
+def _image_size(experiment: Experiment, facts: sources.Facts) -> int:
+    """S, the side of the images that the encoder sees."""
+    size = experiment.data.image_size or facts.image_shape[0]
+    if size is None:
+        raise ValueError(f"images of {facts.name} differ in size: set `data.image_size`, for instance to 224.")
+    return size
+
+
+def _prepare(experiment: Experiment, strategy, facts: sources.Facts, size: int) -> Networks:
+    """Random state, precision and networks of a run, whatever ran before it in the process."""
+    tf.keras.backend.clear_session()
+    tf.keras.utils.set_random_seed(experiment.seed)
+    tf.keras.mixed_precision.set_global_policy(experiment.precision)
+    with strategy.scope():
+        networks = build_networks(
+            experiment.encoder,
+            experiment.projection,
+            image_shape=(size, size, facts.image_shape[-1]),
+            classes=facts.classes,
+            # On one device the statistics are the batch's own either way, and the plain layer has the fused kernel.
+            cross_replica_batch_norm=experiment.cross_replica_batch_norm and strategy.num_replicas_in_sync > 1,
+        )
+    print(
+        f"{experiment.name}: {facts.train_examples:,} training and {facts.test_examples:,} test images of "
+        f"{facts.name}, {networks.encoder.count_params():,} encoder weights, {experiment.strategy} with "
+        f"{strategy.num_replicas_in_sync} replica(s)",
+        flush=True,
+    )
+    return networks
+
+
+def _run_stage(name, stage: Stage, experiment, networks, strategy, source, size, test, duration, directory) -> None:
+    """Trains one stage, from wherever its checkpoints say it stopped."""
+    schedule = learning_rate_schedule(
+        stage.schedule,
+        peak_learning_rate=scaled_learning_rate(stage.base_learning_rate, stage.batch_size),
+        total_steps=duration.total_steps,
+        warmup_steps=duration.steps(stage.warmup_epochs),
+        decay_rate=stage.decay_rate,
+        steps_per_decay=max(1, duration.steps(stage.epochs_per_decay)),
+        boundaries=tuple(duration.steps(epoch) for epoch in stage.decay_epochs),
+    )
+    variables = steps.trained_variables(networks, name)
+    decayed = {id(variable) for variable in steps.penalized_variables(networks, name)}
+    with strategy.scope():
+        optimizer = build_optimizer(
+            stage.optimizer,
+            learning_rate=schedule,
+            weight_decay=stage.weight_decay if stage.optimizer in DECOUPLED else 0.0,
+            undecayed=[variable for variable in variables if id(variable) not in decayed],
+        )
+        state = StageState.create(networks, optimizer, variables)
+    contrastive = name == "contrastive"
+    training = functools.partial(
+        pipeline.training,
+        source,
+        batch_size=stage.batch_size,
+        size=size,
+        seed=experiment.seed,
+        view_count=experiment.data.views if contrastive else 1,
+        **dataclasses.asdict(stage.augment),
+    )
+    train_stage(
+        _step(name, stage, experiment, state),
+        state,
+        strategy=strategy,
+        batches=lambda done: training(start_step=done),
+        duration=duration,
+        checkpoints=StageCheckpoints(state, directory / "checkpoints" / name),
+        reporter=Reporter(
+            directory,
+            name,
+            title=f"{experiment.name} {name}",
+            epochs=stage.epochs,
+            total_steps=duration.total_steps,
+            batch_size=stage.batch_size,
+            learning_rate=lambda step: float(schedule(step)),
+            constants=_plateau(experiment) if contrastive else {},
+        ),
+        evaluate=None if contrastive else accuracy_on(networks, strategy=strategy, batches=test()),
+        evaluate_every=stage.evaluate_every,
+    )
+
+
+def _step(name: str, stage: Stage, experiment: Experiment, state: StageState) -> steps.Step:
+    """What one replica does in this stage."""
+    penalty = 0.0 if stage.optimizer in DECOUPLED else stage.weight_decay
+    shared = {"batch_size": stage.batch_size, "weight_decay": penalty}
+    if name == "contrastive":
+        loss = dataclasses.asdict(experiment.loss)
+        return steps.contrastive_step(state, use_labels=loss.pop("use_labels"), loss=loss, **shared)
+    make = {"linear": steps.linear_step, "cross_entropy": steps.cross_entropy_step}[name]
+    return make(state, label_smoothing=stage.label_smoothing, **shared)
+
+
+def _plateau(experiment: Experiment) -> dict:
+    """The loss when all embeddings are equal, ln(N - 1) times the scale: where a collapsed run stays."""
+    loss, rows = experiment.loss, experiment.data.views * experiment.contrastive.batch_size
+    if loss.denominator_mode != "all" or loss.positives_cap is not None:
+        return {}  # The number of rows in the denominator then depends on the batch.
+    scale = 1.0 if loss.base_temperature is None else loss.temperature / loss.base_temperature
+    return {"plateau": scale * math.log(rows - 1)}
+
+
+def _evaluate(experiment, networks, strategy, source, size, test, directory) -> dict:
+    """Writes what the report pictures to `evaluation.npz`; returns the summary of the run."""
+    result = embed_split(networks, strategy=strategy, batches=test())
+    predictions = result["logits"].argmax(-1)  # [n]
+    wrong = np.flatnonzero(predictions != result["labels"])[:PICTURED]
+    first = next(iter(experiment.stages.values()))
+    shown = dataclasses.asdict(first.augment)
+    views = pictures.preview(
+        source, PICTURED, view_count=experiment.data.views, seed=experiment.seed, size=size, **shown
+    )
+    np.savez_compressed(
+        directory / "evaluation.npz",
+        labels=result["labels"],
+        predictions=predictions,
+        embeddings=result["embeddings"],
+        class_names=np.array(source.facts.class_names),
+        originals=pictures.pictures(source, "train", range(PICTURED), size=size),
+        views=views,
+        mistakes=pictures.pictures(source, "test", wrong, size=size),
+        mistake_labels=result["labels"][wrong],
+        mistake_predictions=predictions[wrong],
+    )
+    return {
+        "experiment": experiment.name,
+        "seed": experiment.seed,
+        "test_accuracy": float(np.mean(predictions == result["labels"])),
+        "test_images": len(predictions),
+        "parameters": {name: part.count_params() for name, part in networks.parts().items()},
+        "seconds": _seconds(directory),
+    }
+
+
+def _seconds(directory: pathlib.Path) -> dict:
+    """Training time of each stage, over all sessions that worked on the run."""
+    records = [json.loads(line) for line in (directory / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    stages = dict.fromkeys(record["stage"] for record in records)
+    return {stage: sum(record["seconds"] for record in records if record["stage"] == stage) for stage in stages}

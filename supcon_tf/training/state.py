@@ -1,0 +1,88 @@
+"""The networks of a run, and the state of one stage: all that a checkpoint has to hold."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import tensorflow as tf
+
+from supcon_tf.encoders.registry import build_encoder
+from supcon_tf.layers.heads import ClassificationHead, ProjectionHead
+from supcon_tf.layers.normalization import unit_rows
+
+
+@dataclasses.dataclass
+class Networks:
+    """Encoder, projection head and classifier: r = Enc(x), z = Proj(r), logits = Class(r) (Sec. 3.1)."""
+
+    encoder: tf.keras.Model
+    projection: tf.keras.layers.Layer
+    classifier: tf.keras.layers.Layer
+    normalize_features: bool
+
+    def features(self, images: tf.Tensor, *, training: bool) -> tf.Tensor:
+        """Images [M, S, S, ch] to features float32 [M, F], of unit length where the run asks for it."""
+        features = self.encoder(images, training=training)  # [M, F]
+        return unit_rows(features) if self.normalize_features else tf.cast(features, tf.float32)
+
+    def project(self, images: tf.Tensor, *, training: bool) -> tf.Tensor:
+        """Images [M, S, S, ch] to projections float32 [M, D] of unit length."""
+        return self.projection(self.features(images, training=training), training=training)
+
+    def classify(self, images: tf.Tensor, *, training: bool) -> tf.Tensor:
+        """Images [M, S, S, ch] to logits float32 [M, C]."""
+        return self.classifier(self.features(images, training=training))
+
+    def parts(self) -> dict[str, tf.keras.layers.Layer]:
+        """The three networks by name, as checkpoints and reports call them."""
+        return {"encoder": self.encoder, "projection": self.projection, "classifier": self.classifier}
+
+
+def build_networks(
+    encoder, projection, *, image_shape: tuple, classes: int, cross_replica_batch_norm: bool
+) -> Networks:
+    """Networks with all their weights made; call it inside `strategy.scope()`.
+
+    Args:
+        encoder: `supcon_tf.config.Encoder`.
+        projection: `supcon_tf.config.Projection`.
+        image_shape: (S, S, channels).
+        classes: C.
+        cross_replica_batch_norm: batch norm statistics over the global batch instead of the replica's own.
+    """
+    network = build_encoder(
+        encoder.name,
+        image_shape=image_shape,
+        width=encoder.width,
+        stem=encoder.stem,
+        cross_replica_batch_norm=cross_replica_batch_norm,
+    )
+    width = int(network.output_shape[-1])
+    head = ProjectionHead(
+        widths=projection.widths,
+        use_batch_norm=projection.batch_norm,
+        cross_replica_batch_norm=cross_replica_batch_norm,
+    )
+    classifier = ClassificationHead(classes)
+    head.build((None, width))
+    classifier.build((None, width))
+    return Networks(network, head, classifier, encoder.normalize_features)
+
+
+@dataclasses.dataclass
+class StageState:
+    """What changes while a stage trains: networks, optimizer, and the number of steps done."""
+
+    networks: Networks
+    optimizer: tf.keras.optimizers.Optimizer
+    step: tf.Variable
+
+    @classmethod
+    def create(cls, networks: Networks, optimizer, variables: list) -> StageState:
+        """Step 0, with the optimizer's slots made: under replicas Keras 3 cannot make them in the first step."""
+        optimizer.build(variables)
+        return cls(networks, optimizer, tf.Variable(0, dtype=tf.int64, name="step"))
+
+    def trackable(self) -> tf.train.Checkpoint:
+        """The state as TensorFlow saves it."""
+        return tf.train.Checkpoint(optimizer=self.optimizer, step=self.step, **self.networks.parts())

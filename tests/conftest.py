@@ -1,0 +1,53 @@
+"""The machine every test runs on: two logical CPU devices, quiet logs, no network, no GPU luck."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+os.environ.setdefault("NO_GCE_CHECK", "true")  # TFDS asks a cloud bucket for data otherwise.
+
+import pytest
+import tensorflow as tf
+
+# Before anything touches a device: TensorFlow fixes the set of logical devices at its first use.
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0],
+    [tf.config.LogicalDeviceConfiguration(), tf.config.LogicalDeviceConfiguration()],
+)
+
+
+@pytest.fixture(scope="session")
+def two_replicas() -> tf.distribute.Strategy:
+    """The one MirroredStrategy of the process: a second would collide in TensorFlow's collective keys."""
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    assert strategy.num_replicas_in_sync == 2
+    return strategy
+
+
+@pytest.fixture(autouse=True)
+def _same_start():
+    """Every test starts from the same random state, whatever ran before it."""
+    tf.keras.utils.set_random_seed(0)
+
+
+_ON_TWO_REPLICAS = []
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A test that must run on two replicas fails where it would be skipped: a green suite without it proves nothing."""
+    report = (yield).get_result()
+    if item.get_closest_marker("two_replicas_required") is None:
+        return
+    if report.skipped:
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} must run on two replicas and was skipped: {report.longrepr}"
+    elif report.when == "call" and report.passed:
+        _ON_TWO_REPLICAS.append(item.nodeid)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """The line that the CI looks for."""
+    terminalreporter.write_line(f"{len(_ON_TWO_REPLICAS)} tests ran on two replicas")

@@ -1,0 +1,231 @@
+"""Pipelines: training goes by number alone, evaluation sees everything once."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from supcon_tf.data import pipeline, sources
+
+TRAIN = 40
+
+
+@pytest.fixture(params=["memory", "disk", "disk, many shapes, cached"])
+def source(request, numbered_dir, monkeypatch):
+    """40 training and 13 test images, each of one value: its number. On disk they are shuffled in several blocks."""
+    monkeypatch.setattr(pipeline, "STREAM_BLOCK", 16)
+    if request.param == "disk":
+        monkeypatch.setattr(sources, "MEMORY_LIMIT", 0)
+    return sources.load("numbered_photos" if "shapes" in request.param else "numbered_grey", numbered_dir)
+
+
+def train(source, **changes):
+    settings = {"batch_size": 8, "seed": 1, "view_count": 2, "policy": "crop_flip", "size": 8}
+    return pipeline.training(source, **{**settings, **changes})
+
+
+def batches(dataset, count):
+    return [(images.numpy(), labels.numpy()) for images, labels in dataset.take(count)]
+
+
+def numbers_of(source, images):
+    """Which image each row is, from its pixels."""
+    facts = source.facts
+    values = (images[..., 0].mean(tuple(range(1, images.ndim - 1))) * facts.std[0] + facts.mean[0]) * 255
+    np.testing.assert_allclose(values, values.round(), atol=0.01)
+    return values.round().astype(int)
+
+
+def plain_order(source, count, **changes):
+    """The numbers of the first `count` batches, as one row."""
+    images = [images for images, _ in batches(train(source, policy="none", view_count=1, **changes), count)]
+    return numbers_of(source, np.concatenate(images))
+
+
+def assert_same(first, second):
+    assert len(first) == len(second) > 0
+    for one, other in zip(first, second):
+        assert one[0].tobytes() == other[0].tobytes() and one[1].tobytes() == other[1].tobytes()
+
+
+def test_shapes_are_static_and_labels_belong_to_their_images(source):
+    dataset = train(source, policy="none")
+    channels = source.facts.image_shape[-1]
+    images, labels = dataset.element_spec
+    assert images.shape == [8, 2, 8, 8, channels] and images.dtype == tf.float32
+    assert labels.shape == [8] and labels.dtype == tf.int64
+    for images, labels in batches(dataset, 12):
+        np.testing.assert_array_equal(numbers_of(source, images) % 4, labels)
+
+
+def test_every_epoch_is_a_permutation_and_epochs_differ(source):
+    epochs = plain_order(source, 15).reshape(3, TRAIN)
+    for epoch in epochs:
+        np.testing.assert_array_equal(np.sort(epoch), np.arange(TRAIN))
+    orders = [np.arange(TRAIN), *epochs]
+    assert all((first != second).mean() > 0.7 for first, second in itertools.combinations(orders, 2))
+
+
+def test_a_batch_may_straddle_two_epochs_and_loses_nothing(source):
+    order = plain_order(source, 5, batch_size=16)
+    np.testing.assert_array_equal(np.bincount(order, minlength=TRAIN), 2)
+
+
+def test_in_memory_the_whole_set_is_shuffled(numbered_dir):
+    source = sources.load("numbered_grey", numbered_dir)
+    places = np.array([np.argsort(plain_order(source, 5, seed=seed)) for seed in range(12)])
+    # Image 0 and image 39 land anywhere: the mean place of each is near the middle, and far ends are reached.
+    assert 10 < places[:, 0].mean() < 30 and 10 < places[:, -1].mean() < 30
+    assert places[:, 0].max() > 30 and places[:, -1].min() < 10
+
+
+def test_from_disk_the_blocks_move_and_are_shuffled_each_in_its_own_way(numbered_dir):
+    numbers = tf.data.Dataset.range(TRAIN).map(lambda number: (number,))
+    borders, patterns = set(), set()
+    for epoch in range(6):
+        shuffled = pipeline._shuffled(numbers, TRAIN, block=8, seed=tf.constant([3, epoch]))
+        order = np.array([number for (number,) in shuffled.as_numpy_iterator()])
+        # The first block is short: it ends where the numbers so far are exactly those below the border.
+        border = next(end for end in range(8) if set(order[end : end + 8]) == set(range(end, end + 8)))
+        assert set(order[:border]) == set(range(border))
+        borders.add(border)
+        patterns |= {tuple(order[start : start + 8] - start) for start in range(border, TRAIN - 7, 8)}
+    assert len(borders) > 2
+    assert len(patterns) > 20  # Of 24 to 30 whole blocks.
+
+
+def test_parallelism_changes_no_byte(source):
+    assert_same(batches(train(source, parallel_calls=1), 6), batches(train(source, parallel_calls=4), 6))
+
+
+def test_the_global_seed_changes_no_byte(source):
+    first = batches(train(source), 6)
+    tf.random.set_seed(12345)
+    assert_same(first, batches(train(source), 6))
+
+
+def test_a_resumed_stream_equals_the_uninterrupted_one(source):
+    """From within an epoch (1), its end (5), within the second (7) and the third (12)."""
+    uninterrupted = batches(train(source, policy="none"), 14)
+    for start_step in (1, 5, 7, 12):
+        resumed = batches(train(source, policy="none", start_step=start_step), 2)
+        assert_same(resumed, uninterrupted[start_step : start_step + 2])
+
+
+def test_views_resume_too(digits_dir):
+    source = sources.load("digits", digits_dir, examples=20)
+    uninterrupted = batches(train(source), 7)
+    for start_step in (2, 5):
+        assert_same(batches(train(source, start_step=start_step), 2), uninterrupted[start_step : start_step + 2])
+
+
+def test_sim_augment_is_byte_equal_under_any_parallelism(digits_dir):
+    source = sources.load("digits", digits_dir)
+    one, four = (train(source, policy="sim_augment", parallel_calls=calls) for calls in (1, 4))
+    assert_same(batches(one, 20), batches(four, 20))
+
+
+def test_another_seed_gives_another_order(source):
+    assert (plain_order(source, 5) != plain_order(source, 5, seed=2)).any()
+
+
+def test_another_seed_and_another_epoch_give_other_views(digits_dir):
+    source = sources.load("digits", digits_dir, examples=1)  # One image, so that only the views can differ.
+    views = []
+    for seed in (1, 2):
+        for images, _ in batches(train(source, batch_size=1, seed=seed), 4):
+            views += list(images[0])
+    for first, second in itertools.combinations(views, 2):
+        assert np.abs(first - second).max() > 1e-3
+
+
+def test_views_are_whitened(numbered_dir):
+    source = sources.load("numbered_grey", numbered_dir)
+    for images, labels in batches(train(source, policy="none", batch_size=TRAIN), 1):
+        np.testing.assert_allclose(images.min(), (0 / 255 - 0.5) / 0.5)
+        np.testing.assert_allclose(images.max(), (39 / 255 - 0.5) / 0.5, rtol=1e-6)
+        assert np.bincount(labels).tolist() == [10, 10, 10, 10]
+
+
+@pytest.mark.parametrize("batch_size", [0, 41])
+def test_a_batch_larger_than_the_set_is_refused(numbered_dir, batch_size):
+    with pytest.raises(ValueError, match=rf"must hold 1 to 40 images.*got batch_size={batch_size}"):
+        train(sources.load("numbered_grey", numbered_dir), batch_size=batch_size)
+
+
+def test_a_negative_start_is_refused(numbered_dir):
+    with pytest.raises(ValueError, match="got -1"):
+        train(sources.load("numbered_grey", numbered_dir), start_step=-1)
+
+
+def test_a_wrong_policy_is_refused_before_the_first_batch(numbered_dir):
+    with pytest.raises(ValueError, match="Did you mean 'crop_flip'"):
+        train(sources.load("numbered_grey", numbered_dir), policy="crop_flp")
+
+
+@pytest.mark.parametrize("batch_size", [1, 5, 13, 32])
+def test_evaluation_sees_every_example_once(source, batch_size):
+    dataset = pipeline.evaluation(source, "test", batch_size=batch_size, size=6)
+    assert dataset.element_spec[0].shape == [batch_size, 6, 6, source.facts.image_shape[-1]]
+    images, labels, weights = (np.concatenate(column) for column in zip(*dataset.as_numpy_iterator()))
+    assert len(images) == -(-13 // batch_size) * batch_size
+    assert weights.dtype == np.float32 and weights.tolist() == [1.0] * 13 + [0.0] * (len(images) - 13)
+    numbers = numbers_of(source, images[:13])
+    np.testing.assert_array_equal(numbers, np.arange(100, 113))
+    np.testing.assert_array_equal(labels[:13], numbers % 4)
+    assert np.all(images[13:] == 0) and np.all(labels[13:] == 0)
+
+
+def test_evaluation_of_the_same_size_only_whitens(digits_dir):
+    source = sources.load("digits", digits_dir)
+    dataset = pipeline.evaluation(source, "train", batch_size=100, size=8)
+    images, _, weights = (np.concatenate(column) for column in zip(*dataset.as_numpy_iterator()))
+    expected = (source.facts.mean[0] * -1 + source.arrays("train")[0] / 255) / source.facts.std[0]
+    np.testing.assert_allclose(images[weights > 0], expected, atol=1e-6)
+
+
+def test_evaluation_cuts_the_central_square(numbered_dir):
+    source = sources.load("numbered_photos", numbered_dir)
+    for images, _, _ in pipeline.evaluation(source, "test", batch_size=13, size=8):
+        np.testing.assert_array_equal(numbers_of(source, images.numpy()), np.arange(100, 113))
+
+
+def test_evaluation_refuses_empty_batches(numbered_dir):
+    with pytest.raises(ValueError, match="at least one image; got batch_size=0"):
+        pipeline.evaluation(sources.load("numbered_grey", numbered_dir), "test", batch_size=0, size=8)
+
+
+@pytest.mark.two_replicas_required
+def test_two_replicas_share_every_example_once(numbered_dir, two_replicas):
+    source = sources.load("numbered_grey", numbered_dir)
+    dataset = pipeline.evaluation(source, "test", batch_size=4, size=8)
+    seen = []
+    for images, _, weights in two_replicas.experimental_distribute_dataset(dataset):
+        for part, weight in zip(
+            two_replicas.experimental_local_results(images), two_replicas.experimental_local_results(weights)
+        ):
+            assert len(part) == 2
+            seen += numbers_of(source, part.numpy()[weight.numpy() > 0]).tolist()
+    assert sorted(seen) == list(range(100, 113))
+
+
+@pytest.mark.two_replicas_required
+def test_two_replicas_share_the_global_training_batch(numbered_dir, two_replicas):
+    source = sources.load("numbered_grey", numbered_dir)
+    alone = batches(train(source), 7)
+    shared = two_replicas.experimental_distribute_dataset(train(source))
+    for (expected, _), (images, _) in zip(alone, shared):
+        parts = np.concatenate([part.numpy() for part in two_replicas.experimental_local_results(images)])
+        assert parts.tobytes() == expected.tobytes()
+
+
+def test_cifar10_trains_the_same_way(cifar10_dir):
+    source = sources.load("cifar10", cifar10_dir, examples=512)
+    dataset = train(source, batch_size=64, size=32, strength=0.5)
+    first = batches(dataset, 3)
+    assert first[0][0].shape == (64, 2, 32, 32, 3)
+    assert abs(np.concatenate([images for images, _ in first]).mean()) < 0.5
+    assert_same(first[2:], batches(train(source, batch_size=64, size=32, strength=0.5, start_step=2), 1))

@@ -1,0 +1,60 @@
+"""Finding a data set by name: the newest version, any configuration, and an answer to every wrong name."""
+
+from __future__ import annotations
+
+import pytest
+
+from supcon_tf.data.prepared import DataNotPrepared, base_name, directory, prepared
+
+
+@pytest.fixture
+def data_dir(tmp_path):
+    for place in ["cifar10/3.0.2", "cifar10/3.0.10", "mine/small/1.0.0", "mine/large/1.2.3", "broken/1.0.0"]:
+        (tmp_path / place).mkdir(parents=True)
+        if not place.startswith("broken"):
+            (tmp_path / place / "dataset_info.json").write_text("{}")
+    (tmp_path / "downloads" / "extracted").mkdir(parents=True)
+    return str(tmp_path)
+
+
+def test_everything_is_found_and_the_newest_version_wins(data_dir):
+    found = {name: where[len(data_dir) + 1 :] for name, where in prepared(data_dir).items()}
+    assert found == {
+        "cifar10": "cifar10/3.0.10",
+        "cifar10:3.0.2": "cifar10/3.0.2",
+        "cifar10:3.0.10": "cifar10/3.0.10",
+        "mine/small": "mine/small/1.0.0",
+        "mine/small:1.0.0": "mine/small/1.0.0",
+        "mine/large": "mine/large/1.2.3",
+        "mine/large:1.2.3": "mine/large/1.2.3",
+    }
+    assert directory("mine/large", data_dir).endswith("mine/large/1.2.3")
+
+
+def test_a_missing_directory_holds_nothing(tmp_path):
+    assert prepared(str(tmp_path / "nowhere")) == {}
+
+
+def test_a_known_set_that_is_missing_is_answered_with_the_command(data_dir):
+    with pytest.raises(DataNotPrepared) as error:
+        directory("cifar100", data_dir)
+    message = str(error.value)
+    assert f"not prepared in {data_dir} (prepared there: cifar10, mine/large, mine/small)" in message
+    assert f"tfds.builder('cifar100', data_dir='{data_dir}').download_and_prepare()" in message
+
+
+def test_an_empty_directory_says_so(tmp_path):
+    with pytest.raises(DataNotPrepared, match=r"prepared there: nothing"):
+        directory("cifar10", str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "wrong, nearest", [("cifra10", "cifar10"), ("mine/smal", "mine/small"), ("imagenet2021", "imagenet2012")]
+)
+def test_a_wrong_name_is_answered_with_the_nearest(data_dir, wrong, nearest):
+    with pytest.raises(ValueError, match=rf"Did you mean '{nearest}'\?"):
+        directory(wrong, data_dir)
+
+
+def test_the_base_name_drops_configuration_and_version():
+    assert [base_name(name) for name in ("a", "a/b", "a:1.0.0", "a/b:1.0.0")] == ["a"] * 4

@@ -1,0 +1,126 @@
+"""Sources: facts of any image-classification set, its examples in stored order, clear words for all else."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from supcon_tf.data import sources
+from supcon_tf.data.prepared import DataNotPrepared
+
+
+def test_facts_of_the_digits_are_read_and_the_data_written_on_first_use(tmp_path):
+    facts = sources.load_facts("digits", str(tmp_path))
+    assert facts == sources.Facts(
+        name="digits",
+        classes=10,
+        class_names=tuple("0123456789"),
+        image_shape=(8, 8, 1),
+        train_examples=1258,
+        test_examples=539,
+        test_split="test",
+        mean=(0.3062,),
+        std=(0.3764,),
+    )
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        facts.classes = 3
+
+
+def test_digits_moments_are_those_of_the_training_images(digits_dir):
+    source = sources.load("digits", digits_dir)
+    unit = source.arrays("train")[0] / 255
+    np.testing.assert_allclose([unit.mean(), unit.std()], [source.facts.mean[0], source.facts.std[0]], atol=5e-5)
+
+
+def test_a_set_of_ones_own_is_read_like_any_other(numbered_dir):
+    facts = sources.load_facts("numbered_photos", numbered_dir)
+    assert facts.image_shape == (None, None, 3)
+    assert facts.class_names == ("north", "east", "south", "west")
+    assert (facts.train_examples, facts.test_examples, facts.test_split) == (40, 13, "validation")
+    assert facts.mean == facts.std == (0.5, 0.5, 0.5)
+
+
+def test_arrays_hold_every_image_in_stored_order_and_are_read_once(numbered_dir):
+    source = sources.load("numbered_grey", numbered_dir)
+    assert source.fits_in_memory("train")
+    images, labels = source.arrays("train")
+    assert images.dtype == np.uint8 and images.shape == (40, 8, 8, 1) and labels.dtype == np.int64
+    np.testing.assert_array_equal(images[:, 3, 4, 0], np.arange(40))
+    np.testing.assert_array_equal(labels, np.arange(40) % 4)
+    assert source.arrays("train")[0] is images
+    np.testing.assert_array_equal(source.arrays("test")[0][:, 0, 0, 0], np.arange(100, 113))
+
+
+@pytest.mark.parametrize("limit", [0, 2**32])
+@pytest.mark.parametrize("name", ["numbered_grey", "numbered_photos"])
+def test_the_stream_gives_the_same_images_encoded(numbered_dir, monkeypatch, name, limit):
+    monkeypatch.setattr(sources, "MEMORY_LIMIT", limit)
+    source = sources.load(name, numbered_dir)
+    for _ in range(2):  # The second pass comes from the cache, where there is one.
+        numbers = []
+        for encoded, label in source.stream("test"):
+            assert encoded.dtype == tf.string
+            image = source.decode(encoded).numpy()
+            assert image.dtype == np.uint8 and image.min() == image.max() and image.min() % 4 == label
+            numbers.append(image.min())
+        assert numbers == list(range(100, 113))
+
+
+def test_images_of_many_shapes_or_too_many_are_no_array(numbered_dir, monkeypatch):
+    photos = sources.load("numbered_photos", numbered_dir)
+    assert not photos.fits_in_memory("train")
+    with pytest.raises(ValueError, match=r"numbered_photos.*does not fit in memory: 40 images.*Use `stream`"):
+        photos.arrays("train")
+    grey = sources.load("numbered_grey", numbered_dir)
+    monkeypatch.setattr(sources, "MEMORY_LIMIT", 40 * 64 - 1)
+    assert not grey.fits_in_memory("train") and grey.fits_in_memory("test")
+
+
+def test_a_subset_is_the_first_training_images_and_leaves_the_test_alone(numbered_dir):
+    source = sources.load("numbered_grey", numbered_dir, examples=7)
+    assert (source.facts.train_examples, source.facts.test_examples) == (7, 13)
+    np.testing.assert_array_equal(source.arrays("train")[0][:, 0, 0, 0], np.arange(7))
+    assert len(source.arrays("test")[1]) == 13
+    assert sources.load("numbered_grey", numbered_dir, examples=0).facts.train_examples == 40
+
+
+@pytest.mark.parametrize("examples", [-1, 41])
+def test_a_subset_larger_than_the_set_is_refused(numbered_dir, examples):
+    with pytest.raises(ValueError, match=rf"has 40 training images; got examples={examples}. Ask for 1 to 40"):
+        sources.load("numbered_grey", numbered_dir, examples=examples)
+
+
+def test_unknown_splits_are_refused(numbered_dir):
+    with pytest.raises(ValueError, match=r"no split 'validation'; it has 'train', 'test'"):
+        sources.load("numbered_grey", numbered_dir).arrays("validation")
+
+
+def test_several_labels_an_image_are_no_classification_set(numbered_dir):
+    with pytest.raises(ValueError, match=r"'numbered_pairs' is not an image-classification set.*label: Sequence"):
+        sources.load("numbered_pairs", numbered_dir)
+
+
+def test_nothing_is_downloaded_for_a_set_that_is_missing(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise AssertionError("asked TFDS to prepare data")
+
+    monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", refuse)
+    with pytest.raises(DataNotPrepared, match="'cifar10' is not prepared in"):
+        sources.load("cifar10", str(tmp_path))
+    assert not list(tmp_path.iterdir())
+
+
+def test_cifar10_is_read(cifar10_dir):
+    source = sources.load("cifar10", cifar10_dir)
+    facts = source.facts
+    assert facts.classes == 10 and facts.class_names[:2] == ("airplane", "automobile")
+    assert facts.image_shape == (32, 32, 3) and facts.mean == (0.4914, 0.4822, 0.4465)
+    images, labels = source.arrays("test")
+    assert images.shape == (facts.test_examples, 32, 32, 3)
+    assert set(np.bincount(labels)) == {facts.test_examples // 10}
+    white = (images / 255 - facts.mean) / facts.std
+    assert abs(white.mean()) < 0.05 and 0.95 < white.std() < 1.3  # 1.22: the .20 of all tables is a mean over images.

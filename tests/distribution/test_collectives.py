@@ -1,0 +1,106 @@
+"""Gathers over two replicas: values, order, exact gradients, static shapes; and nothing at all on one device."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from supcon_tf.distribution import collectives
+
+SIZES = [(3, 3), (2, 5), (4, 0), (0, 4)]
+
+
+def shares(strategy, rows, sizes):
+    """Rows dealt to replicas in order."""
+    parts = np.split(rows, [sizes[0]])
+    return strategy.experimental_distribute_values_from_function(
+        lambda context: tf.constant(parts[context.replica_id_in_sync_group])
+    )
+
+
+def on_replicas(strategy, function, *arguments, compiled):
+    """What each replica returns."""
+
+    def run(*inputs):
+        return strategy.run(function, inputs)
+
+    results = (tf.function(run) if compiled else run)(*arguments)
+    return [strategy.experimental_local_results(result) for result in results]
+
+
+@pytest.mark.two_replicas_required
+@pytest.mark.parametrize("sizes", SIZES)
+@pytest.mark.parametrize("compiled", [False, True])
+def test_every_replica_gets_all_rows_in_order(two_replicas, sizes, compiled):
+    rows = np.arange(sum(sizes) * 2).reshape(-1, 2)
+    dtypes = ("float32", "float64", "int32", "int64")
+
+    def replica(mine):
+        first = collectives.first_row(tf.shape(mine)[0])
+        return [first, *(collectives.gather_rows(tf.cast(mine, dtype)) for dtype in dtypes)]
+
+    first, *gathered = on_replicas(two_replicas, replica, shares(two_replicas, rows, sizes), compiled=compiled)
+    assert [int(number) for number in first] == [0, sizes[0]]
+    for dtype, by_replica in zip(dtypes, gathered):
+        for seen in by_replica:
+            assert seen.dtype == dtype
+            np.testing.assert_array_equal(seen, rows.astype(dtype))
+
+
+@pytest.mark.two_replicas_required
+@pytest.mark.parametrize("sizes", SIZES)
+@pytest.mark.parametrize("compiled", [False, True])
+def test_gradient_is_that_of_one_device(two_replicas, sizes, compiled):
+    """Replica r weighs every row by its own weights; a row's gradient is the sum of what both replicas ask for."""
+    rows = np.random.default_rng(0).normal(size=[sum(sizes), 3])
+    weights = np.random.default_rng(1).normal(size=[2, sum(sizes), 3])
+
+    def replica(mine, its_weights):
+        with tf.GradientTape() as tape:
+            tape.watch(mine)
+            total = tf.reduce_sum(its_weights * collectives.gather_rows(mine) ** 2)
+        return [tape.gradient(total, mine)]
+
+    dealt = shares(two_replicas, rows, sizes), shares(two_replicas, weights, (1, 1))
+    (gradients,) = on_replicas(two_replicas, replica, *dealt, compiled=compiled)
+    np.testing.assert_allclose(np.concatenate(gradients), 2 * weights.sum(0) * rows, rtol=1e-12)
+
+
+@pytest.mark.two_replicas_required
+def test_graphs_keep_the_axes_that_all_replicas_share(two_replicas):
+    seen = []
+
+    def replica(mine):
+        gathered = collectives.gather_rows(mine)
+        seen.append((gathered.shape.as_list(), collectives.replica_count()))
+        return [gathered]
+
+    on_replicas(two_replicas, replica, shares(two_replicas, np.zeros([6, 2, 3]), (3, 3)), compiled=True)
+    assert len(seen) >= 2 and all(facts == ([None, 2, 3], 2) for facts in seen)
+
+
+@pytest.mark.parametrize("strategy", [None, "CPU:0"])
+def test_one_replica_gathers_nothing(strategy):
+    strategy = tf.distribute.OneDeviceStrategy(strategy) if strategy else tf.distribute.get_strategy()
+    rows = tf.random.normal([4, 3])
+
+    @tf.function
+    def run(rows):
+        return strategy.run(lambda mine: (collectives.gather_rows(mine), collectives.first_row(4)), [rows])
+
+    gathered, first = run(rows)
+    np.testing.assert_array_equal(gathered, rows)
+    assert int(first) == 0
+    assert not any("ollective" in op.type for op in run.get_concrete_function(rows).graph.get_operations())
+
+
+@pytest.mark.two_replicas_required
+def test_outside_replicas_nothing_is_gathered(two_replicas):
+    """Keras 3 calls a loss once like this while it builds a model."""
+    rows = tf.ones([2, 3])
+    with two_replicas.scope():
+        assert tf.distribute.get_replica_context() is None
+        assert collectives.replica_count() == 1
+        np.testing.assert_array_equal(collectives.gather_rows(rows), rows)
+        assert int(collectives.first_row(2)) == 0

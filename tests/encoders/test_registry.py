@@ -1,0 +1,30 @@
+"""Every name builds the network it says."""
+
+from __future__ import annotations
+
+import pytest
+
+from supcon_tf.encoders.registry import ENCODERS, build_encoder
+from tests.oracles import resnet as oracle
+
+
+def test_names():
+    assert ENCODERS == ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnet200")
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet34", "resnet50"])
+def test_name_and_arguments_reach_the_network(name):
+    model = build_encoder(name, image_shape=(8, 8, 1), width=1 / 16, stem="small_image", cross_replica_batch_norm=False)
+    depth = int(name[len("resnet") :])
+    assert model.name == name
+    assert model.input_shape == (None, 8, 8, 1)
+    trainable = oracle.trainable_count(depth, width=1 / 16, channels=1, stem="small_image")
+    assert sum(weight.numpy().size for weight in model.trainable_weights) == trainable
+    assert model.get_layer("stem_norm").synchronized is False
+
+
+def test_unknown_name_is_answered_with_the_nearest():
+    with pytest.raises(ValueError, match=r"no encoder is called 'resnet51'\. Did you mean `resnet50`\?"):
+        build_encoder("resnet51", image_shape=(8, 8, 3))
+    with pytest.raises(ValueError, match=r"no encoder is called 'vit'\. Known: resnet18, .*resnet200"):
+        build_encoder("vit", image_shape=(8, 8, 3))

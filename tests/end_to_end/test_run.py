@@ -1,0 +1,138 @@
+"""A whole run on the embedded digits: what it leaves behind, and that an interruption changes no bit of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from supcon_tf import run as run_module
+from supcon_tf.config import Data, Encoder, Experiment, Projection, Stage
+from supcon_tf.training.checkpoints import StageCheckpoints
+
+ROOT = pathlib.Path(__file__).parents[2]
+EXPERIMENT = Experiment(
+    name="tests.tiny",
+    data=Data(name="digits", examples=60),
+    encoder=Encoder(name="resnet18", width=0.0625),
+    projection=Projection(widths=(8,)),
+    contrastive=Stage(epochs=3, batch_size=20, base_learning_rate=1.0, warmup_epochs=1, weight_decay=1e-4),
+    linear=Stage(epochs=2, batch_size=32, base_learning_rate=5.0),
+)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A run from start to end without interruption."""
+    directory = tmp_path_factory.mktemp("finished")
+    summary = run_module.run_experiment(EXPERIMENT, directory, command="python -m x")
+    return directory, summary
+
+
+def records(directory):
+    return [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_a_run_leaves_everything_in_its_directory(finished):
+    directory, summary = finished
+    expected = ["checkpoints", "config.json", "environment.json", "evaluation.npz", "metrics.jsonl", "report.html"]
+    assert set(expected) <= {path.name for path in directory.iterdir()}
+    assert json.loads((directory / "summary.json").read_text()) == summary
+    assert summary["test_images"] == 539 and 0 <= summary["test_accuracy"] <= 1
+    assert summary["command"] == "python -m x"
+    assert {path.name for path in (directory / "checkpoints").iterdir()} == {"contrastive", "linear"}
+    assert {path.name for path in (directory / "tensorboard").iterdir()} == {"contrastive", "linear"}
+
+
+def test_the_records_cover_every_epoch_of_every_stage(finished):
+    lines = records(finished[0])
+    assert [(line["stage"], line["epoch"], line["step"]) for line in lines] == [
+        ("contrastive", 1, 3), ("contrastive", 2, 6), ("contrastive", 3, 9), ("linear", 1, 2), ("linear", 2, 4),
+    ]  # fmt: skip
+    assert lines[0]["plateau"] == pytest.approx(0.1 * np.log(2 * 20 - 1))
+    assert "test_accuracy" in lines[-1] and "test_accuracy" not in lines[0]
+    assert lines[-1]["test_accuracy"] == pytest.approx(finished[1]["test_accuracy"])
+
+
+def test_the_evaluation_has_every_test_image_once(finished):
+    saved = np.load(finished[0] / "evaluation.npz")
+    assert saved["embeddings"].shape == (539, 32) and saved["views"].shape[1:] == (2, 8, 8, 1)
+    assert np.bincount(saved["labels"]).sum() == 539
+    accuracy = np.mean(saved["predictions"] == saved["labels"])
+    assert finished[1]["test_accuracy"] == pytest.approx(accuracy)
+
+
+def test_the_same_command_on_a_finished_run_changes_nothing(finished, capsys):
+    before = {path: path.stat().st_mtime_ns for path in finished[0].rglob("*") if path.name != "environment.json"}
+    assert run_module.run_experiment(EXPERIMENT, finished[0]) == finished[1]
+    assert "is complete" in capsys.readouterr().out
+    after = {path: path.stat().st_mtime_ns for path in finished[0].rglob("*") if path.name != "environment.json"}
+    assert {path.name for path in before if before[path] != after[path] and path.is_file()} == set()
+
+
+class Interrupted(Exception):
+    """Stands for whatever ends a process."""
+
+
+def test_an_interrupted_run_continues_to_the_same_bits(finished, tmp_path, monkeypatch):
+    """Interrupted in the contrastive stage and again in the linear stage, after saves 1 and 4 of 5."""
+    count, save = [0], StageCheckpoints.save
+
+    def save_then_die(checkpoints):
+        save(checkpoints)
+        count[0] += 1
+        if count[0] in (1, 4):
+            raise Interrupted
+
+    monkeypatch.setattr(StageCheckpoints, "save", save_then_die)
+    for _ in range(2):
+        with pytest.raises(Interrupted):
+            run_module.run_experiment(EXPERIMENT, tmp_path, write_report=False)
+    run_module.run_experiment(EXPERIMENT, tmp_path, write_report=False)
+    assert count == [5]  # No epoch was done twice.
+    whole, resumed = np.load(finished[0] / "evaluation.npz"), np.load(tmp_path / "evaluation.npz")
+    for name in ("embeddings", "predictions", "views"):
+        np.testing.assert_array_equal(whole[name], resumed[name])
+    assert [line["loss"] for line in records(finished[0])] == [line["loss"] for line in records(tmp_path)]
+
+
+def test_cross_entropy_alone_runs(tmp_path):
+    experiment = dataclasses.replace(
+        EXPERIMENT, contrastive=Stage(), linear=Stage(), cross_entropy=Stage(epochs=1, batch_size=20)
+    )
+    summary = run_module.run_experiment(experiment, tmp_path)
+    assert set(summary["seconds"]) == {"cross_entropy"}
+    assert "<svg" in (tmp_path / "report.html").read_text()
+
+
+def test_a_data_set_that_is_not_prepared_is_refused_before_training(tmp_path):
+    experiment = dataclasses.replace(EXPERIMENT, data=Data(name="cifar10"))
+    with pytest.raises(ValueError, match=r"'cifar10' is not prepared in .*download_and_prepare"):
+        run_module.run_experiment(experiment, tmp_path, data_dir=str(tmp_path / "none"))
+
+
+def test_a_batch_larger_than_the_data_is_refused_before_training(tmp_path):
+    experiment = dataclasses.replace(EXPERIMENT, linear=Stage(epochs=1, batch_size=64))
+    with pytest.raises(ValueError, match="batch of 64 images is larger than the 60 training images"):
+        run_module.run_experiment(experiment, tmp_path)
+
+
+@pytest.mark.two_replicas_required
+def test_the_command_line_on_two_replicas_trains_as_on_one(finished, tmp_path):
+    """In a process of its own, as a user starts it: the devices are made before TensorFlow runs."""
+    changes = {"strategy": "mirrored", "replicas": 2, "contrastive.epochs": 2, "linear.epochs": 0}
+    program = (
+        "from tests.end_to_end.test_run import EXPERIMENT; from supcon_tf import settings; "
+        "from supcon_tf.run import run_experiment; "
+        f"run_experiment(settings.override(EXPERIMENT, {changes!r}), {str(tmp_path)!r}, write_report=False)"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    assert "mirrored with 2 replica(s)" in ended.stdout
+    one, two = records(finished[0])[0], records(tmp_path)[0]
+    assert two["loss"] == pytest.approx(one["loss"], rel=1e-4)

@@ -1,0 +1,82 @@
+"""The command line as a new user meets it: help, misspellings, wrong values; all before TensorFlow is loaded."""
+
+from __future__ import annotations
+
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[2]
+SUPCON = "--experiment=digits.supcon"
+
+
+def run(module, *arguments):
+    """Runs a command line; a process that loads TensorFlow anyway dies of it."""
+    stopper = "import sys, runpy; sys.modules['tensorflow'] = None; sys.argv[0] = 'x'; "
+    code = stopper + f"runpy.run_module('{module}', run_name='__main__', alter_sys=True)"
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ([], "error: name one with --experiment."),
+        (["--experiment=digits.supcom"], "no experiment is called 'digits.supcom'. Did you mean `digits.supcon`?"),
+        ([SUPCON], "error: say where the run lives: --workdir="),
+        (
+            [SUPCON, "--workdir=x", "--loss.temprature=1"],
+            "no flag is called --loss.temprature. Did you mean `loss.temp",
+        ),
+        ([SUPCON, "--workdir=x", "--workdri=y"], "no flag is called --workdri. Did you mean `workdir`?"),
+        ([SUPCON, "--workdir=x", "--loss.temperature=hot"], "--loss.temperature=hot: wanted float; got 'hot'"),
+        ([SUPCON, "--workdir=x", "--loss.temperature=99"], "must be at most 10.0; got 99.0"),
+        ([SUPCON, "--workdir=x", "--loss.contrast_mode=al"], "must be one of all, one; got 'al'. Did you mean `all`?"),
+        ([SUPCON, "--workdir=x", "--replicas=2"], "Set `strategy=mirrored`"),
+        ([SUPCON, "--workdir=x", "--contrastive.epochs=0"], "`linear` trains on the encoder of the contrastive stage"),
+        ([SUPCON, "--workdir=x", "extra"], "'extra' is not a flag"),
+        ([SUPCON, "--workdir=x", "--seed"], "seed"),
+    ],
+)
+def test_a_wrong_command_ends_with_status_2_and_one_message(arguments, message):
+    ended = run("launch.train", *arguments)
+    assert ended.returncode == 2
+    assert message in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_missing_experiment_lists_what_exists():
+    told = run("launch.train").stderr
+    assert "digits.supcon " in told and "digits.cross_entropy " in told and "cifar10.supcon_small " in told
+
+
+def test_help_shows_every_field_with_help_type_and_the_experiments_value():
+    ended = run("launch.train", SUPCON, "--help")
+    assert ended.returncode == 0
+    told = " ".join(ended.stdout.split())
+    assert "--loss.temperature: tau of Eq. 2 (default: '0.1') (float, at least 0.001, at most 10.0)" in told
+    assert "--data.name:" in told and "(default: 'digits')" in told
+    assert "--workdir: directory of the run" in told
+
+
+def test_help_without_an_experiment_still_helps():
+    ended = run("launch.train", "--help")
+    assert ended.returncode == 0 and "--loss.temperature" in ended.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["--experiments=digits.supcon,digits.supcom"], "Did you mean `digits.supcon`?"),
+        (["--experiments=digits.supcon", "--workdir=x", "--seeds=one"], "--seeds must be whole numbers"),
+        (["--experiments=digits.supcon"], "say where the runs live"),
+        (["--experiments=digits.supcon", "--workdir=x", "--seed=3"], "--seeds"),
+    ],
+)
+def test_a_wrong_comparison_ends_with_status_2_and_one_message(arguments, message):
+    ended = run("launch.compare", *arguments)
+    assert ended.returncode == 2
+    assert message in ended.stderr and "Traceback" not in ended.stderr

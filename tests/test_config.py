@@ -1,0 +1,81 @@
+"""The experiment's own rules: which stages go together, and what must divide what."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from supcon_tf import config, settings
+from supcon_tf.config import Augment, Data, Experiment, Loss, Projection, Stage
+
+CONTRASTIVE = Experiment(contrastive=Stage(epochs=2))
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"contrastive.epochs": 0}, "an experiment needs a stage"),
+        ({"cross_entropy.epochs": 1}, "two ways to train one encoder"),
+        ({"contrastive.epochs": 0, "linear.epochs": 1}, "`linear` trains on the encoder of the contrastive stage"),
+        ({"replicas": 2}, "`strategy=one_device` has 1 replica; got replicas=2. Set `strategy=mirrored`"),
+        ({"strategy": "mirrored", "replicas": 3}, "must be divisible by the 3 replicas; got 256"),
+        ({"loss.positives_cap": 3}, "must be a multiple of data.views=2; got 3"),
+        ({"contrastive.warmup_epochs": 2.0}, "must be fewer than the 2 epochs of the stage; got 2"),
+        ({"contrastive.augment.crop_area": (0.9, 0.1)}, "must be (smallest, largest); got"),
+        ({"projection.widths": ()}, "must name at least one layer"),
+        ({"loss.temperature": 0.0}, "must be at least 0.001; got 0.0"),
+    ],
+)
+def test_what_does_not_go_together_is_named(changes, message):
+    with pytest.raises(ValueError) as error:
+        settings.override(CONTRASTIVE, changes)
+    assert message in str(error.value)
+
+
+def test_stages_come_in_the_order_they_run():
+    both = dataclasses.replace(CONTRASTIVE, linear=Stage(epochs=1))
+    assert list(both.stages) == ["contrastive", "linear"]
+    assert list(Experiment(cross_entropy=Stage(epochs=1)).stages) == ["cross_entropy"]
+
+
+def test_every_field_has_a_flag_name_and_help():
+    fields = settings.settings(CONTRASTIVE)
+    assert len({field.name for field in fields}) == len(fields) > 50
+    assert all(len(field.help) > 4 for field in fields)
+
+
+def test_sections_are_frozen():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        CONTRASTIVE.seed = 1
+
+
+def test_names_in_the_config_are_those_of_the_rooms():
+    """The config imports nothing, so its lists of names must be held to the rooms that own them."""
+    from supcon_tf.augment import policies
+    from supcon_tf.distribution import strategy
+    from supcon_tf.encoders import registry
+    from supcon_tf.optim import optimizers, schedules
+
+    assert tuple(policies.POLICIES) == config.POLICIES
+    assert tuple(registry.ENCODERS) == config.ENCODERS
+    assert tuple(optimizers.OPTIMIZERS) == config.OPTIMIZERS
+    assert tuple(schedules.SCHEDULES) == config.SCHEDULES
+    assert tuple(strategy.STRATEGIES) == config.STRATEGIES
+
+
+def test_the_loss_section_has_the_arguments_of_the_loss():
+    import inspect
+
+    from supcon_tf.losses.supcon import supervised_contrastive_loss
+
+    arguments = inspect.signature(supervised_contrastive_loss).parameters
+    ours = {field.name: getattr(Loss(), field.name) for field in dataclasses.fields(Loss)}
+    ours.pop("use_labels")
+    theirs = {name: p.default for name, p in arguments.items() if p.default is not p.empty and name != "cross_replica"}
+    assert ours == theirs
+
+
+def test_defaults_are_the_papers():
+    assert Loss().temperature == 0.1 and Projection().widths == (128,) and Data().views == 2
+    assert Augment().policy == "sim_augment"

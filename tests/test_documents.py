@@ -1,0 +1,96 @@
+"""The documents say what is so: every command in them is one that works, every code block runs."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "experiments").rglob("*.md"))]
+HEADERS = sorted((ROOT / "experiments").rglob("*.py"))
+
+
+def blocks(path, language=""):
+    """Fenced code blocks of a document that name this language, or none."""
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```", path.read_text(encoding="utf-8"), re.M | re.S)
+    return [text for named, text in fenced if named == language]
+
+
+def commands(start):
+    """Every line of a code block or an experiment's header that starts so, with the name of its file."""
+    found = {}
+    for path in DOCUMENTS:
+        for line in "".join(blocks(path)).splitlines():
+            if line.strip().startswith(start):
+                found[line.strip()] = path.name
+    for path in HEADERS:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if line.startswith("    " + start):
+                found[line.strip()] = path.name
+    return sorted(found)
+
+
+@pytest.mark.parametrize("command", commands("python -m launch."))
+def test_a_launch_command_is_understood(command):
+    """All of it but the run itself: flags, experiment, values, and how they go together."""
+    words = shlex.split(command.split("  #")[0])
+    program = (
+        "import sys, types; from absl import flags\n"
+        f"sys.argv = {['x', *words[3:]]!r}\n"
+        "stub = types.ModuleType('supcon_tf.run'); stub.run_experiment = lambda *a, **k: sys.exit(42)\n"
+        "sys.modules['supcon_tf.run'] = stub\n"
+        f"import runpy; runpy.run_module({words[2]!r}, run_name='__main__', alter_sys=False)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == (0 if "--help" in words else 42), ended.stderr
+
+
+@pytest.mark.parametrize("command", commands("make "))
+def test_a_make_target_exists(command):
+    target = shlex.split(command.split("#")[0])
+    ended = subprocess.run([*target, "-n"], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_there_are_commands_to_check():
+    """Control: the two tests above would pass on documents whose commands they fail to find."""
+    assert len(commands("python -m launch.")) >= 5 and len(commands("make ")) >= 3
+
+
+@pytest.mark.parametrize("path", [path for path in DOCUMENTS if blocks(path, "python")], ids=lambda path: path.name)
+def test_python_in_a_document_runs(path):
+    for block in blocks(path, "python"):
+        exec(compile(block, path.name, "exec"), {"__name__": "document"})
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_lead_to_files(path):
+    for target in re.findall(r"\]\(([^)#:]+)\)", path.read_text(encoding="utf-8")):
+        assert (path.parent / target).exists(), target
+
+
+def test_no_unsuited_python_gets_past_make():
+    ended = subprocess.run(
+        ["make", "test", "PYTHON=no-such-python"], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert ended.returncode != 0
+    assert "no Python answers to 'no-such-python'" in ended.stderr and len(ended.stderr.splitlines()) == 1
+
+
+def test_the_version_is_one():
+    import supcon_tf
+
+    assert f'version="{supcon_tf.__version__}"' in (ROOT / "setup.py").read_text(encoding="utf-8")
+
+
+def test_every_public_name_is_documented():
+    import supcon_tf
+
+    for name in supcon_tf.__all__:
+        assert len(getattr(supcon_tf, name).__doc__) > 200
+        assert name in (ROOT / "README.md").read_text(encoding="utf-8")

@@ -1,0 +1,29 @@
+"""Saving and bringing back the state of a stage."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from supcon_tf.training.checkpoints import StageCheckpoints
+
+
+def test_the_newest_state_comes_back(tmp_path, make_state, one_device):
+    state = make_state(one_device)
+    checkpoints = StageCheckpoints(state, tmp_path)
+    assert checkpoints.restore() == 0
+    for step in (3, 6, 9):
+        state.step.assign(step)
+        state.networks.classifier.weights[0].assign(np.full(state.networks.classifier.weights[0].shape, step))
+        checkpoints.save()
+    other = make_state(one_device)
+    assert StageCheckpoints(other, tmp_path).restore() == 9
+    assert (other.networks.classifier.weights[0].numpy() == 9).all()
+
+
+def test_two_are_kept_and_named_by_their_step(tmp_path, make_state, one_device):
+    state = make_state(one_device)
+    checkpoints = StageCheckpoints(state, tmp_path)
+    for step in (3, 6, 9):
+        state.step.assign(step)
+        checkpoints.save()
+    assert sorted(path.name for path in tmp_path.glob("*.index")) == ["step-6.index", "step-9.index"]

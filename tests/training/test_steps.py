@@ -1,0 +1,105 @@
+"""One update: what it changes, and that it does not depend on the number of replicas."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from supcon_tf.training import steps
+from supcon_tf.training.loop import compile_update
+
+LOSS = {"temperature": 0.1, "base_temperature": None}
+SHARED = {"batch_size": 8, "weight_decay": 0.01}
+
+
+def make_step(stage, state, **loss):
+    if stage == "contrastive":
+        return steps.contrastive_step(state, loss={**LOSS, **loss}, use_labels=True, **SHARED)
+    return {"linear": steps.linear_step, "cross_entropy": steps.cross_entropy_step}[stage](
+        state, label_smoothing=0.1, **SHARED
+    )
+
+
+def snapshot(state):
+    return {name: [v.numpy() for v in part.weights] for name, part in state.networks.parts().items()}
+
+
+def largest_difference(a, b):
+    return max(float(np.abs(x - y).max()) for name in a for x, y in zip(a[name], b[name]))
+
+
+def after_updates(strategy, make_state, feed, batch, stage, count=2, **options):
+    """Weights and last metrics after `count` updates on one batch."""
+    loss = options.pop("loss", {})
+    state = make_state(strategy, stage, **options)
+    start = snapshot(state)
+    update = compile_update(make_step(stage, state, **loss), state, strategy)
+    for _ in range(count):
+        metrics = update(*feed(strategy, *batch))
+    assert int(state.step.numpy()) == count
+    return start, snapshot(state), {name: float(value) for name, value in metrics.items()}
+
+
+@pytest.mark.two_replicas_required
+@pytest.mark.parametrize("stage", ["contrastive", "linear", "cross_entropy"])
+def test_two_replicas_make_the_update_of_one_device(stage, one_device, two_replicas, make_state, feed, batch):
+    start, alone, alone_metrics = after_updates(one_device, make_state, feed, batch, stage)
+    start_two, shared, shared_metrics = after_updates(two_replicas, make_state, feed, batch, stage)
+    assert largest_difference(start, start_two) == 0
+    assert largest_difference(start, alone) > 1e-2  # The update is far larger than the rounding allowed below.
+    assert largest_difference(alone, shared) < 2e-5
+    assert alone_metrics == pytest.approx(shared_metrics, rel=1e-5)
+
+
+@pytest.mark.two_replicas_required
+def test_without_the_gather_two_replicas_make_another_update(one_device, two_replicas, make_state, feed, batch):
+    """Control: each replica alone sees half of the pairs."""
+    _, alone, alone_metrics = after_updates(one_device, make_state, feed, batch, "contrastive")
+    _, local, local_metrics = after_updates(
+        two_replicas, make_state, feed, batch, "contrastive", loss={"cross_replica": False}
+    )
+    assert largest_difference(alone, local) > 1e-2
+    assert abs(alone_metrics["loss"] - local_metrics["loss"]) > 0.1
+
+
+@pytest.mark.two_replicas_required
+def test_without_cross_replica_batch_norm_two_replicas_make_another_update(
+    one_device, two_replicas, make_state, feed, batch
+):
+    """Control: statistics of half a batch are other statistics."""
+    _, alone, _ = after_updates(one_device, make_state, feed, batch, "contrastive")
+    _, local, _ = after_updates(two_replicas, make_state, feed, batch, "contrastive", cross_replica_batch_norm=False)
+    assert largest_difference(alone, local) > 1e-3
+
+
+@pytest.mark.parametrize("stage", ["contrastive", "linear", "cross_entropy"])
+def test_a_stage_changes_its_own_parts_and_no_other(stage, one_device, make_state, feed, batch):
+    start, end, _ = after_updates(one_device, make_state, feed, batch, stage)
+    changed = {name for name in start if any((a != b).any() for a, b in zip(start[name], end[name]))}
+    assert changed == set(steps.trained_parts(stage))
+
+
+@pytest.mark.parametrize("stage", ["contrastive", "cross_entropy"])
+def test_a_few_updates_fit_one_batch(stage, one_device, make_state, feed, batch):
+    _, _, first = after_updates(one_device, make_state, feed, batch, stage, count=1, learning_rate=0.3)
+    _, _, last = after_updates(one_device, make_state, feed, batch, stage, count=50, learning_rate=0.3)
+    assert last["loss"] < 0.7 * first["loss"]
+
+
+def test_without_labels_every_image_is_its_own_class(one_device, make_state, feed, batch):
+    images, labels = batch
+    state = make_state(one_device)
+    unlabelled = steps.contrastive_step(state, loss=LOSS, use_labels=False, **SHARED)
+    got = compile_update(unlabelled, state, one_device)(*feed(one_device, images, labels))
+    state = make_state(one_device)
+    labelled = steps.contrastive_step(state, loss=LOSS, use_labels=True, **SHARED)
+    distinct = compile_update(labelled, state, one_device)(*feed(one_device, images, np.arange(8)))
+    assert float(got["loss"]) == pytest.approx(float(distinct["loss"]), rel=1e-6)
+
+
+def test_weight_decay_shrinks_kernels_only(one_device, make_state):
+    state = make_state(one_device, "cross_entropy")
+    decayed = steps.penalized_variables(state.networks, "cross_entropy")
+    kept = len(steps.trained_variables(state.networks, "cross_entropy")) - len(decayed)
+    assert len(decayed) == 3  # Two convolutions and the classifier.
+    assert kept == 2 * 2 + 1  # gamma and beta of both batch norms, and the classifier's bias.
