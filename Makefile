@@ -4,6 +4,8 @@ VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2
 SUITED := 3.9 3.10 3.11 3.12 3.13
 VENV := .venv-$(VERSION)
 RUN := $(VENV)/bin/python
+# Two processes, a file of tests to each in turn: most of the time goes into tracing graphs, which has one thread.
+PYTEST := $(RUN) -m pytest --numprocesses=2 --dist=loadfile
 WORKDIR ?= runs/digits
 
 .PHONY: help demo test test-all check clean help
@@ -19,15 +21,15 @@ demo: $(VENV)/ready
 	$(RUN) -m launch.compare --experiments=digits.cross_entropy,digits.supcon --seeds=0,1,2 --workdir=$(WORKDIR)
 
 test: $(VENV)/ready-test
-	$(RUN) -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-all: $(VENV)/ready-test
-	$(RUN) -m pytest
+	$(PYTEST)
 
 check: $(VENV)/ready-test
 	$(RUN) -m ruff format --check .
 	$(RUN) -m ruff check .
-	$(RUN) -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 $(VENV)/ready: setup.py
 	$(call require_python)

@@ -30,7 +30,7 @@ setup(
         "tqdm>=4.64",
     ],
     extras_require={
-        "test": ["pytest>=8", "ruff==0.17.6"],
+        "test": ["pytest>=8", "pytest-xdist>=3.5", "ruff==0.17.6"],
         "tensorboard": ["tensorboard", "setuptools<82"],  # its command imports pkg_resources, gone from setuptools 82
     },
 )

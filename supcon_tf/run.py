@@ -60,7 +60,8 @@ def run_experiment(
         write_report: make `report.html`; a caller that compares several runs may write one for all instead.
 
     Returns:
-        The summary that `summary.json` holds; "test_accuracy" is that of the last epoch, never the best.
+        The summary that `summary.json` holds; "test_accuracy" is that of the last epoch, never the best, and None
+        where only the contrastive stage ran.
 
     Raises:
         ValueError: the directory belongs to another experiment, the data set is not prepared, or a batch is larger
@@ -69,30 +70,53 @@ def run_experiment(
     """
     directory = pathlib.Path(directory)
     open_run_directory(directory, experiment)
-    strategy = make_strategy(experiment.strategy, replicas=experiment.replicas)  # First: it may have to make devices.
-    data_dir = data_dir or str(directory / "data")
-    source = sources.load(experiment.data.name, data_dir, examples=experiment.data.examples)
-    size = _image_size(experiment, source.facts)
-    durations = {
-        name: Duration(stage.epochs, source.facts.train_examples, stage.batch_size)
-        for name, stage in experiment.stages.items()
-    }
-    summary_path = directory / "summary.json"
-    if summary_path.exists():
-        print(f"{directory} is complete; its result is in {summary_path}.", flush=True)
-        return json.loads(summary_path.read_text(encoding="utf-8"))
-
-    networks = _prepare(experiment, strategy, source.facts, size)
-    test = functools.partial(pipeline.evaluation, source, "test", batch_size=EVALUATION_BATCH, size=size)
-    for name, stage in experiment.stages.items():
-        _run_stage(name, stage, experiment, networks, strategy, source, size, test, durations[name], directory)
-    summary = _evaluate(experiment, networks, strategy, source, size, test, directory)
-    summary["command"] = command
-    summary_path.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    if not (directory / "summary.json").exists():
+        run = _prepare(experiment, directory, data_dir or str(directory / "data"))
+        for name, duration in run.durations.items():
+            _train(run, name, duration)
+        _save_summary(directory, {**_evaluate(run), "command": command})
+    else:
+        print(f"{directory} is complete; its result is in {directory / 'summary.json'}.", flush=True)
     if write_report:
         report.write_report(directory / "report.html", [directory])
-        print(f"test accuracy {summary['test_accuracy']:.2%}; report: {directory / 'report.html'}", flush=True)
-    return summary
+        print(f"report: {directory / 'report.html'}", flush=True)
+    return json.loads((directory / "summary.json").read_text(encoding="utf-8"))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Run:
+    """What every part of a run needs."""
+
+    experiment: Experiment
+    directory: pathlib.Path
+    strategy: tf.distribute.Strategy
+    source: sources.Source
+    size: int  # S, the side of the images that the encoder sees
+    durations: dict[str, Duration]  # of each stage, in order
+    networks: Networks
+
+    def test_batches(self) -> tf.data.Dataset:
+        return pipeline.evaluation(self.source, "test", batch_size=EVALUATION_BATCH, size=self.size)
+
+
+def _prepare(experiment: Experiment, directory: pathlib.Path, data_dir: str) -> _Run:
+    """Devices, data and networks; whatever is wrong with a run shows here, before it trains."""
+    strategy = make_strategy(experiment.strategy, replicas=experiment.replicas)  # First: it may have to make devices.
+    source = sources.load(experiment.data.name, data_dir, examples=experiment.data.examples)
+    facts, size = source.facts, _image_size(experiment, source.facts)
+    source.count("test")  # Refuses a set with nothing to evaluate on.
+    durations = {
+        name: Duration(stage.epochs, facts.train_examples, stage.batch_size)
+        for name, stage in experiment.stages.items()
+    }
+    networks = _networks(experiment, strategy, image_shape=(size, size, facts.image_shape[-1]), classes=facts.classes)
+    print(
+        f"{experiment.name}: {facts.train_examples:,} training and {facts.test_examples:,} test images of "
+        f"{facts.name}, {networks.encoder.count_params():,} encoder weights, {experiment.strategy} with "
+        f"{strategy.num_replicas_in_sync} replica(s)",
+        flush=True,
+    )
+    return _Run(experiment, directory, strategy, source, size, durations, networks)
 
 
 def _image_size(experiment: Experiment, facts: sources.Facts) -> int:
@@ -103,32 +127,61 @@ def _image_size(experiment: Experiment, facts: sources.Facts) -> int:
     return size
 
 
-def _prepare(experiment: Experiment, strategy, facts: sources.Facts, size: int) -> Networks:
-    """Random state, precision and networks of a run, whatever ran before it in the process."""
+def _networks(experiment: Experiment, strategy, *, image_shape: tuple, classes: int) -> Networks:
+    """Networks in their first state, whatever ran before in the process."""
     tf.keras.backend.clear_session()
     tf.keras.utils.set_random_seed(experiment.seed)
     tf.keras.mixed_precision.set_global_policy(experiment.precision)
     with strategy.scope():
-        networks = build_networks(
+        return build_networks(
             experiment.encoder,
             experiment.projection,
-            image_shape=(size, size, facts.image_shape[-1]),
-            classes=facts.classes,
+            image_shape=image_shape,
+            classes=classes,
             # On one device the statistics are the batch's own either way, and the plain layer has the fused kernel.
             cross_replica_batch_norm=experiment.cross_replica_batch_norm and strategy.num_replicas_in_sync > 1,
         )
-    print(
-        f"{experiment.name}: {facts.train_examples:,} training and {facts.test_examples:,} test images of "
-        f"{facts.name}, {networks.encoder.count_params():,} encoder weights, {experiment.strategy} with "
-        f"{strategy.num_replicas_in_sync} replica(s)",
-        flush=True,
-    )
-    return networks
 
 
-def _run_stage(name, stage: Stage, experiment, networks, strategy, source, size, test, duration, directory) -> None:
+def _train(run: _Run, name: str, duration: Duration) -> None:
     """Trains one stage, from wherever its checkpoints say it stopped."""
-    schedule = learning_rate_schedule(
+    stage, contrastive = run.experiment.stages[name], name == "contrastive"
+    schedule = _schedule(stage, duration)
+    state = _state(run, name, stage, schedule)
+    training = functools.partial(
+        pipeline.training,
+        run.source,
+        batch_size=stage.batch_size,
+        size=run.size,
+        seed=run.experiment.seed,
+        view_count=run.experiment.data.views if contrastive else 1,
+        **dataclasses.asdict(stage.augment),
+    )
+    train_stage(
+        _step(name, stage, run.experiment, state),
+        state,
+        strategy=run.strategy,
+        batches=lambda done: training(start_step=done),
+        duration=duration,
+        checkpoints=StageCheckpoints(state, run.directory / "checkpoints" / name),
+        reporter=Reporter(
+            run.directory,
+            name,
+            title=f"{run.experiment.name} {name}",
+            epochs=stage.epochs,
+            total_steps=duration.total_steps,
+            batch_size=stage.batch_size,
+            learning_rate=lambda step: float(schedule(step)),
+            constants=_plateau(run.experiment) if contrastive else {},
+        ),
+        evaluate=None if contrastive else accuracy_on(run.networks, strategy=run.strategy, batches=run.test_batches()),
+        evaluate_every=stage.evaluate_every,
+    )
+
+
+def _schedule(stage: Stage, duration: Duration) -> tf.keras.optimizers.schedules.LearningRateSchedule:
+    """The stage's learning rate by step."""
+    return learning_rate_schedule(
         stage.schedule,
         peak_learning_rate=scaled_learning_rate(stage.base_learning_rate, stage.batch_size),
         total_steps=duration.total_steps,
@@ -137,46 +190,20 @@ def _run_stage(name, stage: Stage, experiment, networks, strategy, source, size,
         steps_per_decay=max(1, duration.steps(stage.epochs_per_decay)),
         boundaries=tuple(duration.steps(epoch) for epoch in stage.decay_epochs),
     )
-    variables = steps.trained_variables(networks, name)
-    decayed = {id(variable) for variable in steps.penalized_variables(networks, name)}
-    with strategy.scope():
+
+
+def _state(run: _Run, name: str, stage: Stage, schedule) -> StageState:
+    """The stage's state at step 0."""
+    variables = steps.trained_variables(run.networks, name)
+    decayed = {id(variable) for variable in steps.penalized_variables(run.networks, name)}
+    with run.strategy.scope():
         optimizer = build_optimizer(
             stage.optimizer,
             learning_rate=schedule,
             weight_decay=stage.weight_decay if stage.optimizer in DECOUPLED else 0.0,
             undecayed=[variable for variable in variables if id(variable) not in decayed],
         )
-        state = StageState.create(networks, optimizer, variables)
-    contrastive = name == "contrastive"
-    training = functools.partial(
-        pipeline.training,
-        source,
-        batch_size=stage.batch_size,
-        size=size,
-        seed=experiment.seed,
-        view_count=experiment.data.views if contrastive else 1,
-        **dataclasses.asdict(stage.augment),
-    )
-    train_stage(
-        _step(name, stage, experiment, state),
-        state,
-        strategy=strategy,
-        batches=lambda done: training(start_step=done),
-        duration=duration,
-        checkpoints=StageCheckpoints(state, directory / "checkpoints" / name),
-        reporter=Reporter(
-            directory,
-            name,
-            title=f"{experiment.name} {name}",
-            epochs=stage.epochs,
-            total_steps=duration.total_steps,
-            batch_size=stage.batch_size,
-            learning_rate=lambda step: float(schedule(step)),
-            constants=_plateau(experiment) if contrastive else {},
-        ),
-        evaluate=None if contrastive else accuracy_on(networks, strategy=strategy, batches=test()),
-        evaluate_every=stage.evaluate_every,
-    )
+        return StageState.create(run.networks, optimizer, variables)
 
 
 def _step(name: str, stage: Stage, experiment: Experiment, state: StageState) -> steps.Step:
@@ -199,35 +226,49 @@ def _plateau(experiment: Experiment) -> dict:
     return {"plateau": scale * math.log(rows - 1)}
 
 
-def _evaluate(experiment, networks, strategy, source, size, test, directory) -> dict:
+def _evaluate(run: _Run) -> dict:
     """Writes what the report pictures to `evaluation.npz`; returns the summary of the run."""
-    result = embed_split(networks, strategy=strategy, batches=test())
-    predictions = result["logits"].argmax(-1)  # [n]
-    wrong = np.flatnonzero(predictions != result["labels"])[:PICTURED]
-    first = next(iter(experiment.stages.values()))
-    shown = dataclasses.asdict(first.augment)
-    views = pictures.preview(
-        source, PICTURED, view_count=experiment.data.views, seed=experiment.seed, size=size, **shown
-    )
-    np.savez_compressed(
-        directory / "evaluation.npz",
-        labels=result["labels"],
-        predictions=predictions,
-        embeddings=result["embeddings"],
-        class_names=np.array(source.facts.class_names),
-        originals=pictures.pictures(source, "train", range(PICTURED), size=size),
-        views=views,
-        mistakes=pictures.pictures(source, "test", wrong, size=size),
-        mistake_labels=result["labels"][wrong],
-        mistake_predictions=predictions[wrong],
-    )
+    result = embed_split(run.networks, strategy=run.strategy, batches=run.test_batches())
+    arrays = {"labels": result["labels"], "embeddings": result["embeddings"], **_pictures(run)}
+    accuracy = None  # A contrastive stage alone leaves a classifier that nobody trained.
+    if set(run.durations) != {"contrastive"}:
+        predictions = result["logits"].argmax(-1)  # [n]
+        accuracy = float(np.mean(predictions == result["labels"]))
+        arrays.update(predictions=predictions, **_mistakes(run, result["labels"], predictions))
+        print(f"{run.experiment.name}: test accuracy {accuracy:.2%}", flush=True)
+    np.savez_compressed(run.directory / "evaluation.npz", **arrays)
     return {
-        "experiment": experiment.name,
-        "seed": experiment.seed,
-        "test_accuracy": float(np.mean(predictions == result["labels"])),
-        "test_images": len(predictions),
-        "parameters": {name: part.count_params() for name, part in networks.parts().items()},
-        "seconds": _seconds(directory),
+        "experiment": run.experiment.name,
+        "seed": run.experiment.seed,
+        "test_accuracy": accuracy,
+        "test_images": len(result["labels"]),
+        "parameters": {name: part.count_params() for name, part in run.networks.parts().items()},
+        "seconds": _seconds(run.directory),
+    }
+
+
+def _pictures(run: _Run) -> dict:
+    """A few training images, and views of them as the first stage sees them."""
+    first = next(iter(run.experiment.stages.values()))
+    views = pictures.preview(
+        run.source,
+        PICTURED,
+        view_count=run.experiment.data.views,
+        seed=run.experiment.seed,
+        size=run.size,
+        **dataclasses.asdict(first.augment),
+    )
+    originals = pictures.pictures(run.source, "train", range(len(views)), size=run.size)
+    return {"views": views, "originals": originals, "class_names": np.array(run.source.facts.class_names)}
+
+
+def _mistakes(run: _Run, labels: np.ndarray, predictions: np.ndarray) -> dict:
+    """The first test images that are classified wrong."""
+    wrong = np.flatnonzero(predictions != labels)[:PICTURED]
+    return {
+        "mistakes": pictures.pictures(run.source, "test", wrong, size=run.size),
+        "mistake_labels": labels[wrong],
+        "mistake_predictions": predictions[wrong],
     }
 
 
@@ -236,3 +277,7 @@ def _seconds(directory: pathlib.Path) -> dict:
     records = [json.loads(line) for line in (directory / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
     stages = dict.fromkeys(record["stage"] for record in records)
     return {stage: sum(record["seconds"] for record in records if record["stage"] == stage) for stage in stages}
+
+
+def _save_summary(directory: pathlib.Path, summary: dict) -> None:
+    (directory / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")

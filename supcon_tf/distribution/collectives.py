@@ -20,7 +20,8 @@ def gather_rows(rows: tf.Tensor) -> tf.Tensor:
     The gradient is exact: each replica receives, for its own rows, the sum of what all replicas send back.
 
     Args:
-        rows: float or integer [n, ...], no booleans; n may differ between replicas and may be 0, the other axes may not differ.
+        rows: float or integer [n, ...], no booleans; n may differ between replicas and may be 0, the other axes may
+            not differ.
 
     Returns:
         Same type [sum of n over replicas, ...]. Over several replicas the first axis has no static size, because the

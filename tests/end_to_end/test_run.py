@@ -110,6 +110,15 @@ def test_cross_entropy_alone_runs(tmp_path):
     assert "<svg" in (tmp_path / "report.html").read_text()
 
 
+def test_a_contrastive_stage_alone_claims_no_accuracy(tmp_path):
+    """Nobody trained the classifier: its accuracy would be a number about nothing."""
+    experiment = dataclasses.replace(EXPERIMENT, linear=Stage(), contrastive=Stage(epochs=1, batch_size=20))
+    summary = run_module.run_experiment(experiment, tmp_path)
+    assert summary["test_accuracy"] is None and summary["test_images"] == 539
+    assert "predictions" not in np.load(tmp_path / "evaluation.npz")
+    assert "<svg" in (tmp_path / "report.html").read_text()
+
+
 def test_a_data_set_that_is_not_prepared_is_refused_before_training(tmp_path):
     experiment = dataclasses.replace(EXPERIMENT, data=Data(name="cifar10"))
     with pytest.raises(ValueError, match=r"'cifar10' is not prepared in .*download_and_prepare"):

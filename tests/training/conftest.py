@@ -1,4 +1,4 @@
-"""A network and a batch small enough to train in milliseconds."""
+"""A state and a batch for one update."""
 
 from __future__ import annotations
 
@@ -6,12 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from supcon_tf.layers.heads import ClassificationHead, ProjectionHead
-from supcon_tf.layers.normalization import batch_norm
-from supcon_tf.training.state import Networks, StageState
+from supcon_tf.training.state import StageState
 from supcon_tf.training.steps import trained_variables
-
-CLASSES, SIDE = 3, 8
+from tests.tiny import SIDE, tiny_networks
 
 
 @pytest.fixture
@@ -22,26 +19,13 @@ def batch():
     return images, np.array([0, 1, 0, 1, 2, 2, 0, 1], np.int64)
 
 
-def tiny_encoder(cross_replica_batch_norm):
-    """Two convolutions with batch norm: a ResNet takes half a minute to trace on two replicas."""
-    inputs = x = tf.keras.Input([SIDE, SIDE, 1])
-    for filters in (8, 16):
-        x = tf.keras.layers.Conv2D(filters, 3, strides=2, padding="same", use_bias=False)(x)
-        x = tf.keras.layers.ReLU()(batch_norm(cross_replica=cross_replica_batch_norm)(x))
-    return tf.keras.Model(inputs, tf.keras.layers.GlobalAveragePooling2D()(x))
-
-
 @pytest.fixture
 def make_state():
     """(strategy, stage) -> StageState with SGD; the same weights whatever the strategy."""
 
     def make(strategy, stage="contrastive", cross_replica_batch_norm=True, learning_rate=0.1):
-        tf.keras.utils.set_random_seed(1)
         with strategy.scope():
-            head, classifier = ProjectionHead(widths=(16, 8)), ClassificationHead(CLASSES)
-            head.build((None, 16))
-            classifier.build((None, 16))
-            networks = Networks(tiny_encoder(cross_replica_batch_norm), head, classifier, normalize_features=True)
+            networks = tiny_networks(cross_replica_batch_norm=cross_replica_batch_norm)
             optimizer = tf.keras.optimizers.SGD(learning_rate, momentum=0.9)
             return StageState.create(networks, optimizer, trained_variables(networks, stage))
 
