@@ -77,9 +77,10 @@ def run_experiment(
         _save_summary(directory, {**_evaluate(run), "command": command})
     else:
         print(f"{directory} is complete; its result is in {directory / 'summary.json'}.", flush=True)
-    if write_report:
-        report.write_report(directory / "report.html", [directory])
-        print(f"report: {directory / 'report.html'}", flush=True)
+    page = directory / "report.html"
+    if write_report and not page.exists():
+        report.write_report(page, [directory])
+        print(f"report: {page}", flush=True)
     return json.loads((directory / "summary.json").read_text(encoding="utf-8"))
 
 

@@ -140,7 +140,7 @@ def test_the_command_line_on_two_replicas_trains_as_on_one(finished, tmp_path):
         "from supcon_tf.run import run_experiment; "
         f"run_experiment(settings.override(EXPERIMENT, {changes!r}), {str(tmp_path)!r}, write_report=False)"
     )
-    ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=600)
     assert ended.returncode == 0, ended.stderr[-2000:]
     assert "mirrored with 2 replica(s)" in ended.stdout
     one, two = records(finished[0])[0], records(tmp_path)[0]
