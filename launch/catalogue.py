@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import importlib
 import pkgutil
 
@@ -25,10 +26,14 @@ def load(name: str) -> Experiment:
     """
     known = names()
     if name not in known:
-        listed = "\n  ".join(f"{known_name:<28}{summary(known_name)}" for known_name in known)
-        start = f"no experiment is called '{name}'.{nearest(name, known)}" if name else "name one with --experiment."
-        raise ValueError(f"{start}\nThere are:\n  {listed}")
+        hint = nearest(name, known) if difflib.get_close_matches(name, known) else ""
+        raise ValueError(f"no experiment is called '{name}'.{hint}\n{listing()}")
     return dataclasses.replace(_module(name).config(), name=name)
+
+
+def listing() -> str:
+    """All experiments, a line each."""
+    return "There are:\n" + "\n".join(f"  {name:<30}{summary(name)}" for name in names())
 
 
 def summary(name: str) -> str:

@@ -16,8 +16,9 @@ import time
 from absl import app, flags
 
 from launch import catalogue
-from launch.flags import chosen, parse, quiet, refuse, typed
+from launch.flags import chosen, parse, plain_endings, quiet, typed
 from supcon_tf.config import Experiment
+from supcon_tf.training.run_directory import check_run_directory
 
 FLAGS = flags.FLAGS
 
@@ -36,32 +37,38 @@ def planned() -> dict[pathlib.Path, Experiment]:
     if FLAGS["seed"].present:
         raise ValueError(f"a comparison takes its seeds from --seeds; got --seed={FLAGS.seed}.")
     root = pathlib.Path(FLAGS.workdir)
-    return {
-        root / name / f"seed_{int(seed)}": dataclasses.replace(chosen(catalogue.load(name)), seed=int(seed))
-        for seed in FLAGS.seeds
-        for name in FLAGS.experiments
-    }
+    if (root / "config.json").exists():
+        raise ValueError(f"{root} is the directory of a single run; name another --workdir.")
+    runs = {}
+    for seed in map(int, FLAGS.seeds):
+        for name in FLAGS.experiments:
+            experiment = dataclasses.replace(chosen(catalogue.load(name), only_its_stages=True), seed=seed)
+            runs[root / name / f"seed_{seed}"] = experiment
+    for directory, experiment in runs.items():
+        check_run_directory(directory, experiment)
+    return runs
 
 
 def main(argv: list[str]) -> None:
     """Checks every run before TensorFlow is loaded, then runs them in turn."""
     del argv  # absl has parsed it
     quiet()
-    started = time.perf_counter()
-    try:
+    with plain_endings():
         runs = planned()
         print(f"{len(runs)} runs: {', '.join(FLAGS.experiments)}, seeds {', '.join(FLAGS.seeds)}", flush=True)
-        from supcon_tf.run import run_experiment  # Loads TensorFlow: seconds that a misspelt flag should not cost.
+        _run_all(runs)
 
-        data_dir = FLAGS.data_dir or str(pathlib.Path(FLAGS.workdir) / "data")
-        command = typed("launch.compare")
-        for number, (directory, experiment) in enumerate(runs.items(), 1):
-            print(f"\nrun {number} of {len(runs)}: {experiment.name}, seed {experiment.seed}", flush=True)
-            run_experiment(experiment, directory, data_dir=data_dir, command=command, write_report=False)
-    except (ValueError, FloatingPointError) as error:
-        refuse(str(error))
+
+def _run_all(runs: dict[pathlib.Path, Experiment]) -> None:
+    """Every run in turn, then the comparison."""
+    started = time.perf_counter()
     from supcon_tf.evaluation.report import summary_table, write_report
+    from supcon_tf.run import run_experiment  # Loads TensorFlow: seconds that a misspelt flag should not cost.
 
+    data_dir = FLAGS.data_dir or str(pathlib.Path(FLAGS.workdir) / "data")
+    for number, (directory, experiment) in enumerate(runs.items(), 1):
+        print(f"\nrun {number} of {len(runs)}: {experiment.name}, seed {experiment.seed}", flush=True)
+        run_experiment(experiment, directory, data_dir=data_dir, command=typed("launch.compare"), write_report=False)
     page = pathlib.Path(FLAGS.workdir) / "report.html"
     write_report(page, list(runs))
     print(f"\n{summary_table(list(runs))}\n\nreport: {page}\nall in {time.perf_counter() - started:.0f} s", flush=True)

@@ -6,15 +6,20 @@ wrong names and values are refused before anything heavy is imported.
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
 import shlex
 import sys
 
-from absl import flags, logging
+from absl import flags
+from absl import logging as absl_logging
 
 from launch import catalogue
 from supcon_tf import settings
-from supcon_tf.config import Experiment
+from supcon_tf.config import STAGES, Experiment
+
+HELPS_WITH = "digits.supcon"  # `--help` without an experiment shows the values of this one
 
 
 class _SettingParser(flags.ArgumentParser):
@@ -61,11 +66,13 @@ def parse(argv: list[str], *, experiment_flag: str, usage: str) -> list[str]:
     try:
         named = _peek(argv, experiment_flag)
         if asks_help and not named:
-            named = catalogue.names()[0]
+            named = HELPS_WITH
+        if not named:
+            raise ValueError(f"name one with --{experiment_flag}.\n{catalogue.listing()}")
         shown = [catalogue.load(name) for name in named.split(",")]  # all of them, so that every name is checked
         _define(shown[0], module=argv[0])
         if asks_help:
-            print(f"{usage}\nThe values shown are those of --{experiment_flag}={named}.\n")
+            print(f"{usage}\n{catalogue.listing()}\n\nThe values shown are those of --{experiment_flag}={named}.\n")
             print(flags.FLAGS.module_help(argv[0]))
             sys.exit(0)
         return _no_strays(flags.FLAGS(argv))
@@ -75,17 +82,54 @@ def parse(argv: list[str], *, experiment_flag: str, usage: str) -> list[str]:
         refuse(str(error))
 
 
-def chosen(experiment: Experiment) -> Experiment:
-    """The experiment with the fields that the command line sets; ValueError when they do not go together."""
+def chosen(experiment: Experiment, *, only_its_stages: bool = False) -> Experiment:
+    """The experiment with the fields that the command line sets.
+
+    Args:
+        experiment: as its file has it.
+        only_its_stages: pass over flags of a stage that the experiment leaves out, where one command line serves
+            several experiments.
+
+    Raises:
+        ValueError: the fields do not go together.
+    """
     names = [setting.name for setting in settings.settings(experiment)]
     given = {name: flags.FLAGS[name].value for name in names if flags.FLAGS[name].present}
-    return settings.override(experiment, given)
+    if only_its_stages:
+        absent = set(STAGES) - set(experiment.stages)
+        given = {name: value for name, value in given.items() if name.split(".")[0] not in absent}
+    try:
+        return settings.override(experiment, given)
+    except ValueError as error:
+        raise ValueError(f"{experiment.name}: {error}") from error
+
+
+@contextlib.contextmanager
+def plain_endings():
+    """Ends the program with one message and a status where a traceback would tell a person nothing.
+
+    2: something is wrong with what was asked for. 3: training diverged. 130: interrupted.
+    """
+    try:
+        yield
+    except ValueError as error:
+        refuse(str(error))
+    except OSError as error:
+        refuse(f"{error.strerror or error}: {error.filename or 'a file of the run'}. Check --workdir and --data_dir.")
+    except FloatingPointError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(3)
+    except KeyboardInterrupt:
+        print("\ninterrupted; the same command continues from the last finished epoch", file=sys.stderr)
+        sys.exit(130)
 
 
 def quiet() -> None:
     """Leaves the terminal to the run: TensorFlow and TFDS tell warnings in Python only."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.set_verbosity(logging.WARNING)
+    absl_logging.set_verbosity(absl_logging.WARNING)
+    # Every stage makes graphs of its own, on purpose; TensorFlow takes several runs in a process for an accident.
+    logging.getLogger("tensorflow").addFilter(lambda record: "triggered tf.function retracing" not in str(record.msg))
 
 
 def typed(module: str) -> str:

@@ -9,11 +9,13 @@ run that was interrupted.
 from __future__ import annotations
 
 import functools
+import pathlib
 
 from absl import app, flags
 
 from launch import catalogue
-from launch.flags import chosen, parse, quiet, refuse, typed
+from launch.flags import chosen, parse, plain_endings, quiet, typed
+from supcon_tf.training.run_directory import check_run_directory
 
 FLAGS = flags.FLAGS
 
@@ -26,18 +28,14 @@ def main(argv: list[str]) -> None:
     """Checks the whole command before TensorFlow is loaded, then runs it."""
     del argv  # absl has parsed it
     quiet()
-    try:
+    with plain_endings():
         experiment = chosen(catalogue.load(FLAGS.experiment))
         if not FLAGS.workdir:
             raise ValueError(f"say where the run lives: --workdir=runs/{FLAGS.experiment.replace('.', '_')}.")
-    except ValueError as error:
-        refuse(str(error))
-    from supcon_tf.run import run_experiment  # Loads TensorFlow: seconds that a misspelt flag should not cost.
+        check_run_directory(pathlib.Path(FLAGS.workdir), experiment)
+        from supcon_tf.run import run_experiment  # Loads TensorFlow: seconds that a misspelt flag should not cost.
 
-    try:
         run_experiment(experiment, FLAGS.workdir, data_dir=FLAGS.data_dir, command=typed("launch.train"))
-    except (ValueError, FloatingPointError) as error:
-        refuse(str(error))
 
 
 if __name__ == "__main__":

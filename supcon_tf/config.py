@@ -18,6 +18,7 @@ STEMS = ("small_image", "image")
 OPTIMIZERS = ("momentum", "nesterov", "rmsprop", "adam", "adamw")
 SCHEDULES = ("cosine", "exponential", "piecewise", "constant")
 STRATEGIES = ("one_device", "mirrored")
+STAGES = ("contrastive", "linear", "cross_entropy")
 PRECISIONS = ("float32", "mixed_bfloat16")
 
 
@@ -121,7 +122,7 @@ class Experiment(Checked):
     """A whole run: data, networks, loss and up to two stages."""
 
     name: str = "unnamed"
-    seed: int = setting(0, "decides initial weights, order of the data and every augmentation", least=0)
+    seed: int = setting(0, "decides initial weights, order of the data and every augmentation", least=0, most=2**32 - 1)
     strategy: str = setting("one_device", "how the global batch is spread over devices", choices=STRATEGIES)
     replicas: int = setting(1, "devices that share the batch; on a CPU they are logical devices", least=1)
     precision: str = setting("float32", "compute type of the encoder; loss and heads are float32", choices=PRECISIONS)
@@ -138,14 +139,13 @@ class Experiment(Checked):
         super().__post_init__()
         _check_stages(self)
         _check_replicas(self)
-        cap = self.loss.positives_cap
-        if cap is not None and cap % self.data.views:
-            raise ValueError(f"`loss.positives_cap` must be a multiple of data.views={self.data.views}; got {cap}.")
+        if "contrastive" in self.stages:
+            _check_positives(self)
 
     @property
     def stages(self) -> dict[str, Stage]:
         """The stages that run, in order, by name."""
-        named = {name: getattr(self, name) for name in ("contrastive", "linear", "cross_entropy")}
+        named = {name: getattr(self, name) for name in STAGES}
         return {name: stage for name, stage in named.items() if stage.epochs > 0}
 
 
@@ -172,3 +172,15 @@ def _check_replicas(experiment: Experiment) -> None:
             raise ValueError(
                 f"`{name}.batch_size` must be divisible by the {experiment.replicas} replicas; got {stage.batch_size}."
             )
+
+
+def _check_positives(experiment: Experiment) -> None:
+    """Refuses a contrastive stage in which no row can ever have a positive."""
+    loss, views = experiment.loss, experiment.data.views
+    if loss.positives_cap is not None and loss.positives_cap % views:
+        raise ValueError(f"`loss.positives_cap` must be a multiple of data.views={views}; got {loss.positives_cap}.")
+    if views == 1 and (not loss.use_labels or loss.positives_cap == 0 or experiment.contrastive.batch_size == 1):
+        raise ValueError(
+            "with data.views=1 an image has no positives but other images of its class, and `loss.use_labels=false`, "
+            "`loss.positives_cap=0` or `contrastive.batch_size=1` leaves none: set data.views=2."
+        )

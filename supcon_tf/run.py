@@ -33,7 +33,7 @@ from supcon_tf.training import steps
 from supcon_tf.training.checkpoints import StageCheckpoints
 from supcon_tf.training.loop import Duration, train_stage
 from supcon_tf.training.reporting import Reporter
-from supcon_tf.training.run_directory import open_run_directory
+from supcon_tf.training.run_directory import exclusive, open_run_directory, replace_text
 from supcon_tf.training.state import Networks, StageState, build_networks
 
 EVALUATION_BATCH = 256  # images; the last batch is padded, so the number decides speed only
@@ -64,24 +64,25 @@ def run_experiment(
         where only the contrastive stage ran.
 
     Raises:
-        ValueError: the directory belongs to another experiment, the data set is not prepared, or a batch is larger
-            than the data set.
+        ValueError: the directory belongs to another experiment or process, the data set is not prepared, or a batch
+            is larger than the data set.
         FloatingPointError: training diverged.
     """
     directory = pathlib.Path(directory)
     open_run_directory(directory, experiment)
-    if not (directory / "summary.json").exists():
-        run = _prepare(experiment, directory, data_dir or str(directory / "data"))
-        for name, duration in run.durations.items():
-            _train(run, name, duration)
-        _save_summary(directory, {**_evaluate(run), "command": command})
-    else:
-        print(f"{directory} is complete; its result is in {directory / 'summary.json'}.", flush=True)
-    page = directory / "report.html"
-    if write_report and not page.exists():
-        report.write_report(page, [directory])
-        print(f"report: {page}", flush=True)
-    return json.loads((directory / "summary.json").read_text(encoding="utf-8"))
+    summary_path, page = directory / "summary.json", directory / "report.html"
+    with exclusive(directory):
+        if summary_path.exists():
+            print(f"{directory} is complete; its result is in {summary_path}.", flush=True)
+        else:
+            run = _prepare(experiment, directory, data_dir or str(directory / "data"))
+            for name in experiment.stages:
+                _train(run, name)
+            replace_text(summary_path, json.dumps({**_evaluate(run), "command": command}, indent=2) + "\n")
+        if write_report and not page.exists():
+            report.write_report(page, [directory])
+            print(f"report: {page}", flush=True)
+    return json.loads(summary_path.read_text(encoding="utf-8"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,7 +94,8 @@ class _Run:
     strategy: tf.distribute.Strategy
     source: sources.Source
     size: int  # S, the side of the images that the encoder sees
-    durations: dict[str, Duration]  # of each stage, in order
+    durations: dict[str, Duration]  # of each stage
+    schedules: dict[str, tf.keras.optimizers.schedules.LearningRateSchedule]  # of each stage
     networks: Networks
 
     def test_batches(self) -> tf.data.Dataset:
@@ -110,6 +112,7 @@ def _prepare(experiment: Experiment, directory: pathlib.Path, data_dir: str) -> 
         name: Duration(stage.epochs, facts.train_examples, stage.batch_size)
         for name, stage in experiment.stages.items()
     }
+    schedules = {name: _schedule(stage, durations[name]) for name, stage in experiment.stages.items()}
     networks = _networks(experiment, strategy, image_shape=(size, size, facts.image_shape[-1]), classes=facts.classes)
     print(
         f"{experiment.name}: {facts.train_examples:,} training and {facts.test_examples:,} test images of "
@@ -117,7 +120,7 @@ def _prepare(experiment: Experiment, directory: pathlib.Path, data_dir: str) -> 
         f"{strategy.num_replicas_in_sync} replica(s)",
         flush=True,
     )
-    return _Run(experiment, directory, strategy, source, size, durations, networks)
+    return _Run(experiment, directory, strategy, source, size, durations, schedules, networks)
 
 
 def _image_size(experiment: Experiment, facts: sources.Facts) -> int:
@@ -144,11 +147,11 @@ def _networks(experiment: Experiment, strategy, *, image_shape: tuple, classes: 
         )
 
 
-def _train(run: _Run, name: str, duration: Duration) -> None:
+def _train(run: _Run, name: str) -> None:
     """Trains one stage, from wherever its checkpoints say it stopped."""
     stage, contrastive = run.experiment.stages[name], name == "contrastive"
-    schedule = _schedule(stage, duration)
-    state = _state(run, name, stage, schedule)
+    duration, schedule = run.durations[name], run.schedules[name]
+    state = _state(run, name, stage)
     training = functools.partial(
         pipeline.training,
         run.source,
@@ -186,21 +189,21 @@ def _schedule(stage: Stage, duration: Duration) -> tf.keras.optimizers.schedules
         stage.schedule,
         peak_learning_rate=scaled_learning_rate(stage.base_learning_rate, stage.batch_size),
         total_steps=duration.total_steps,
-        warmup_steps=duration.steps(stage.warmup_epochs),
+        warmup_steps=stage.warmup_epochs * duration.steps_per_epoch,
         decay_rate=stage.decay_rate,
-        steps_per_decay=max(1, duration.steps(stage.epochs_per_decay)),
-        boundaries=tuple(duration.steps(epoch) for epoch in stage.decay_epochs),
+        steps_per_decay=stage.epochs_per_decay * duration.steps_per_epoch,
+        boundaries=tuple(epoch * duration.steps_per_epoch for epoch in stage.decay_epochs),
     )
 
 
-def _state(run: _Run, name: str, stage: Stage, schedule) -> StageState:
+def _state(run: _Run, name: str, stage: Stage) -> StageState:
     """The stage's state at step 0."""
     variables = steps.trained_variables(run.networks, name)
     decayed = {id(variable) for variable in steps.penalized_variables(run.networks, name)}
     with run.strategy.scope():
         optimizer = build_optimizer(
             stage.optimizer,
-            learning_rate=schedule,
+            learning_rate=run.schedules[name],
             weight_decay=stage.weight_decay if stage.optimizer in DECOUPLED else 0.0,
             undecayed=[variable for variable in variables if id(variable) not in decayed],
         )
@@ -221,8 +224,8 @@ def _step(name: str, stage: Stage, experiment: Experiment, state: StageState) ->
 def _plateau(experiment: Experiment) -> dict:
     """The loss when all embeddings are equal, ln(N - 1) times the scale: where a collapsed run stays."""
     loss, rows = experiment.loss, experiment.data.views * experiment.contrastive.batch_size
-    if loss.denominator_mode != "all" or loss.positives_cap is not None:
-        return {}  # The number of rows in the denominator then depends on the batch.
+    if loss.denominator_mode != "all" or loss.positives_cap is not None or experiment.data.views == 1:
+        return {}  # How many rows an anchor is compared with, or whether with any, then depends on the batch.
     scale = 1.0 if loss.base_temperature is None else loss.temperature / loss.base_temperature
     return {"plateau": scale * math.log(rows - 1)}
 
@@ -278,7 +281,3 @@ def _seconds(directory: pathlib.Path) -> dict:
     records = [json.loads(line) for line in (directory / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
     stages = dict.fromkeys(record["stage"] for record in records)
     return {stage: sum(record["seconds"] for record in records if record["stage"] == stage) for stage in stages}
-
-
-def _save_summary(directory: pathlib.Path, summary: dict) -> None:
-    (directory / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")

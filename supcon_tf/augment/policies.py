@@ -26,7 +26,7 @@ def augment(
     Args:
         image: uint8 or float [height, width, ch], ch = 1 or 3.
         seed: int32 or int64 [2].
-        policy: one of `POLICIES`: "none" resizes and nothing else, "crop_flip" is random crop and flip, "sim_augment"
+        policy: one of `POLICIES`: "none" is the evaluation crop, "crop_flip" is random crop and flip, "sim_augment"
             adds colour jitter, greyscale and, from 64 pixels up, blur (SimAugment, Sec. 4 of the paper).
         size: side of the view in pixels, S.
         crop_area: smallest and largest share of the image's area in a crop (paper's code: 0.08 ImageNet, 0.2 CIFAR).
@@ -45,7 +45,7 @@ def augment(
 
 
 def _none(image: tf.Tensor, seed: tf.Tensor, *, size: int, **_) -> tf.Tensor:
-    return geometry.resize(image, size=size)
+    return geometry.resize(geometry.central_square(image), size=size)
 
 
 def _crop_flip(image: tf.Tensor, seed: tf.Tensor, *, size: int, crop_area: tuple, flip: bool, **_) -> tf.Tensor:

@@ -149,11 +149,6 @@ def load(name: str, data_dir: str, *, examples: int = 0) -> Source:
     return Source(dataclasses.replace(facts, train_examples=examples or facts.train_examples), builder, keys)
 
 
-def load_facts(name: str, data_dir: str) -> Facts:
-    """The facts of a prepared data set; arguments and errors as `load`."""
-    return load(name, data_dir).facts
-
-
 def _image_and_label(name: str, builder: tfds.core.DatasetBuilder) -> tuple[str, str]:
     """The keys of image and label, after a check that they are what training needs."""
     features = builder.info.features

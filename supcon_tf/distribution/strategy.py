@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+
 import tensorflow as tf
 
 STRATEGIES = ("one_device", "mirrored")
 
 
+@functools.cache
 def make_strategy(name: str, *, replicas: int = 1) -> tf.distribute.Strategy:
     """The strategy called `name` over `replicas` devices of this host.
 
+    The same call gives the same strategy: the collectives of two mirrored ones in a process get in each other's way.
     GPUs are used where there are any; else logical CPU devices are made, which must happen before TensorFlow first
     runs an operation in the process.
 

@@ -28,11 +28,13 @@ def embed_split(networks: Networks, *, strategy: tf.distribute.Strategy, batches
     def one_batch(images):
         return strategy.run(forward, args=(images,))
 
+    def whole(values):
+        return np.concatenate([value.numpy() for value in strategy.experimental_local_results(values)])
+
     parts = {"embeddings": [], "logits": [], "labels": []}
     for images, labels, weights in strategy.experimental_distribute_dataset(batches):
         features, logits = one_batch(images)
-        real = strategy.gather(weights, axis=0).numpy() > 0  # [B]
-        parts["embeddings"].append(strategy.gather(features, axis=0).numpy()[real])
-        parts["logits"].append(strategy.gather(logits, axis=0).numpy()[real])
-        parts["labels"].append(strategy.gather(labels, axis=0).numpy()[real])
+        real = whole(weights) > 0  # [B]
+        for name, values in (("embeddings", features), ("logits", logits), ("labels", labels)):
+            parts[name].append(whole(values)[real])
     return {name: np.concatenate(rows) for name, rows in parts.items()}

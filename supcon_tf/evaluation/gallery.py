@@ -29,7 +29,7 @@ def views_section(groups: Sequence[RunGroup]) -> str:
             html += [_heading(groups, tone, run), f'<div class="cards">{"".join(cards)}</div>']
     if not html:
         return page.section("Augmented views", [page.note("No run kept its augmented views.")])
-    lead = "Framed: the image itself. Beside it: the views of it that training saw."
+    lead = "Framed: the image itself. Beside it: views of it, drawn as training draws them."
     return page.section("Augmented views", html, lead=lead)
 
 

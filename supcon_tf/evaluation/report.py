@@ -62,7 +62,7 @@ def summary_table(run_directories: Sequence[str | pathlib.Path]) -> str:
     Raises:
         ValueError: as `write_report`.
     """
-    head = ("experiment", "runs", "top-1 %", "deviation", "min - max", "a run takes")
+    head = ("experiment", "runs", "top-1 %", "deviation", "min - max", "training")
     rows = [head] + [(group.name, *_numbers(group)) for group in read_groups(run_directories)]
     widths = [max(map(len, column)) for column in zip(*rows)]
     lines = [
@@ -135,7 +135,7 @@ def _results(groups: Sequence[RunGroup]) -> str:
         "Top-1 accuracy, %",
         "Range, %",
         f"Each seed{figures.dot_scale(limits)}",
-        "Time a run",
+        "Training time",
     ]
     rows = [_result(group, tone, limits) for tone, group in enumerate(groups)]
     html = [page.table(head, rows, kind="results", numbers=(1, 2, 3, 5)), *_warnings(groups)]

@@ -20,11 +20,15 @@ def class_numbers(labels) -> tf.Tensor:
         int64 [B]; negative means unlabelled.
 
     Raises:
-        ValueError: another shape, rows of [B, C] that are not one-hot, numbers that are not whole or that their float
-            type cannot tell from their neighbours. In a graph, where values are not known, the last two raise
-            tf.errors.InvalidArgumentError when it runs.
+        ValueError: no labels, another type or shape, rows of [B, C] that are not one-hot, numbers that are not whole or
+            that their float type cannot tell from their neighbours. In a graph, where values are not known, the last
+            two raise tf.errors.InvalidArgumentError when it runs.
     """
+    if labels is None:
+        raise ValueError("`labels` are missing; give one integer per image, negative for all of them for SimCLR.")
     labels = tf.convert_to_tensor(labels)
+    if not (labels.dtype.is_integer or labels.dtype.is_floating or labels.dtype == tf.bool):
+        raise ValueError(f"`labels` must be numbers; got {labels.dtype.name}. Number the classes 0, 1, 2, ...")
     if labels.dtype == tf.bool:
         labels = tf.cast(labels, tf.int32)
     if labels.shape.rank not in (1, 2) or (labels.shape.rank == 2 and labels.shape[1] is None):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import math
 import numbers
 from typing import Optional
 
@@ -13,6 +12,8 @@ from supcon_tf.distribution import collectives
 from supcon_tf.losses import dense, pairs
 from supcon_tf.losses.labels import class_numbers
 
+# Far beyond any use, and far within what float32 can hold; the accuracy is tested for 1e-3 to 10.
+_SMALLEST, _LARGEST = 1e-6, 1e6
 CHOICES = {
     "contrast_mode": ("all", "one"),
     "summation_location": ("out", "in"),
@@ -143,9 +144,13 @@ def check_arguments(*, temperature, base_temperature, positives_cap, **modes) ->
     for name, value in (("temperature", temperature), ("base_temperature", base_temperature)):
         if value is None and name == "base_temperature":
             continue
-        if not isinstance(value, numbers.Real) or not 0 < value < math.inf:
-            raise ValueError(f"`{name}` must be a finite number above 0 (the paper's temperature is 0.1); got {value}.")
-    if positives_cap is not None and not (isinstance(positives_cap, numbers.Integral) and positives_cap >= 0):
+        if not isinstance(value, numbers.Real) or isinstance(value, bool) or not _SMALLEST <= value <= _LARGEST:
+            raise ValueError(
+                f"`{name}` must be a Python number from {_SMALLEST:g} to {_LARGEST:g} (the paper's temperature is "
+                f"0.1); got {value!r}."
+            )
+    is_count = isinstance(positives_cap, numbers.Integral) and not isinstance(positives_cap, bool)
+    if positives_cap is not None and not (is_count and positives_cap >= 0):
         raise ValueError(f"`positives_cap` must be an integer of at least 0, or None for no cap; got {positives_cap}.")
     for name, value in modes.items():
         if value not in CHOICES[name]:

@@ -20,9 +20,20 @@ class StageCheckpoints:
         )
 
     def restore(self) -> int:
-        """Brings the newest checkpoint back, if there is one; returns the number of steps done."""
+        """Brings the newest checkpoint back, if there is one; returns the number of steps done.
+
+        Raises:
+            ValueError: the checkpoint is damaged or of other networks.
+        """
         if self._manager.latest_checkpoint:
-            self._checkpoint.restore(self._manager.latest_checkpoint).assert_existing_objects_matched()
+            try:
+                self._checkpoint.restore(self._manager.latest_checkpoint).assert_existing_objects_matched()
+            except (AssertionError, IndexError, ValueError, tf.errors.OpError) as error:
+                reason = str(error).strip().splitlines()[0]
+                raise ValueError(
+                    f"the checkpoint {self._manager.latest_checkpoint} does not fit this run ({reason}). Remove it to "
+                    "use the one before, or use another --workdir."
+                ) from error
         return int(self._state.step.numpy())
 
     def save(self) -> None:

@@ -39,6 +39,11 @@ class Duration:
         return math.ceil(epochs * self.examples / self.batch_size)
 
     @property
+    def steps_per_epoch(self) -> float:
+        """Steps of one epoch, not rounded: what schedules count in."""
+        return self.examples / self.batch_size
+
+    @property
     def total_steps(self) -> int:
         """Steps of the whole stage."""
         return self.steps(self.epochs)
@@ -74,7 +79,7 @@ def train_stage(
         evaluate_every: epochs between evaluations; the last epoch always has one.
 
     Raises:
-        FloatingPointError: the loss of an epoch is not finite; the last good checkpoint stays.
+        FloatingPointError: a metric of an epoch, or a weight after it, is not finite; that epoch leaves no checkpoint.
     """
     update = compile_update(step, state, strategy)
     done = checkpoints.restore()
@@ -90,7 +95,7 @@ def train_stage(
         done = duration.steps(epoch)
         seconds = time.perf_counter() - started
         record = mean_metrics(metrics)
-        check_finite(record, done)
+        check_finite(record, state, done)
         if evaluate and (epoch % evaluate_every == 0 or epoch == duration.epochs):
             record.update(evaluate())
         reporter.epoch(epoch, done, len(metrics), seconds, record)
@@ -114,11 +119,14 @@ def mean_metrics(metrics: list[dict]) -> dict:
     return {name: float(tf.reduce_mean([entry[name] for entry in metrics])) for name in metrics[0]}
 
 
-def check_finite(record: dict, step: int) -> None:
-    """Raises FloatingPointError, naming step and metric, when training has diverged."""
-    for name, value in record.items():
-        if not math.isfinite(value):
-            raise FloatingPointError(
-                f"{name} became {value} in the epoch that ended at step {step}; the checkpoint of the epoch before is "
-                f"kept. Lower the stage's base_learning_rate or lengthen its warmup_epochs, and use a new --workdir."
-            )
+def check_finite(record: dict, state: StageState, step: int) -> None:
+    """Raises FloatingPointError, naming step and metric or network, when training has diverged."""
+    broken = [f"{name} became {value}" for name, value in record.items() if not math.isfinite(value)]
+    for name, part in state.networks.parts().items():
+        if not all(bool(tf.reduce_all(tf.math.is_finite(weight))) for weight in part.weights):
+            broken.append(f"weights of the {name} are not finite")
+    if broken:
+        raise FloatingPointError(
+            f"training diverged in the epoch that ended at step {step}: {', '.join(broken)}. That epoch left no "
+            "checkpoint. Lower the stage's base_learning_rate or lengthen its warmup_epochs, and use a new --workdir."
+        )

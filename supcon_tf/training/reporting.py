@@ -11,6 +11,8 @@ from typing import Callable
 import tensorflow as tf
 from tqdm import tqdm
 
+from supcon_tf.training.run_directory import replace_text
+
 LINES_A_STAGE = 10  # printed to a log file, where there is no bar; metrics.jsonl has every epoch
 
 # The order in which a line shows what an epoch measured.
@@ -118,7 +120,18 @@ def drop_records(path: pathlib.Path, stage: str, *, after_step: int) -> None:
     """Takes the records of `stage` after a step out of a metrics file: those steps run again."""
     if not path.exists():
         return
-    records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    kept = [record for record in records if record["stage"] != stage or record["step"] <= after_step]
-    if len(kept) < len(records):
-        path.write_text("".join(json.dumps(record) + "\n" for record in kept), encoding="utf-8")
+    lines = path.read_text(encoding="utf-8").splitlines()
+    records = [_parse(line, path, number, last=number == len(lines)) for number, line in enumerate(lines, 1)]
+    kept = [record for record in records if record and (record["stage"] != stage or record["step"] <= after_step)]
+    if len(kept) < len(lines):
+        replace_text(path, "".join(json.dumps(record) + "\n" for record in kept))
+
+
+def _parse(line: str, path: pathlib.Path, number: int, *, last: bool) -> dict:
+    """One record; nothing for a last line that an interruption cut short, whose epoch has no checkpoint."""
+    try:
+        return json.loads(line)
+    except ValueError as error:
+        if last:
+            return {}
+        raise ValueError(f"line {number} of {path} is no JSON record; mend or remove the line: {line[:80]}") from error

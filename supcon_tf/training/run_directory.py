@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import pathlib
@@ -13,51 +15,107 @@ import supcon_tf
 from supcon_tf import settings
 from supcon_tf.config import Experiment
 
+# What a run leaves before it trains: a directory with these alone is free.
+OWN_FILES = ("config.json", "environment.json", "data", "lock")
 PACKAGES = ("tensorflow", "keras", "tensorflow-addons", "tensorflow-datasets", "numpy", "absl-py")
 
 
-def open_run_directory(directory: pathlib.Path, experiment: Experiment) -> None:
-    """Makes the directory of a run, or checks that it belongs to the same experiment.
+def check_run_directory(directory: pathlib.Path, experiment: Experiment) -> None:
+    """Refuses a directory that the experiment may not use; writes nothing.
 
     Raises:
         ValueError: the path is a file or not writable, holds other things than a run, or holds a run of another
-            experiment: the message lists the fields that differ.
+            experiment or Keras generation: the message lists what differs.
     """
-    saved = directory / "config.json"
-    if saved.exists():
-        _check_same(saved, experiment)
-    else:
-        _check_empty(directory)
-        saved.write_text(settings.to_json(experiment), encoding="utf-8")
-    (directory / "environment.json").write_text(json.dumps(environment(), indent=2) + "\n", encoding="utf-8")
-
-
-def _check_same(saved: pathlib.Path, experiment: Experiment) -> None:
     try:
-        then = json.loads(saved.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{saved} is not readable as JSON ({error}); use another --workdir.") from error
-    different = settings.differences(then, experiment)
+        if has_started(directory):
+            _check_same(directory, experiment)
+        else:
+            _check_free(directory)
+    except OSError as error:
+        raise ValueError(f"cannot use {directory} as a run directory: {error.strerror} ({error.filename}).") from error
+
+
+def open_run_directory(directory: pathlib.Path, experiment: Experiment) -> None:
+    """Makes the directory of a run, or checks that it belongs to the same experiment; raises as `check_run_directory`.
+
+    `environment.json` names the software that began the run. Until something has trained, the experiment may change.
+    """
+    check_run_directory(directory, experiment)
+    if has_started(directory):
+        return
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        replace_text(directory / "config.json", settings.to_json(experiment))
+        replace_text(directory / "environment.json", json.dumps(environment(), indent=2) + "\n")
+    except OSError as error:
+        raise ValueError(f"cannot make the run directory {directory}: {error.strerror}.") from error
+
+
+def has_started(directory: pathlib.Path) -> bool:
+    """Whether anything has been trained in a run directory."""
+    return (directory / "config.json").exists() and any(
+        (directory / name).exists() for name in ("metrics.jsonl", "checkpoints", "summary.json")
+    )
+
+
+@contextlib.contextmanager
+def exclusive(directory: pathlib.Path):
+    """Holds a run directory for this process; ValueError when another process trains in it."""
+    with (directory / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(
+                f"another process is training in {directory}; wait for it, or use another --workdir."
+            ) from None
+        yield
+
+
+def replace_text(path: pathlib.Path, text: str) -> None:
+    """Writes a file whole or not at all: an interruption leaves the old one."""
+    new = path.with_name(path.name + ".new")
+    new.write_text(text, encoding="utf-8")
+    new.replace(path)
+
+
+def _check_same(directory: pathlib.Path, experiment: Experiment) -> None:
+    different = settings.differences(_read_object(directory / "config.json"), experiment)
     if different:
         lines = "\n  ".join(different)
         raise ValueError(
-            f"{saved.parent} holds a run of another experiment. It differs in (saved -> now)\n  {lines}\n"
+            f"{directory} holds a run of another experiment. It differs in (saved -> now)\n  {lines}\n"
             f"Use another --workdir, or the command of the saved run to continue it."
         )
-
-
-def _check_empty(directory: pathlib.Path) -> None:
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        found = sorted(path.name for path in directory.iterdir())
-    except OSError as error:
-        raise ValueError(f"cannot make the run directory {directory}: {error.strerror}.") from error
-    if found:
+    saved, now = _read_object(directory / "environment.json").get("packages", {}), environment()["packages"]
+    if saved.get("keras", "").split(".")[0] != now["keras"].split(".")[0] and not (directory / "summary.json").exists():
         raise ValueError(
-            f"{directory} is not empty and is no run directory (it has no config.json; it has {', '.join(found[:3])}"
-            f"{' ...' if len(found) > 3 else ''}). Name a new or empty --workdir."
+            f"{directory} was begun with TensorFlow {saved.get('tensorflow')} and Keras {saved.get('keras')}, whose "
+            f"checkpoints Keras {now['keras']} cannot read. Continue with that Python, or use another --workdir."
         )
-    if not os.access(directory, os.W_OK):
+
+
+def _read_object(path: pathlib.Path) -> dict:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, FileNotFoundError) as error:
+        raise ValueError(f"{path} is missing or not readable as JSON ({error}); use another --workdir.") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"{path} holds no JSON object; use another --workdir.")
+    return found
+
+
+def _check_free(directory: pathlib.Path) -> None:
+    if directory.exists() and not directory.is_dir():
+        raise ValueError(f"{directory} is a file; name another --workdir.")
+    found = sorted(path.name for path in directory.iterdir()) if directory.exists() else []
+    foreign = [name for name in found if name not in OWN_FILES]
+    if foreign:
+        raise ValueError(
+            f"{directory} is not empty and is no run directory (it has {', '.join(foreign[:3])}"
+            f"{' ...' if len(foreign) > 3 else ''}). Name a new or empty --workdir."
+        )
+    if directory.exists() and not os.access(directory, os.W_OK):
         raise ValueError(f"the run directory {directory} is not writable; name another --workdir.")
 
 

@@ -14,7 +14,7 @@ from supcon_tf.data.prepared import DataNotPrepared
 
 
 def test_facts_of_the_digits_are_read_and_the_data_written_on_first_use(tmp_path):
-    facts = sources.load_facts("digits", str(tmp_path))
+    facts = sources.load("digits", str(tmp_path)).facts
     assert facts == sources.Facts(
         name="digits",
         classes=10,
@@ -37,7 +37,7 @@ def test_digits_moments_are_those_of_the_training_images(digits_dir):
 
 
 def test_a_set_of_ones_own_is_read_like_any_other(numbered_dir):
-    facts = sources.load_facts("numbered_photos", numbered_dir)
+    facts = sources.load("numbered_photos", numbered_dir).facts
     assert facts.image_shape == (None, None, 3)
     assert facts.class_names == ("north", "east", "south", "west")
     assert (facts.train_examples, facts.test_examples, facts.test_split) == (40, 13, "validation")

@@ -23,3 +23,11 @@ def test_one_device_has_one_replica():
 def test_what_cannot_be_is_told(name, replicas, message):
     with pytest.raises(ValueError, match=message):
         make_strategy(name, replicas=replicas)
+
+
+@pytest.mark.two_replicas_required
+def test_a_process_has_one_mirrored_strategy():
+    """A comparison runs several experiments in one process, and two would collide in their collectives."""
+    strategy = make_strategy("mirrored", replicas=2)
+    assert strategy.num_replicas_in_sync == 2
+    assert make_strategy("mirrored", replicas=2) is strategy

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 from supcon_tf import run as run_module
+from supcon_tf import settings
 from supcon_tf.config import Data, Encoder, Experiment, Projection, Stage
+from supcon_tf.optim.optimizers import build_optimizer
 from supcon_tf.training.checkpoints import StageCheckpoints
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -59,6 +61,15 @@ def test_the_records_cover_every_epoch_of_every_stage(finished):
     assert lines[-1]["test_accuracy"] == pytest.approx(finished[1]["test_accuracy"])
 
 
+def test_the_stages_follow_their_schedules(finished):
+    """Rates of the last step of each epoch: linear warm-up over the first of three epochs, then the cosine."""
+    rates = [line["learning_rate"] for line in records(finished[0])]
+    peak = 1.0 * 20 / 256
+    cosine = [peak * (1 + np.cos(np.pi * (step - 3) / 6)) / 2 for step in (5, 8)]
+    np.testing.assert_allclose(rates[:3], [peak * 2 / 3, *cosine], rtol=1e-5)
+    np.testing.assert_allclose(rates[3], 5.0 * 32 / 256 * (1 + np.cos(np.pi * 1 / 4)) / 2, rtol=1e-5)
+
+
 def test_the_evaluation_has_every_test_image_once(finished):
     saved = np.load(finished[0] / "evaluation.npz")
     assert saved["embeddings"].shape == (539, 32) and saved["views"].shape[1:] == (2, 8, 8, 1)
@@ -68,11 +79,10 @@ def test_the_evaluation_has_every_test_image_once(finished):
 
 
 def test_the_same_command_on_a_finished_run_changes_nothing(finished, capsys):
-    before = {path: path.stat().st_mtime_ns for path in finished[0].rglob("*") if path.name != "environment.json"}
+    before = {path: path.read_bytes() for path in finished[0].rglob("*") if path.is_file()}
     assert run_module.run_experiment(EXPERIMENT, finished[0]) == finished[1]
     assert "is complete" in capsys.readouterr().out
-    after = {path: path.stat().st_mtime_ns for path in finished[0].rglob("*") if path.name != "environment.json"}
-    assert {path.name for path in before if before[path] != after[path] and path.is_file()} == set()
+    assert before == {path: path.read_bytes() for path in finished[0].rglob("*") if path.is_file()}
 
 
 class Interrupted(Exception):
@@ -101,11 +111,23 @@ def test_an_interrupted_run_continues_to_the_same_bits(finished, tmp_path, monke
     assert [line["loss"] for line in records(finished[0])] == [line["loss"] for line in records(tmp_path)]
 
 
-def test_cross_entropy_alone_runs(tmp_path):
-    experiment = dataclasses.replace(
-        EXPERIMENT, contrastive=Stage(), linear=Stage(), cross_entropy=Stage(epochs=1, batch_size=20)
-    )
-    summary = run_module.run_experiment(experiment, tmp_path)
+@pytest.mark.parametrize("decay", [0.0, 0.3])
+def test_adamw_decays_by_itself(tmp_path, decay):
+    """Of a learning rate too small to learn, decay alone is left: rate x decay at every one of the steps."""
+    stage = Stage(epochs=1, batch_size=20, optimizer="adamw", weight_decay=decay, schedule="constant")
+    stage = dataclasses.replace(stage, base_learning_rate=1e-6 * 256 / 20)
+    experiment = dataclasses.replace(EXPERIMENT, contrastive=Stage(), linear=Stage(), cross_entropy=stage)
+    optimizers = []
+
+    def keep(*arguments, **keywords):
+        optimizers.append(keywords)
+        return build_optimizer(*arguments, **keywords)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(run_module, "build_optimizer", keep)
+        summary = run_module.run_experiment(experiment, tmp_path)
+    assert optimizers[0]["weight_decay"] == decay
+    assert len(optimizers[0]["undecayed"]) == 2 * 21 + 1  # gamma and beta of every batch norm, the classifier's bias
     assert set(summary["seconds"]) == {"cross_entropy"}
     assert "<svg" in (tmp_path / "report.html").read_text()
 
@@ -133,15 +155,16 @@ def test_a_batch_larger_than_the_data_is_refused_before_training(tmp_path):
 
 @pytest.mark.two_replicas_required
 def test_the_command_line_on_two_replicas_trains_as_on_one(finished, tmp_path):
-    """In a process of its own, as a user starts it: the devices are made before TensorFlow runs."""
-    changes = {"strategy": "mirrored", "replicas": 2, "contrastive.epochs": 2, "linear.epochs": 0}
-    program = (
-        "from tests.end_to_end.test_run import EXPERIMENT; from supcon_tf import settings; "
-        "from supcon_tf.run import run_experiment; "
-        f"run_experiment(settings.override(EXPERIMENT, {changes!r}), {str(tmp_path)!r}, write_report=False)"
-    )
-    ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=600)
+    """In a process of its own, as a user starts it, with every field of the experiment as a flag."""
+    changes = {"strategy": "mirrored", "replicas": 2, "linear.epochs": 0}
+    experiment = settings.override(EXPERIMENT, changes)
+    flags = [f"--{s.name}={','.join(map(str, s.value)) if isinstance(s.value, tuple) else s.value}"
+             for s in settings.settings(experiment)]  # fmt: skip
+    command = [sys.executable, "-m", "launch.train", "--experiment=digits.supcon", f"--workdir={tmp_path}", *flags]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900)
     assert ended.returncode == 0, ended.stderr[-2000:]
     assert "mirrored with 2 replica(s)" in ended.stdout
-    one, two = records(finished[0])[0], records(tmp_path)[0]
-    assert two["loss"] == pytest.approx(one["loss"], rel=1e-4)
+    one, two = ([line["loss"] for line in records(directory)][:3] for directory in (finished[0], tmp_path))
+    # Rounding grows from step to step: three updates are in the first loss, nine in the last.
+    np.testing.assert_allclose(two[0], one[0], rtol=1e-4)
+    np.testing.assert_allclose(two, one, rtol=0.05)

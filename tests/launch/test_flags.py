@@ -38,7 +38,9 @@ def run(module, *arguments):
         ([SUPCON, "--workdir=x", "--replicas=2"], "Set `strategy=mirrored`"),
         ([SUPCON, "--workdir=x", "--contrastive.epochs=0"], "`linear` trains on the encoder of the contrastive stage"),
         ([SUPCON, "--workdir=x", "extra"], "'extra' is not a flag"),
-        ([SUPCON, "--workdir=x", "--seed"], "seed"),
+        ([SUPCON, "--workdir=x", "--seed"], "Missing value for flag --seed"),
+        ([SUPCON, "--workdir=setup.py"], "setup.py is a file; name another --workdir"),
+        ([SUPCON, "--workdir=tests"], "tests is not empty and is no run directory"),
     ],
 )
 def test_a_wrong_command_ends_with_status_2_and_one_message(arguments, message):
@@ -73,10 +75,37 @@ def test_help_without_an_experiment_still_helps():
         (["--experiments=digits.supcon,digits.supcom"], "Did you mean `digits.supcon`?"),
         (["--experiments=digits.supcon", "--workdir=x", "--seeds=one"], "--seeds must be whole numbers"),
         (["--experiments=digits.supcon"], "say where the runs live"),
-        (["--experiments=digits.supcon", "--workdir=x", "--seed=3"], "--seeds"),
+        ([], "name one with --experiments."),
+        (["--experiments=digits.supcon", "--workdir=x", "--seed=3"], "takes its seeds from --seeds; got --seed=3"),
     ],
 )
 def test_a_wrong_comparison_ends_with_status_2_and_one_message(arguments, message):
     ended = run("launch.compare", *arguments)
     assert ended.returncode == 2
     assert message in ended.stderr and "Traceback" not in ended.stderr
+
+
+def test_in_a_comparison_a_flag_of_a_stage_is_for_the_experiments_that_have_it():
+    program = (
+        "import sys, types; sys.argv = ['x', '--experiments=digits.supcon,digits.cross_entropy', '--workdir=none', "
+        "'--seeds=0', '--contrastive.epochs=5']\n"
+        "stub = types.ModuleType('supcon_tf.run')\n"
+        "stub.run_experiment = lambda experiment, *a, **k: print({n: s.epochs for n, s in experiment.stages.items()})\n"
+        "sys.modules['supcon_tf.run'] = stub\n"
+        "import runpy; runpy.run_module('launch.compare', run_name='__main__')\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert "{'contrastive': 5, 'linear': 10}" in ended.stdout and "{'cross_entropy': 60}" in ended.stdout
+
+
+def test_an_interruption_says_how_to_go_on():
+    program = (
+        "import sys, types; sys.argv = ['x', '--experiment=digits.supcon', '--workdir=none']\n"
+        "stub = types.ModuleType('supcon_tf.run')\n"
+        "def stop(*a, **k): raise KeyboardInterrupt\n"
+        "stub.run_experiment = stop; sys.modules['supcon_tf.run'] = stub\n"
+        "import runpy; runpy.run_module('launch.train', run_name='__main__')\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 130
+    assert "the same command continues" in ended.stderr and "Traceback" not in ended.stderr

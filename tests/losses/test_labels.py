@@ -66,3 +66,10 @@ def test_graphs_refuse_when_they_run():
 def test_graphs_need_the_number_of_classes():
     with pytest.raises(ValueError, match="with C known"):
         tf.function(class_numbers).get_concrete_function(tf.TensorSpec([None, None]))
+
+
+def test_labels_that_are_no_numbers_are_refused():
+    with pytest.raises(ValueError, match="`labels` must be numbers; got string"):
+        class_numbers(["cat", "dog"])
+    with pytest.raises(ValueError, match="`labels` are missing"):
+        class_numbers(None)

@@ -234,11 +234,15 @@ def test_saved_models_keep_their_loss(tmp_path):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"temperature": 0}, "`temperature` must be a finite number above 0.*got 0"),
+        ({"temperature": 0}, "`temperature` must be a Python number from 1e-06 to 1e.06.*got 0"),
         ({"temperature": -0.1}, "got -0.1"),
         ({"temperature": float("nan")}, "got nan"),
         ({"temperature": float("inf")}, "got inf"),
-        ({"temperature": "0.1"}, "`temperature` must be"),
+        ({"temperature": "0.1"}, "`temperature` must be.*got '0.1'"),
+        ({"temperature": True}, "`temperature` must be.*got True"),
+        ({"temperature": 1e-45}, "`temperature` must be.*got 1e-45"),
+        ({"base_temperature": 1e-300}, "`base_temperature` must be.*got 1e-300"),
+        ({"positives_cap": True}, "`positives_cap` must be an integer"),
         ({"temperature": None}, "`temperature` must be"),
         ({"base_temperature": 0.0}, "`base_temperature` must be.*got 0.0"),
         ({"contrast_mode": "al"}, "`contrast_mode` must be one of all, one; got 'al'. Did you mean 'all'?"),

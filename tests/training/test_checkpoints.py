@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from supcon_tf.training.checkpoints import StageCheckpoints
 
@@ -27,3 +28,13 @@ def test_two_are_kept_and_named_by_their_step(tmp_path, make_state, one_device):
         state.step.assign(step)
         checkpoints.save()
     assert sorted(path.name for path in tmp_path.glob("*.index")) == ["step-6.index", "step-9.index"]
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path, make_state, one_device):
+    state = make_state(one_device)
+    state.step.assign(3)
+    StageCheckpoints(state, tmp_path).save()
+    data = next(tmp_path.glob("step-3.data*"))
+    data.write_bytes(data.read_bytes()[: data.stat().st_size // 2])
+    with pytest.raises(ValueError, match=r"checkpoint .*step-3 does not fit this run"):
+        StageCheckpoints(make_state(one_device), tmp_path).restore()

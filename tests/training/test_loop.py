@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from supcon_tf.training.loop import Duration, check_finite, mean_metrics
+from supcon_tf.training.checkpoints import StageCheckpoints
+from supcon_tf.training.loop import Duration, check_finite, mean_metrics, train_stage
+from supcon_tf.training.reporting import Reporter
+from supcon_tf.training.steps import contrastive_step
 
 
 def test_every_epoch_has_shown_every_image_that_often():
@@ -28,8 +32,35 @@ def test_metrics_are_means_over_steps():
     assert mean_metrics([{"loss": np.float32(1)}, {"loss": np.float32(2)}]) == {"loss": 1.5}
 
 
+def test_steps_of_whole_epochs_are_not_rounded_up():
+    """7 epochs of 30 images in batches of 21 are 10 steps; 7 times the float 30 / 21 is a little more than 10."""
+    assert Duration(epochs=7, examples=30, batch_size=21).total_steps == 10
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_a_loss_that_is_not_finite_stops_with_step_and_advice(value):
-    with pytest.raises(FloatingPointError, match=r"loss became (nan|inf) .* step 12; .* base_learning_rate"):
-        check_finite({"loss": value}, 12)
-    check_finite({"loss": 1.0}, 12)
+def test_a_metric_that_is_not_finite_stops_with_step_and_advice(value, make_state, one_device):
+    state = make_state(one_device)
+    with pytest.raises(FloatingPointError, match=r"step 12: loss became (nan|inf).* base_learning_rate"):
+        check_finite({"loss": value}, state, 12)
+    check_finite({"loss": 1.0}, state, 12)
+
+
+def test_a_divergence_in_the_last_update_leaves_no_checkpoint(tmp_path, make_state, one_device, batch):
+    """The loss is measured before the update: a single step shows a good loss and leaves broken weights."""
+    state = make_state(one_device, learning_rate=1e38)
+    duration = Duration(epochs=1, examples=8, batch_size=8)
+    images, labels = batch
+    reporter = Reporter(
+        tmp_path, "contrastive", title="t", epochs=1, total_steps=1, batch_size=8, learning_rate=float, constants={}
+    )
+    with pytest.raises(FloatingPointError, match=r"step 1: .*weights of the projection are not finite"):
+        train_stage(
+            contrastive_step(state, batch_size=8, weight_decay=0.0, loss={}, use_labels=True),
+            state,
+            strategy=one_device,
+            batches=lambda done: tf.data.Dataset.from_tensors((images * 1e3, labels)).repeat(),
+            duration=duration,
+            checkpoints=StageCheckpoints(state, tmp_path / "checkpoints"),
+            reporter=reporter,
+        )
+    assert list(tmp_path.glob("checkpoints/*.index")) == []

@@ -71,3 +71,17 @@ def test_records_of_other_stages_stay(tmp_path):
     path.write_text('{"stage": "contrastive", "step": 9}\n{"stage": "linear", "step": 3}\n')
     drop_records(path, "linear", after_step=0)
     assert path.read_text() == '{"stage": "contrastive", "step": 9}\n'
+
+
+def test_a_record_that_an_interruption_cut_short_is_dropped(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('{"stage": "contrastive", "step": 9}\n{"stage": "contras')
+    drop_records(path, "contrastive", after_step=9)
+    assert path.read_text() == '{"stage": "contrastive", "step": 9}\n'
+
+
+def test_a_broken_record_in_the_middle_is_named(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('nonsense\n{"stage": "linear", "step": 3}\n')
+    with pytest.raises(ValueError, match=r"line 1 of .*metrics.jsonl is no JSON record"):
+        drop_records(path, "linear", after_step=9)

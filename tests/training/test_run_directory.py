@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import subprocess
+import sys
+from importlib import metadata
 
 import pytest
 
 from supcon_tf.config import Experiment, Loss, Stage
-from supcon_tf.training.run_directory import open_run_directory
+from supcon_tf.training.run_directory import check_run_directory, exclusive, open_run_directory
 
 RUN = Experiment(name="a.run", contrastive=Stage(epochs=1))
+
+
+@pytest.fixture
+def begun(tmp_path):
+    """A run directory in which something has been trained."""
+    open_run_directory(tmp_path, RUN)
+    (tmp_path / "metrics.jsonl").write_text("")
+    return tmp_path
 
 
 def test_a_new_directory_gets_config_and_environment(tmp_path):
@@ -20,18 +31,35 @@ def test_a_new_directory_gets_config_and_environment(tmp_path):
     assert facts["packages"]["tensorflow"].startswith("2.") and facts["cpus"] >= 1
 
 
-def test_the_same_experiment_may_continue(tmp_path):
-    open_run_directory(tmp_path, RUN)
-    open_run_directory(tmp_path, RUN)
+def test_a_check_writes_nothing(tmp_path):
+    check_run_directory(tmp_path / "run", RUN)
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_another_experiment_is_refused_with_the_difference(tmp_path):
-    open_run_directory(tmp_path, RUN)
+def test_the_same_experiment_may_continue_and_what_began_it_stays(begun):
+    (begun / "environment.json").write_text(json.dumps({"packages": {"keras": metadata.version("keras")}, "mark": 1}))
+    open_run_directory(begun, RUN)
+    assert json.loads((begun / "environment.json").read_text())["mark"] == 1
+
+
+def test_another_experiment_is_refused_with_the_difference(begun):
     with pytest.raises(ValueError) as error:
-        open_run_directory(tmp_path, dataclasses.replace(RUN, loss=Loss(temperature=0.5), seed=3))
+        open_run_directory(begun, dataclasses.replace(RUN, loss=Loss(temperature=0.5), seed=3))
     message = str(error.value)
     assert "seed: 0 -> 3" in message and "loss.temperature: 0.1 -> 0.5" in message and "another --workdir" in message
-    assert json.loads((tmp_path / "config.json").read_text())["seed"] == 0
+    assert json.loads((begun / "config.json").read_text())["seed"] == 0
+
+
+def test_before_anything_has_trained_the_experiment_may_change(tmp_path):
+    open_run_directory(tmp_path, RUN)
+    open_run_directory(tmp_path, dataclasses.replace(RUN, seed=3))
+    assert json.loads((tmp_path / "config.json").read_text())["seed"] == 3
+
+
+def test_a_run_of_the_other_keras_is_refused(begun):
+    (begun / "environment.json").write_text(json.dumps({"packages": {"keras": "1.0", "tensorflow": "1.15"}}))
+    with pytest.raises(ValueError, match=r"begun with TensorFlow 1.15 and Keras 1.0.*Continue with that Python"):
+        open_run_directory(begun, RUN)
 
 
 def test_a_directory_of_something_else_is_left_alone(tmp_path):
@@ -41,13 +69,27 @@ def test_a_directory_of_something_else_is_left_alone(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
-def test_a_path_that_cannot_be_a_directory_is_named(tmp_path):
+@pytest.mark.parametrize("inside", ["", "deeper"])
+def test_a_path_that_cannot_be_a_directory_is_named(tmp_path, inside):
     (tmp_path / "file").write_text("")
-    with pytest.raises(ValueError, match=r"cannot make the run directory .*file"):
-        open_run_directory(tmp_path / "file", RUN)
+    with pytest.raises(ValueError, match="file"):
+        open_run_directory(tmp_path / "file" / inside, RUN)
 
 
-def test_a_broken_config_is_named(tmp_path):
-    (tmp_path / "config.json").write_text("{")
-    with pytest.raises(ValueError, match="not readable as JSON"):
-        open_run_directory(tmp_path, RUN)
+@pytest.mark.parametrize("text, message", [("{", "not readable as JSON"), ("[]", "holds no JSON object")])
+def test_a_broken_config_is_named(begun, text, message):
+    (begun / "config.json").write_text(text)
+    with pytest.raises(ValueError, match=rf"config.json.*{message}"):
+        open_run_directory(begun, RUN)
+
+
+def test_a_second_process_in_the_directory_is_refused(begun):
+    program = (
+        "import pathlib, sys; from supcon_tf.training.run_directory import exclusive\n"
+        "try:\n    exclusive(pathlib.Path(sys.argv[1])).__enter__()\nexcept ValueError as e:\n    sys.exit(str(e))"
+    )
+    command = [sys.executable, "-c", program, str(begun)]
+    with exclusive(begun):
+        second = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert second.returncode == 1 and "another process is training in" in second.stderr
+    assert subprocess.run(command, capture_output=True, timeout=60).returncode == 0  # Free again.

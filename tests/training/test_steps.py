@@ -97,9 +97,21 @@ def test_without_labels_every_image_is_its_own_class(one_device, make_state, fee
     assert float(got["loss"]) == pytest.approx(float(distinct["loss"]), rel=1e-6)
 
 
-def test_weight_decay_shrinks_kernels_only(one_device, make_state):
-    state = make_state(one_device, "cross_entropy")
-    decayed = steps.penalized_variables(state.networks, "cross_entropy")
-    kept = len(steps.trained_variables(state.networks, "cross_entropy")) - len(decayed)
-    assert len(decayed) == 3  # Two convolutions and the classifier.
-    assert kept == 2 * 2 + 1  # gamma and beta of both batch norms, and the classifier's bias.
+def test_weight_decay_shrinks_kernels_only(one_device, make_state, feed, batch):
+    """One update with decay and one without, from the same start: kernels differ by rate x decay x kernel."""
+    ends = {}
+    for decay in (0.0, 0.5):
+        state = make_state(one_device, "contrastive", learning_rate=0.1)
+        kernels = steps.penalized_variables(state.networks, "contrastive")
+        start = [kernel.numpy() for kernel in kernels]
+        step = steps.contrastive_step(state, batch_size=8, weight_decay=decay, loss=LOSS, use_labels=True)
+        compile_update(step, state, one_device)(*feed(one_device, *batch))
+        decayed = {id(kernel) for kernel in kernels}
+        variables = steps.trained_variables(state.networks, "contrastive")
+        others = [v.numpy() for v in variables if id(v) not in decayed]
+        ends[decay] = ([kernel.numpy() for kernel in kernels], others)
+    assert len(start) == 4  # Two convolutions and the two layers of the projection head.
+    for before, free, shrunk in zip(start, ends[0.0][0], ends[0.5][0]):
+        np.testing.assert_allclose(shrunk, free - 0.1 * 0.5 * before, atol=1e-6)
+    for free, same in zip(ends[0.0][1], ends[0.5][1]):
+        np.testing.assert_array_equal(free, same)
