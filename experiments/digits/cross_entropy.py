@@ -23,7 +23,7 @@ def config() -> Experiment:
             batch_size=128,
             base_learning_rate=0.2,
             warmup_epochs=2,
-            weight_decay=1e-4,
+            weight_decay=5e-4,
             evaluate_every=5,
             augment=supcon.AUGMENT,
         ),
