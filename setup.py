@@ -22,6 +22,7 @@ setup(
         # Stack B: older Keras 3 does not sum gradients over replicas.
         'tensorflow>=2.20,<2.22; python_version>="3.12"',
         'keras>=3.8,<4; python_version>="3.12"',
+        'tensorboard>=2.20; python_version>="3.12"',  # tf.summary needs it; TensorFlow stopped asking for it in 2.21
         "tensorflow-datasets>=4.9.3,<5",
         "tensorflow-metadata>=1.15,<1.18",  # newer ones are generated for a protobuf that TensorFlow 2.15 refuses
         "importlib_resources",  # TFDS needs it and does not say so
@@ -32,6 +33,6 @@ setup(
     ],
     extras_require={
         "test": ["pytest>=8", "pytest-xdist>=3.5", "ruff==0.17.6"],
-        "tensorboard": ["tensorboard", "setuptools<82"],  # its command imports pkg_resources, gone from setuptools 82
+        "tensorboard": ["setuptools<82"],  # the `tensorboard` command imports pkg_resources, gone from setuptools 82
     },
 )
