@@ -35,13 +35,13 @@ $(VENV)/ready: setup.py
 	$(call require_python)
 	@echo "Python $(VERSION): making $(VENV) and installing TensorFlow and what else setup.py names (about 2 GB, minutes)"
 	@$(PYTHON) -m venv $(VENV) || { echo "$(PYTHON) cannot make virtual environments: install its venv package (Debian: python$(VERSION)-venv)"; exit 1; }
-	@$(RUN) -m pip install --quiet --disable-pip-version-check --upgrade pip
-	@$(RUN) -m pip install --quiet --disable-pip-version-check --editable .
+	@PYTHONWARNINGS=ignore $(RUN) -m pip install --quiet --disable-pip-version-check --upgrade pip
+	@PYTHONWARNINGS=ignore $(RUN) -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@ && echo "$(VENV) is ready"
 
 $(VENV)/ready-test: $(VENV)/ready
 	@echo "installing the test tools into $(VENV)"
-	@$(RUN) -m pip install --quiet --disable-pip-version-check --editable ".[test]"
+	@PYTHONWARNINGS=ignore $(RUN) -m pip install --quiet --disable-pip-version-check --editable ".[test]"
 	@touch $@
 
 clean:

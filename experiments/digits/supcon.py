@@ -3,8 +3,8 @@
     python -m launch.train --experiment=digits.supcon --workdir=runs/digits_supcon
 
 Paper: no such data; CIFAR-10 (Table 2) is 96.0 against 95.0 of cross-entropy.
-Measured: see `experiments/results/README.md`.
-Cost: about 30 s on two CPU cores.
+Measured: 98.95% (98.52 to 99.26), 3 seeds; see `experiments/results/`.
+Cost: 31 s on two CPU cores.
 Differs from the paper in: grey images of 8 x 8, crops without flip or colour, batch of 128.
 """
 
