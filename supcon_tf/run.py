@@ -18,15 +18,14 @@ import math
 import pathlib
 from typing import Optional, Union
 
-import numpy as np
 import tensorflow as tf
 
 from supcon_tf.config import Experiment, Stage
-from supcon_tf.data import pictures, pipeline, sources
+from supcon_tf.data import pipeline, sources
 from supcon_tf.distribution.strategy import make_strategy
 from supcon_tf.evaluation import report
-from supcon_tf.evaluation.features import embed_split
 from supcon_tf.evaluation.linear import accuracy_on
+from supcon_tf.evaluation.result import save_result
 from supcon_tf.optim.optimizers import DECOUPLED, build_optimizer
 from supcon_tf.optim.schedules import learning_rate_schedule, scaled_learning_rate
 from supcon_tf.training import steps
@@ -37,7 +36,6 @@ from supcon_tf.training.run_directory import exclusive, open_run_directory, repl
 from supcon_tf.training.state import Networks, StageState, build_networks
 
 EVALUATION_BATCH = 256  # images; the last batch is padded, so the number decides speed only
-PICTURED = 8  # images in the grid of views, and mistakes shown
 
 
 def run_experiment(
@@ -78,7 +76,7 @@ def run_experiment(
             run = _prepare(experiment, directory, data_dir or str(directory / "data"))
             for name in experiment.stages:
                 _train(run, name)
-            replace_text(summary_path, json.dumps({**_evaluate(run), "command": command}, indent=2) + "\n")
+            replace_text(summary_path, json.dumps({**_result(run), "command": command}, indent=2) + "\n")
         if write_report and not page.exists():
             report.write_report(page, [directory])
             print(f"report: {page}", flush=True)
@@ -230,54 +228,23 @@ def _plateau(experiment: Experiment) -> dict:
     return {"plateau": scale * math.log(rows - 1)}
 
 
-def _evaluate(run: _Run) -> dict:
-    """Writes what the report pictures to `evaluation.npz`; returns the summary of the run."""
-    result = embed_split(run.networks, strategy=run.strategy, batches=run.test_batches())
-    arrays = {"labels": result["labels"], "embeddings": result["embeddings"], **_pictures(run)}
-    accuracy = None  # A contrastive stage alone leaves a classifier that nobody trained.
-    if set(run.durations) != {"contrastive"}:
-        predictions = result["logits"].argmax(-1)  # [n]
-        accuracy = float(np.mean(predictions == result["labels"]))
-        arrays.update(predictions=predictions, **_mistakes(run, result["labels"], predictions))
-        print(f"{run.experiment.name}: test accuracy {accuracy:.2%}", flush=True)
-    np.savez_compressed(run.directory / "evaluation.npz", **arrays)
-    return {
-        "experiment": run.experiment.name,
-        "seed": run.experiment.seed,
-        "test_accuracy": accuracy,
-        "test_images": len(result["labels"]),
-        "parameters": {name: part.count_params() for name, part in run.networks.parts().items()},
-        "seconds": _seconds(run.directory),
-    }
-
-
-def _pictures(run: _Run) -> dict:
-    """A few training images, and views of them as the first stage sees them."""
-    first = next(iter(run.experiment.stages.values()))
-    views = pictures.preview(
-        run.source,
-        PICTURED,
-        view_count=run.experiment.data.views,
-        seed=run.experiment.seed,
+def _result(run: _Run) -> dict:
+    """Evaluates the run; returns what `summary.json` says of it."""
+    experiment = run.experiment
+    first_stage = next(iter(experiment.stages.values()))
+    measured = save_result(
+        run.directory,
+        run.networks,
+        strategy=run.strategy,
+        batches=run.test_batches(),
+        source=run.source,
         size=run.size,
-        **dataclasses.asdict(first.augment),
+        classified=set(experiment.stages)
+        != {"contrastive"},  # a contrastive stage alone leaves the classifier as it was
+        view_count=experiment.data.views,
+        seed=experiment.seed,
+        **dataclasses.asdict(first_stage.augment),
     )
-    originals = pictures.pictures(run.source, "train", range(len(views)), size=run.size)
-    return {"views": views, "originals": originals, "class_names": np.array(run.source.facts.class_names)}
-
-
-def _mistakes(run: _Run, labels: np.ndarray, predictions: np.ndarray) -> dict:
-    """The first test images that are classified wrong."""
-    wrong = np.flatnonzero(predictions != labels)[:PICTURED]
-    return {
-        "mistakes": pictures.pictures(run.source, "test", wrong, size=run.size),
-        "mistake_labels": labels[wrong],
-        "mistake_predictions": predictions[wrong],
-    }
-
-
-def _seconds(directory: pathlib.Path) -> dict:
-    """Training time of each stage, over all sessions that worked on the run."""
-    records = [json.loads(line) for line in (directory / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
-    stages = dict.fromkeys(record["stage"] for record in records)
-    return {stage: sum(record["seconds"] for record in records if record["stage"] == stage) for stage in stages}
+    if measured["test_accuracy"] is not None:
+        print(f"{experiment.name}: test accuracy {measured['test_accuracy']:.2%}", flush=True)
+    return {"experiment": experiment.name, "seed": experiment.seed, **measured}
