@@ -64,8 +64,17 @@ def settings(section: Any, prefix: str = "") -> list[Setting]:
     return found
 
 
-def override(section: Any, values: dict[str, Any]) -> Any:
-    """A copy of `section` with the fields that `values` names by dotted path; checked as a whole, once."""
+def override(section: Any, values: dict[str, Any], prefix: str = "") -> Any:
+    """A copy of `section` with the fields that `values` names by dotted path; checked as a whole, once.
+
+    Args:
+        section: a config, or a part of one.
+        values: by dotted name within the section.
+        prefix: of the section itself, so that messages name a field as the command line does.
+
+    Raises:
+        ValueError: an unknown name, a wrong value, or values that do not go together.
+    """
     known = [setting.name for setting in settings(section)]
     for name in values:
         if name not in known:
@@ -74,10 +83,13 @@ def override(section: Any, values: dict[str, Any]) -> Any:
     for field in dataclasses.fields(section):
         inner = {name[len(field.name) + 1 :]: v for name, v in values.items() if name.startswith(field.name + ".")}
         if inner:
-            changes[field.name] = override(getattr(section, field.name), inner)
+            changes[field.name] = override(getattr(section, field.name), inner, f"{prefix}{field.name}.")
         elif field.name in values:
             changes[field.name] = values[field.name]
-    return dataclasses.replace(section, **changes)
+    try:
+        return dataclasses.replace(section, **changes)
+    except ValueError as error:
+        raise ValueError(str(error).replace(f"`{type(section).__name__}.", f"`{prefix}")) from error
 
 
 def nearest(name: str, known) -> str:

@@ -21,8 +21,14 @@ CONTRASTIVE = Experiment(contrastive=Stage(epochs=2))
         ({"replicas": 2}, "`strategy=one_device` has 1 replica; got replicas=2. Set `strategy=mirrored`"),
         ({"strategy": "mirrored", "replicas": 3}, "must be divisible by the 3 replicas; got 256"),
         ({"loss.positives_cap": 3}, "must be a multiple of data.views=2; got 3"),
-        ({"contrastive.warmup_epochs": 2.0}, "must be fewer than the 2 epochs of the stage; got 2"),
-        ({"contrastive.augment.crop_area": (0.9, 0.1)}, "must be (smallest, largest); got"),
+        (
+            {"contrastive.warmup_epochs": 2.0},
+            "`contrastive.warmup_epochs` must be fewer than the 2 epochs of the stage; got 2",
+        ),
+        (
+            {"contrastive.augment.crop_area": (0.9, 0.1)},
+            "`contrastive.augment.crop_area` must be (smallest, largest); got",
+        ),
         ({"data.views": 1, "loss.use_labels": False}, "leaves none: set data.views=2"),
         ({"data.views": 1, "loss.positives_cap": 0}, "leaves none: set data.views=2"),
         ({"data.views": 1, "contrastive.batch_size": 1}, "leaves none: set data.views=2"),

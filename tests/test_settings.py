@@ -89,7 +89,7 @@ def test_override_makes_a_checked_copy_and_leaves_the_original():
 def test_override_refuses_unknown_names_with_the_nearest_and_wrong_values():
     with pytest.raises(ValueError, match=r"no field is called `inner.rte`. Did you mean `inner.rate`"):
         settings.override(Outer(), {"inner.rte": 1.0})
-    with pytest.raises(ValueError, match=r"`Inner.rate` must be above 0.0; got -1.0"):
+    with pytest.raises(ValueError, match=r"`inner.rate` must be above 0.0; got -1.0"):
         settings.override(Outer(), {"inner.rate": -1.0})
 
 
