@@ -15,8 +15,16 @@ import supcon_tf
 from supcon_tf import settings
 from supcon_tf.config import Experiment
 
-# What a run leaves before it trains: a directory with these alone is free.
-OWN_FILES = ("config.json", "environment.json", "data", "lock")
+# What a run leaves before its first epoch ends: a directory with these alone is free.
+OWN_FILES = (
+    "config.json",
+    "config.json.new",
+    "environment.json",
+    "environment.json.new",
+    "data",
+    "lock",
+    "tensorboard",
+)
 PACKAGES = ("tensorflow", "keras", "tensorflow-addons", "tensorflow-datasets", "numpy", "absl-py")
 
 

@@ -56,6 +56,14 @@ def test_before_anything_has_trained_the_experiment_may_change(tmp_path):
     assert json.loads((tmp_path / "config.json").read_text())["seed"] == 3
 
 
+def test_a_run_interrupted_in_its_first_epoch_may_begin_again(tmp_path):
+    open_run_directory(tmp_path, RUN)
+    with exclusive(tmp_path):
+        (tmp_path / "tensorboard" / "contrastive").mkdir(parents=True)
+    (tmp_path / "data").mkdir()
+    open_run_directory(tmp_path, RUN)
+
+
 def test_a_run_of_the_other_keras_is_refused(begun):
     (begun / "environment.json").write_text(json.dumps({"packages": {"keras": "1.0", "tensorflow": "1.15"}}))
     with pytest.raises(ValueError, match=r"begun with TensorFlow 1.15 and Keras 1.0.*Continue with that Python"):
