@@ -112,10 +112,9 @@ def test_an_interrupted_run_continues_to_the_same_bits(finished, tmp_path, monke
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.3])
-def test_adamw_decays_by_itself(tmp_path, decay):
-    """Of a learning rate too small to learn, decay alone is left: rate x decay at every one of the steps."""
+def test_adamw_is_given_the_decay_and_what_to_leave_alone(tmp_path, decay):
+    """The stage's weight decay reaches the optimizer that decays by itself, for kernels only."""
     stage = Stage(epochs=1, batch_size=20, optimizer="adamw", weight_decay=decay, schedule="constant")
-    stage = dataclasses.replace(stage, base_learning_rate=1e-6 * 256 / 20)
     experiment = dataclasses.replace(EXPERIMENT, contrastive=Stage(), linear=Stage(), cross_entropy=stage)
     optimizers = []
 

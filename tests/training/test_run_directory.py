@@ -61,7 +61,8 @@ def test_a_run_interrupted_in_its_first_epoch_may_begin_again(tmp_path):
     with exclusive(tmp_path):
         (tmp_path / "tensorboard" / "contrastive").mkdir(parents=True)
     (tmp_path / "data").mkdir()
-    open_run_directory(tmp_path, RUN)
+    open_run_directory(tmp_path, dataclasses.replace(RUN, seed=5))
+    assert json.loads((tmp_path / "config.json").read_text())["seed"] == 5
 
 
 def test_a_run_of_the_other_keras_is_refused(begun):
