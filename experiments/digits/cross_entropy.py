@@ -19,12 +19,12 @@ def config() -> Experiment:
         contrastive=Stage(),
         linear=Stage(),
         cross_entropy=Stage(
-            epochs=60,
+            epochs=32,
             batch_size=128,
             base_learning_rate=0.2,
             warmup_epochs=2,
             weight_decay=5e-4,
-            evaluate_every=5,
+            evaluate_every=4,
             augment=supcon.AUGMENT,
         ),
     )

@@ -21,7 +21,7 @@ def config() -> Experiment:
         projection=Projection(widths=(128, 64)),
         loss=Loss(temperature=0.1),
         contrastive=Stage(
-            epochs=60, batch_size=128, base_learning_rate=2.0, warmup_epochs=2, weight_decay=5e-4, augment=AUGMENT
+            epochs=36, batch_size=128, base_learning_rate=2.0, warmup_epochs=8, weight_decay=5e-4, augment=AUGMENT
         ),
-        linear=Stage(epochs=10, batch_size=128, base_learning_rate=5.0, evaluate_every=5, augment=AUGMENT),
+        linear=Stage(epochs=8, batch_size=128, base_learning_rate=5.0, evaluate_every=4, augment=AUGMENT),
     )
