@@ -33,6 +33,8 @@ setup(
     ],
     extras_require={
         "test": ["pytest>=8", "pytest-xdist>=3.5", "ruff==0.17.6"],
+        # The peers that `launch.benchmark` measures beside; each runs in a process of its own.
+        "benchmark": ["torch>=2.2,<2.14", "pytorch-metric-learning>=2.8"],
         "tensorboard": ["setuptools<82"],  # the `tensorboard` command imports pkg_resources, gone from setuptools 82
     },
 )

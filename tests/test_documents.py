@@ -39,6 +39,10 @@ def commands(start):
 def test_a_launch_command_is_understood(command):
     """All of it but the run itself: flags, experiment, values, and how they go together."""
     words = shlex.split(command.split("  #")[0])
+    if words[2] == "launch.benchmark":  # It can say what it would do.
+        ended = subprocess.run([sys.executable, *words[1:], "--dry_run"], cwd=ROOT, capture_output=True, timeout=60)
+        assert ended.returncode == 0, ended.stderr
+        return
     program = (
         "import sys, types; from absl import flags\n"
         f"sys.argv = {['x', *words[3:]]!r}\n"

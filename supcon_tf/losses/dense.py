@@ -34,23 +34,25 @@ def anchor_losses(
         temperature: tau > 0.
         summation_location: "out" or "in", where the mean over positives stands to the logarithm.
         denominator_mode: "all", "one_positive" or "only_negatives".
-        kept_images: see `pairs.masks`.
+        kept_images: see `pairs.row_ids`.
 
     Returns:
         Same type [A]; 0 for an anchor with nobody to compare: no positives, or an empty denominator.
     """
     similarity = tf.matmul(anchors, keys, transpose_b=True) / temperature  # [A, N], z_i . z_a / tau
-    positives, negatives = pairs.masks(anchor_ids, key_ids, kept_images=kept_images)  # [A, N] each
+    weights, negatives = pairs.compare(anchor_ids, key_ids, kept_images=kept_images, dtype=similarity.dtype)
+    positives = weights > 0  # [A, N]
     log_ratio = _log_ratio(similarity, positives, negatives, denominator_mode)  # [A, N]
     if denominator_mode == "only_negatives":
         positives &= tf.reduce_any(negatives, 1, keepdims=True)
 
-    count = tf.reduce_sum(tf.cast(positives, similarity.dtype), 1)  # [A], |P(i)|
-    safe_count = tf.maximum(count, 1)
+    count = tf.reduce_sum(tf.where(positives, weights, 0), 1)  # [A], |P(i)|
+    safe_count = tf.where(count > 0, count, 1)
     if summation_location == "out":  # Eq. 2: -1/|P(i)| sum_p log ratio_ip
-        losses = -tf.reduce_sum(tf.where(positives, log_ratio, 0), 1) / safe_count  # [A]
+        losses = -tf.reduce_sum(tf.where(positives, weights * log_ratio, 0), 1) / safe_count  # [A]
     else:  # Eq. 3: -log( 1/|P(i)| sum_p ratio_ip )
-        losses = tf.math.log(safe_count) - _log_sum_exp(log_ratio, positives)[:, 0]  # [A]
+        log_weights = tf.math.log(tf.where(positives, weights, 1))  # [A, N]
+        losses = tf.math.log(safe_count) - _log_sum_exp(log_ratio + log_weights, positives)[:, 0]  # [A]
     return tf.where(count > 0, losses, 0)
 
 

@@ -88,14 +88,14 @@ def test_a_wrong_comparison_ends_with_status_2_and_one_message(arguments, messag
 def test_in_a_comparison_a_flag_of_a_stage_is_for_the_experiments_that_have_it():
     program = (
         "import sys, types; sys.argv = ['x', '--experiments=digits.supcon,digits.cross_entropy', '--workdir=none', "
-        "'--seeds=0', '--contrastive.epochs=5']\n"
+        "'--seeds=0', '--contrastive.epochs=9']\n"
         "stub = types.ModuleType('supcon_tf.run')\n"
         "stub.run_experiment = lambda experiment, *a, **k: print({n: s.epochs for n, s in experiment.stages.items()})\n"
         "sys.modules['supcon_tf.run'] = stub\n"
         "import runpy; runpy.run_module('launch.compare', run_name='__main__')\n"
     )
     ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert "{'contrastive': 5, 'linear': 10}" in ended.stdout and "{'cross_entropy': 60}" in ended.stdout
+    assert "{'contrastive': 9, 'linear': 8}" in ended.stdout and "{'cross_entropy': 32}" in ended.stdout
 
 
 def test_an_interruption_says_how_to_go_on():

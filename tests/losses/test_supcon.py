@@ -198,7 +198,7 @@ def test_one_graph_serves_every_batch_size():
 ALL_ARGUMENTS = dict(
     temperature=0.2, base_temperature=None, contrast_mode="one", summation_location="in",
     denominator_mode="one_positive", positives_cap=2, no_positives="exclude", cross_replica=False, reduction="sum",
-    name="mine",
+    tile_rows=3, name="mine",
 )  # fmt: skip
 
 
@@ -251,6 +251,7 @@ def test_saved_models_keep_their_loss(tmp_path):
         ({"no_positives": 3}, "`no_positives` must be one of zero, exclude; got 3.$"),
         ({"positives_cap": -1}, "`positives_cap` must be an integer of at least 0, or None for no cap; got -1"),
         ({"positives_cap": 2.0}, "`positives_cap` must be an integer"),
+        ({"tile_rows": 0}, "`tile_rows` must be an integer of at least 1, or None to have it chosen; got 0"),
     ],
 )
 def test_wrong_arguments_are_named(arguments, message):
@@ -269,7 +270,8 @@ def test_wrong_arguments_are_named(arguments, message):
         ([0, 1], np.ones([2, 2, 3, 4]), None, "Flatten feature maps"),
         ([0, 1], np.ones([2, 0, 3]), None, "with V >= 1"),
         ([0, 1, 2], np.ones([2, 2, 3]), None, "`labels` are for 3 images and `projections` for 2.*the 2 views"),
-        ([[1, 1], [0, 1]], np.ones([2, 2, 3]), None, "must be one-hot"),
+        ([[1, 1], [0, 1]], np.ones([2, 2, 3]), 2, "must be one-hot: `positives_cap` counts images of a class"),
+        ([[3, 3], [5, 5]], np.ones([2, 2, 3]), None, "must be from 0 to 1.*per image, not per view"),
     ],
 )
 def test_wrong_tensors_are_named(labels, projections, cap, message):

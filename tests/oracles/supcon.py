@@ -15,9 +15,28 @@ def positives_and_negatives(labels, views, anchor, *, positives_cap=None):
     return positives, [(j, v) for j in different for v in range(views)]
 
 
+def overlap(one, other):
+    """How much two label sets share, from 0 to 1: the common labels among those of the two (Tanimoto)."""
+    common = sum(a * b for a, b in zip(one, other))
+    return common / (sum(a * a for a in one) + sum(b * b for b in other) - common) if common else 0.0
+
+
+def weighted_positives_and_negatives(label_sets, views, anchor):
+    """Dict (image, view) -> weight of the positives, and the list of negatives, for label sets [B][C]."""
+    image, weights, negatives = anchor[0], {}, []
+    for key in [(j, v) for j in range(len(label_sets)) for v in range(views) if (j, v) != anchor]:
+        weight = 1.0 if key[0] == image else overlap(label_sets[image], label_sets[key[0]])
+        if weight > 0:
+            weights[key] = weight
+        else:
+            negatives.append(key)
+    return weights, negatives
+
+
 def anchor_loss(projections, anchor, positives, negatives, *, temperature, summation_location, denominator_mode):
-    """Eq. 2 or Eq. 3 for one anchor."""
-    exp = {key: np.exp(projections[anchor] @ projections[key] / temperature) for key in positives + negatives}
+    """Eq. 2 or Eq. 3 for one anchor; `positives` may be a dict of weights."""
+    weights = [positives[p] if isinstance(positives, dict) else 1.0 for p in positives]
+    exp = {key: np.exp(projections[anchor] @ projections[key] / temperature) for key in [*positives, *negatives]}
     of_negatives = sum(exp[n] for n in negatives)
     of_positives = sum(exp[p] for p in positives)
     if not positives or (denominator_mode == "only_negatives" and not negatives):
@@ -26,7 +45,9 @@ def anchor_loss(projections, anchor, positives, negatives, *, temperature, summa
     for p in positives:
         in_denominator = {"all": of_positives, "one_positive": exp[p], "only_negatives": 0.0}[denominator_mode]
         ratios.append(exp[p] / (in_denominator + of_negatives))
-    return -np.log(np.mean(ratios)) if summation_location == "in" else -np.mean(np.log(ratios))
+    if summation_location == "in":
+        return -np.log(np.average(ratios, weights=weights))
+    return -np.average(np.log(ratios), weights=weights)
 
 
 def supervised_contrastive_loss(
@@ -41,14 +62,17 @@ def supervised_contrastive_loss(
     positives_cap=None,
     no_positives="zero",
 ):
-    """One loss per image, [B]; labels integer [B], projections [B, V, D]."""
+    """One loss per image, [B]; labels integer [B] or label sets [B, C], projections [B, V, D]."""
     projections = np.asarray(projections, np.float64)
     batch, views = projections.shape[:2]
     anchor_views = 1 if contrast_mode == "one" else views
     losses, has_positives = np.zeros([batch, anchor_views]), np.zeros([batch, anchor_views], bool)
     for i in range(batch):
         for v in range(anchor_views):
-            pairs = positives_and_negatives(labels, views, (i, v), positives_cap=positives_cap)
+            if np.ndim(labels) == 2:
+                pairs = weighted_positives_and_negatives(labels, views, (i, v))
+            else:
+                pairs = positives_and_negatives(labels, views, (i, v), positives_cap=positives_cap)
             has_positives[i, v] = bool(pairs[0])
             losses[i, v] = anchor_loss(
                 projections, (i, v), *pairs, temperature=temperature,

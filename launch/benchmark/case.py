@@ -1,0 +1,73 @@
+"""One measured case in a process of its own: `python -m launch.benchmark.case '{"what": "tiled", "rows": 4096}'`.
+
+Prints one JSON line. Memory is what the process uses beyond what it used before the first call, with libraries
+loaded and inputs made: at its first call, which also traces and loads code, and at later ones.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import time
+
+import numpy as np
+
+from launch.benchmark import memory
+
+WIDTH, VIEWS, CLASSES, TEMPERATURE = 128, 2, 1000, 0.1
+
+
+def inputs(rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """Labels [N / V] and unit rows float32 [N, D], image-major."""
+    random = np.random.default_rng(0)
+    z = random.standard_normal([rows, WIDTH], dtype=np.float32)
+    return random.integers(0, CLASSES, rows // VIEWS), z / np.linalg.norm(z, axis=1, keepdims=True)
+
+
+def step_of(what: str, labels: np.ndarray, arguments: dict):
+    """The function of rows [N, D] that is measured; it gives the mean loss and the gradient."""
+    if what in ("dense_pytorch", "pytorch_metric_learning"):
+        from launch.benchmark import peers
+
+        return getattr(peers, what)(labels, VIEWS, TEMPERATURE)
+    from launch.benchmark import steps
+
+    return getattr(steps, what)(labels, VIEWS, TEMPERATURE, **arguments)
+
+
+def measure(what: str, rows: int, seconds: float = 5.0, **arguments) -> dict:
+    """Median of the calls that fit into so many seconds, at least one beyond the first, and at most 30."""
+    labels, z = inputs(rows)
+    step = step_of(what, labels, arguments)
+    before = memory.resident_mb()
+    memory.forget_peak()
+    begin = time.perf_counter()
+    loss, gradient = step(z)
+    first = time.perf_counter() - begin
+    first_peak = memory.peak_mb()
+    norm = float(np.linalg.norm(gradient))
+    del gradient
+    memory.forget_peak()
+    settled, times = memory.resident_mb(), []
+    while not times or (sum(times) < seconds and len(times) < 30):
+        begin = time.perf_counter()
+        step(z)
+        times.append(time.perf_counter() - begin)
+    return {
+        "what": what,
+        "rows": rows,
+        **arguments,
+        "seconds": statistics.median(times),
+        "fastest": min(times),
+        "calls": len(times),
+        "first_call_seconds": first,
+        "first_call_mb": first_peak - before,
+        "later_calls_mb": memory.peak_mb() - settled,
+        "loss": loss,
+        "gradient_norm": norm,
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(**json.loads(sys.argv[1]))), flush=True)

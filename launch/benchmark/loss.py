@@ -1,0 +1,113 @@
+"""Time and memory of the loss, forward and backward, beside the dense losses of TensorFlow and PyTorch."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import math
+import os
+import subprocess
+import sys
+from typing import Optional
+
+from tqdm import tqdm
+
+PAPER = 12_288  # rows: the paper's batch of 6,144 images in two views
+MODES = [
+    {"summation_location": where, "denominator_mode": which}
+    for where in ("out", "in")
+    for which in ("all", "one_positive", "only_negatives")
+]
+OTHER_MODES = [*MODES[1:], {"positives_cap": 4}, {"contrast_mode": "one"}, {"no_positives": "exclude"}]
+SMALL = (128, 256, 512, 1024)
+GROWTH = (8_192, 16_384, 32_768, 65_536)
+LARGEST = 131_072
+
+
+def cases(*, quick: bool) -> list[dict]:
+    """What is measured, in order; a case is the argument of `launch.benchmark.case`."""
+    peers = ["dense_tensorflow", "dense_pytorch", "pytorch_metric_learning"]
+    found = [{"what": "tiled", "rows": PAPER}, {"what": "floor", "rows": PAPER}]
+    found += [{"what": peer, "rows": PAPER} for peer in peers if _installed(peer)]
+    found += [{"what": "tiled", "rows": PAPER, **mode} for mode in OTHER_MODES]
+    found += [{"what": what, "rows": rows, "seconds": 2.0} for rows in SMALL for what in ("chosen", "dense_tensorflow")]
+    sizes = GROWTH[:2] if quick else [*GROWTH, LARGEST]
+    return found + [{"what": "tiled", "rows": rows} for rows in sizes]
+
+
+def run(*, quick: bool, dry_run: bool) -> tuple[list[dict], str]:
+    """All cases in turn; their records and a table with the ratios that matter."""
+    planned = cases(quick=quick)
+    if dry_run:
+        return planned, "\n".join(json.dumps(case) for case in planned)
+    records = []
+    for case in tqdm(planned, desc="cases", unit="case", disable=None):
+        records.append(_measure(case))
+        print(json.dumps(records[-1]), flush=True)
+    return records, f"\n{_table(records)}\n\n{_ratios(records)}"
+
+
+def _installed(peer: str) -> bool:
+    needs = {"dense_pytorch": ["torch"], "pytorch_metric_learning": ["torch", "pytorch_metric_learning"]}
+    return all(importlib.util.find_spec(name) for name in needs.get(peer, []))
+
+
+def _measure(case: dict) -> dict:
+    """The record of a case, measured in its own process; one that fails is recorded with its last line."""
+    command = [sys.executable, "-m", "launch.benchmark.case", json.dumps(case)]
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    ended = subprocess.run(command, capture_output=True, text=True, env=environment)
+    if ended.returncode:
+        return {**case, "failed": (ended.stderr.strip().splitlines() or [f"status {ended.returncode}"])[-1]}
+    return json.loads(ended.stdout.splitlines()[-1])
+
+
+def _name(record: dict) -> str:
+    extra = [f"{value}" for key, value in record.items() if key in _ARGUMENTS]
+    return " ".join([record["what"], *extra])
+
+
+_ARGUMENTS = ("summation_location", "denominator_mode", "positives_cap", "contrast_mode", "no_positives")
+
+
+def _table(records: list[dict]) -> str:
+    lines = [f"{'case':<48}{'rows':>9}{'seconds':>11}{'first call':>12}{'MB, first':>11}{'MB, later':>11}"]
+    for record in records:
+        start = f"{_name(record):<48}{record['rows']:>9,}"
+        if "failed" in record:
+            lines.append(f"{start}  failed: {record['failed']}")
+        else:
+            lines.append(
+                f"{start}{record['seconds']:>11.4f}{record['first_call_seconds']:>12.2f}"
+                f"{record['first_call_mb']:>11.0f}{record['later_calls_mb']:>11.0f}"
+            )
+    return "\n".join(lines)
+
+
+def _ratios(records: list[dict]) -> str:
+    """What the figures say, in words."""
+    tiled = _find(records, "tiled", PAPER)
+    lines = [f"against others at N = {PAPER:,}, tiled takes of the time"]
+    for what in ("dense_tensorflow", "dense_pytorch", "pytorch_metric_learning", "floor"):
+        other = _find(records, what, PAPER)
+        if tiled and other:
+            lines.append(f"  {tiled['seconds'] / other['seconds']:.3f} of {what}")
+    for rows in SMALL:
+        chosen, dense = _find(records, "chosen", rows), _find(records, "dense_tensorflow", rows)
+        if chosen and dense:
+            lines.append(f"N = {rows:,}: {chosen['seconds'] / dense['seconds']:.2f} of dense_tensorflow")
+    grown = [record for rows in GROWTH if (record := _find(records, "tiled", rows))]
+    if len(grown) > 1:
+        span = math.log(grown[-1]["rows"] / grown[0]["rows"])
+        for key in ("first_call_mb", "seconds"):
+            exponent = math.log(grown[-1][key] / grown[0][key]) / span
+            lines.append(f"{key} from N = {grown[0]['rows']:,} to {grown[-1]['rows']:,}: exponent {exponent:.2f}")
+    return "\n".join(lines)
+
+
+def _find(records, what, rows) -> Optional[dict]:
+    """The record in the default mode."""
+    for record in records:
+        if record["what"] == what and record["rows"] == rows and not set(_ARGUMENTS) & set(record):
+            return None if "failed" in record else record
+    return None

@@ -1,0 +1,152 @@
+"""Rows in order, cut into blocks of equal size, and the pairs of blocks that are visited.
+
+Rows are ordered by a group number such that two rows of different groups never need to be told apart: classes where
+the loss treats positives unlike negatives, else single rows. Then only the few pairs of blocks whose groups overlap
+need masks; all other tiles are plain.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Optional
+
+import tensorflow as tf
+
+from supcon_tf.losses.pairs import RowIds
+
+# Rows of a block. Measured on two cores, N = 12,288 (`launch.benchmark loss --tile_rows`): below 512 the time goes
+# into dispatching operations, above 1,024 tiles leave the cache. Accelerators want more work at once.
+_ROWS_ON_CPU, _ROWS_ON_ACCELERATOR = 768, 2048
+# Tiles in flight: while one is multiplied, the exponentials of another are taken.
+_TILES_AT_ONCE = 4
+_AFTER_ALL = tf.int32.max  # the group of padding
+
+
+class Blocks(NamedTuple):
+    """n blocks of T rows each; the last block ends in padding: rows of zeros, whose `ids.row` is -1."""
+
+    rows: tf.Tensor  # [n, T, D]
+    ids: RowIds  # of [n, T]
+    first: tf.Tensor  # int32 [n], lowest group of each block
+    last: tf.Tensor  # int32 [n], highest group of each block
+    order: Optional[tf.Tensor]  # int32 [number of rows], which row stands at each place; None: in row order
+    count: object  # number of rows, int or int32 scalar
+
+    @property
+    def real(self) -> tf.Tensor:
+        """1 for a row, 0 for padding, [n, T]."""
+        return tf.cast(self.ids.row >= 0, self.rows.dtype)
+
+    def place(self, values: tf.Tensor) -> tf.Tensor:
+        """Values per row [number of rows, ...] at the places of their rows, [n, T, ...]; 0 at padding."""
+        return _cut(values, self.order, size=size_of(self.rows)[1], fill=0)
+
+    def take_back(self, values: tf.Tensor) -> tf.Tensor:
+        """The inverse of `place`: [n, T, ...] to [number of rows, ...] in the order in which the rows came."""
+        flat = tf.reshape(values, [-1, *values.shape[2:]])  # [n T, ...]
+        return flat[: self.count] if self.order is None else tf.gather(flat, tf.math.invert_permutation(self.order))
+
+
+def size_of(values: tf.Tensor) -> list:
+    """The shape, in Python integers where a graph knows them."""
+    dynamic = tf.shape(values)
+    return [dynamic[axis] if known is None else known for axis, known in enumerate(values.shape)]
+
+
+def tile_rows(count) -> int:
+    """T for so many rows, int or int32 scalar as `count`: blocks of nearly equal size, with little padding."""
+    accelerated = any(device.device_type != "CPU" for device in tf.config.list_logical_devices())
+    most = _ROWS_ON_ACCELERATOR if accelerated else _ROWS_ON_CPU
+    maximum = max if isinstance(count, int) else tf.maximum
+    blocks = maximum(-(-count // most), 1)
+    fitting = -(-count // blocks)
+    if isinstance(count, int):
+        return max(fitting, 1) if blocks == 1 else -(-fitting // 16) * 16
+    return tf.where(blocks == 1, tf.maximum(fitting, 1), -(-fitting // 16) * 16)
+
+
+def cut(rows: tf.Tensor, ids: RowIds, *, size, by_class: bool) -> Blocks:
+    """Blocks of `size` rows.
+
+    Args:
+        rows: float [n, D].
+        ids: ids of the rows, in ascending order of `ids.row`.
+        size: T, int or int32 scalar.
+        by_class: whether the groups are classes; else every row is a group of its own.
+    """
+    group = ids.label if by_class else ids.row  # [n]
+    order = tf.argsort(group, stable=True) if by_class else None  # [n]
+    groups = _cut(group, order, size=size, fill=_AFTER_ALL)  # [n, T]
+    fills = RowIds(row=-1, image=-1, label=_AFTER_ALL, rank=0, positives=0, label_set=0)
+    placed = (None if field is None else _cut(field, order, size=size, fill=fill) for field, fill in zip(ids, fills))
+    blocked = _cut(rows, order, size=size, fill=0)  # [n, T, D]
+    return Blocks(blocked, RowIds(*placed), groups[:, 0], groups[:, -1], order, size_of(rows)[0])
+
+
+def visit(number, *, anchors, keys, symmetric: bool):
+    """The pair (i, j) of blocks that is visited as the `number`-th.
+
+    All pairs of anchor and key blocks; or, where anchors are the keys, each unordered pair of n blocks once: block i
+    meets itself and the blocks that follow it, around the circle, up to half way. For an even n half of the blocks
+    then meet the one across.
+    """
+    if not symmetric:
+        return number // keys, number % keys
+    reach = (anchors + 1) // 2
+    across = number - anchors * reach  # from 0 on when every block has met those that follow it
+    i = tf.where(across < 0, number // reach, across)
+    return i, tf.where(across < 0, i + number % reach, i + anchors // 2) % anchors
+
+
+def visits(*, anchors: int, keys: int, symmetric: bool):
+    """How many pairs of blocks there are to visit."""
+    return anchors * (anchors + 1) // 2 if symmetric else anchors * keys
+
+
+def walk(a: Blocks, k: Blocks, state, add_tile, symmetric: bool):
+    """`state` after `add_tile(state, i, j)` has been called for every pair of blocks that `visit` names."""
+    anchors, keys = size_of(a.rows)[0], size_of(k.rows)[0]
+    extent = {"anchors": anchors, "keys": keys, "symmetric": symmetric}
+    end = visits(**extent)
+    _, state = tf.while_loop(
+        lambda number, state: number < end,
+        lambda number, state: (number + 1, add_tile(state, *visit(number, **extent))),
+        (tf.constant(0), state),
+        parallel_iterations=_TILES_AT_ONCE,
+    )
+    return state
+
+
+def overlap(anchors: Blocks, keys: Blocks, i, j) -> tf.Tensor:
+    """Whether block i of the anchors and block j of the keys share a group, bool scalar."""
+    return (anchors.first[i] <= keys.last[j]) & (keys.first[j] <= anchors.last[i])
+
+
+def sum_over_own_class(a: Blocks, k: Blocks, values: tf.Tensor) -> tf.Tensor:
+    """For each row of `a`, the sum of `values` [n, T, D] of `k` over its class, [n, T, D]."""
+    count = tf.reduce_prod(size_of(values)[:2])
+    label = tf.reshape(tf.minimum(k.ids.label, count - 1), [-1])  # padding has no class, and rows of zeros
+    sums = tf.math.unsorted_segment_sum(tf.reshape(values, [-1, values.shape[2]]), label, count)  # [classes, D]
+    return tf.gather(sums, tf.minimum(a.ids.label, count - 1))
+
+
+def add(field: tf.Tensor, i, value: tf.Tensor) -> tf.Tensor:
+    """`field` [n, ...] with `value` added to block i, in place where nobody else holds it."""
+    return tf.tensor_scatter_nd_add(field, tf.reshape(i, [1, 1]), value[None])
+
+
+def put(field: tf.Tensor, i, value: tf.Tensor) -> tf.Tensor:
+    """`field` [n, ...] with `value` in place of block i."""
+    return tf.tensor_scatter_nd_update(field, tf.reshape(i, [1, 1]), value[None])
+
+
+def _cut(values, order, *, size, fill):
+    """[number of rows, ...] in the given order, padded and cut to [n, T, ...]."""
+    count = size_of(values)[0]
+    blocks = -(-count // size)
+    blocks = max(blocks, 1) if isinstance(blocks, int) else tf.maximum(blocks, 1)  # no rows: a block of padding
+    missing = blocks * size - count
+    if order is not None:
+        values = tf.gather(values, order)
+    if not isinstance(missing, int) or missing > 0:
+        values = tf.pad(values, [[0, missing], *[[0, 0]] * (values.shape.rank - 1)], constant_values=fill)  # [n T, ...]
+    return tf.reshape(values, [blocks, size, *values.shape[1:]])

@@ -1,0 +1,128 @@
+"""The table "the same name, different numbers" of the README: each row by the other's formula, in plain NumPy."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from supcon_tf.losses.supcon import supervised_contrastive_loss
+
+LABELS = np.array([0, 1, 0, 2, 1, 0])
+
+
+def unit_rows(*shape, seed=0):
+    rows = np.random.default_rng(seed).normal(size=shape)
+    return rows / np.linalg.norm(rows, axis=-1, keepdims=True)
+
+
+def mean(labels, projections, **arguments):
+    return float(np.mean(supervised_contrastive_loss(labels, projections, **arguments)))
+
+
+def log_softmax_over_others(rows, temperature):
+    """log of exp s_ia over the sum of those of all others, [N, N]."""
+    s = rows @ rows.T / temperature
+    np.fill_diagonal(s, -np.inf)
+    return s - np.log(np.exp(s).sum(1, keepdims=True))
+
+
+def same_class_others(labels):
+    return (labels[:, None] == labels[None, :]) & ~np.eye(len(labels), dtype=bool)
+
+
+@pytest.mark.parametrize("contrast_mode", ["all", "one"])
+@pytest.mark.parametrize("labelled", [True, False])
+def test_supcontrast_of_pytorch(contrast_mode, labelled):
+    """`SupConLoss(temperature, contrast_mode, base_temperature=0.07)`: mean over anchors, scaled; no labels: SimCLR."""
+    projections, temperature = unit_rows(6, 2, 4), 0.1
+    rows = projections.transpose(1, 0, 2).reshape(12, 4)  # view-major there
+    labels = np.tile(LABELS if labelled else np.arange(6), 2)
+    log_prob = log_softmax_over_others(rows, temperature)
+    positives = same_class_others(labels)
+    per_anchor = -np.where(positives, log_prob, 0).sum(1) / positives.sum(1)
+    expected = temperature / 0.07 * per_anchor[: 6 if contrast_mode == "one" else 12].mean()
+    found = mean(
+        LABELS if labelled else [-1] * 6, projections, temperature=temperature, base_temperature=0.07,
+        contrast_mode=contrast_mode,
+    )  # fmt: skip
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def metric_learning_supcon(rows, labels, temperature):
+    """pytorch-metric-learning: unscaled, and the mean is over the anchors that have a positive."""
+    log_prob, positives = log_softmax_over_others(rows, temperature), same_class_others(labels)
+    has = positives.any(1)
+    return (-np.where(positives, log_prob, 0).sum(1)[has] / positives.sum(1)[has]).mean()
+
+
+def test_supcon_of_pytorch_metric_learning():
+    rows = unit_rows(6, 4)
+    found = mean(LABELS, rows, temperature=0.1, base_temperature=None, no_positives="exclude")
+    np.testing.assert_allclose(found, metric_learning_supcon(rows, LABELS, 0.1), rtol=1e-12)
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("pytorch_metric_learning"), reason="pytorch-metric-learning is absent")
+def test_supcon_of_pytorch_metric_learning_itself():
+    import torch
+    from pytorch_metric_learning.losses import NTXentLoss, SupConLoss
+
+    rows = unit_rows(6, 4).astype("float32")
+    theirs = float(SupConLoss(temperature=0.1)(torch.as_tensor(rows), torch.as_tensor(LABELS)))
+    ours = mean(LABELS, rows, temperature=0.1, base_temperature=None, no_positives="exclude")
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+    pairs = np.array([0, 0, 1, 1, 2, 2])
+    theirs = float(NTXentLoss(temperature=0.1)(torch.as_tensor(rows), torch.as_tensor(pairs)))
+    ours = mean(pairs, rows, temperature=0.1, base_temperature=None, denominator_mode="one_positive")
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+
+
+def test_nt_xent_with_equally_many_positives():
+    """pytorch-metric-learning's `NTXentLoss`: a term for every positive pair, against that pair and the negatives."""
+    rows, labels = unit_rows(6, 4), np.array([0, 0, 0, 1, 1, 1])
+    s, terms = rows @ rows.T / 0.2, []
+    for i, p in itertools.permutations(range(6), 2):
+        if labels[i] == labels[p]:
+            negatives = np.exp(s[i][labels != labels[i]]).sum()
+            terms.append(-np.log(np.exp(s[i, p]) / (np.exp(s[i, p]) + negatives)))
+    found = mean(labels, rows, temperature=0.2, base_temperature=None, denominator_mode="one_positive")
+    np.testing.assert_allclose(found, np.mean(terms), rtol=1e-12)
+
+
+@pytest.mark.parametrize("scale_by_temperature, base_temperature", [(True, 1.0), (False, None)])
+def test_authors_tensorflow_code(scale_by_temperature, base_temperature):
+    """`contrastive_loss(scale_by_temperature)`; their golden values stand in test_supcon.py."""
+    projections = unit_rows(6, 2, 4)
+    log_prob = log_softmax_over_others(projections.reshape(12, 4), 0.3)
+    positives = same_class_others(np.repeat(LABELS, 2))
+    per_anchor = -np.where(positives, log_prob, 0).sum(1) / positives.sum(1)
+    expected = per_anchor.reshape(6, 2).mean(1) * (0.3 if scale_by_temperature else 1)
+    found = supervised_contrastive_loss(LABELS, projections, temperature=0.3, base_temperature=base_temperature)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_n_pairs_is_one_positive_at_temperature_one():
+    """Sec. 3.2.3 of the supplement: one other sample of the class, tau = 1."""
+    rows, labels = unit_rows(6, 4), np.array([0, 1, 2, 0, 1, 2])
+    s, expected = rows @ rows.T, []
+    for i in range(6):
+        p = (i + 3) % 6
+        others = [n for n in range(6) if n not in (i, p)]
+        expected.append(np.log(1 + sum(np.exp(s[i, n] - s[i, p]) for n in others)))
+    found = supervised_contrastive_loss(labels, rows, temperature=1.0, base_temperature=None)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("temperature", [0.05, 1.0])
+def test_triplet_is_one_positive_and_one_negative(temperature):
+    """The soft form of the triplet loss on squared distances: log(1 + exp((d(a, p) - d(a, n)) / 2 tau))."""
+    anchor, positive, negative = unit_rows(3, 4)
+    gap = np.sum((anchor - positive) ** 2) - np.sum((anchor - negative) ** 2)
+    found = supervised_contrastive_loss(
+        [0, 0, 1], np.stack([anchor, positive, negative]), temperature=temperature, base_temperature=None
+    )
+    np.testing.assert_allclose(found[0], np.log1p(np.exp(gap / (2 * temperature))), rtol=1e-10, atol=1e-14)
+    assert tf.convert_to_tensor(found)[2] == 0
