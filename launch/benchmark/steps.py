@@ -74,10 +74,10 @@ def floor(labels, views, temperature, *, tile_rows=0):
         def backward(gradient, i, j):
             x_i, x_j = tf.gather(x, i), tf.gather(x, j)
             g = tf.matmul(x_i, x_j, transpose_b=True)
-            gradient = tf.tensor_scatter_nd_add(gradient, [[i]], tf.matmul(g, x_j)[None])
-            return tf.tensor_scatter_nd_add(gradient, [[j]], tf.matmul(g, x_i, transpose_a=True)[None])
+            gradient = gradient.write(i, gradient.read(i) + tf.matmul(g, x_j))
+            return gradient.write(j, gradient.read(j) + tf.matmul(g, x_i, transpose_a=True))
 
-        return walk(forward, tf.constant(0.0)), walk(backward, tf.zeros_like(x))
+        return walk(forward, tf.constant(0.0)), walk(backward, blocks.listed(tf.zeros_like(x))).stack()
 
     def call(rows):
         total, gradient = products(tf.constant(rows))

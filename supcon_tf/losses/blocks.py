@@ -129,13 +129,25 @@ def sum_over_own_class(a: Blocks, k: Blocks, values: tf.Tensor) -> tf.Tensor:
     return tf.gather(sums, tf.minimum(a.ids.label, count - 1))
 
 
+def at(field: tf.Tensor, i) -> tf.Tensor:
+    """Block i of `field` [n, ...]; a slice, which unlike a gather need not copy."""
+    shape = size_of(field)[1:]
+    return tf.reshape(tf.slice(field, [i, *[0] * len(shape)], [1, *shape]), shape)
+
+
+def listed(field: tf.Tensor) -> tf.TensorArray:
+    """`field` [n, T, D] as a list of blocks, of which a walk changes one at a time: a tensor would be copied whole."""
+    count, shape = size_of(field)[0], field.shape[1:]
+    return tf.TensorArray(field.dtype, size=count, element_shape=shape, clear_after_read=False).unstack(field)
+
+
 def add(field: tf.Tensor, i, value: tf.Tensor) -> tf.Tensor:
-    """`field` [n, ...] with `value` added to block i, in place where nobody else holds it."""
+    """`field` [n, T] with `value` added to block i."""
     return tf.tensor_scatter_nd_add(field, tf.reshape(i, [1, 1]), value[None])
 
 
 def put(field: tf.Tensor, i, value: tf.Tensor) -> tf.Tensor:
-    """`field` [n, ...] with `value` in place of block i."""
+    """`field` [n, T] with `value` in place of block i."""
     return tf.tensor_scatter_nd_update(field, tf.reshape(i, [1, 1]), value[None])
 
 

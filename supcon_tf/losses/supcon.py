@@ -89,7 +89,7 @@ def supervised_contrastive_loss(
         "temperature": temperature,
         "summation_location": summation_location,
         "denominator_mode": denominator_mode,
-        "kept_images": None if positives_cap is None else positives_cap // projections.shape[1],
+        "kept_images": None if positives_cap is None else int(positives_cap) // projections.shape[1],
     }
     losses, counted = _anchor_losses(labels, projections, kernel, cross_replica=cross_replica, tile_rows=tile_rows)
     per_view = tf.reshape(losses, tf.shape(projections)[:2])  # [B, V]

@@ -239,16 +239,16 @@ def _add_tile(a, k, reach, mode, log_d, symmetric, sums, i, j):
         if "d" not in sums:
             return sums
         exp, total = tf.exp(s), sums["d"].total
-        total = blocks.add(total, i, tf.linalg.matvec(exp, tf.gather(k.real, j)))
+        total = blocks.add(total, i, tf.linalg.matvec(exp, blocks.at(k.real, j)))
         if symmetric:  # a block has met itself already
-            mirrored = tf.where(i != j, tf.gather(a.real, i), 0)
+            mirrored = tf.where(i != j, blocks.at(a.real, i), 0)
             total = blocks.add(total, j, tf.linalg.matvec(exp, mirrored, transpose_a=True))
         return {**sums, "d": sums["d"]._replace(total=total)}
 
     def look(sums, s, i, j):
-        before = tf.nest.map_structure(lambda field: tf.gather(field, i), sums)
+        before = tf.nest.map_structure(lambda field: blocks.at(field, i), sums)
         ids = _ids(a, i), _ids(k, j)
-        after = _add_masked(before, s, *ids, reach, mode, None if log_d is None else tf.gather(log_d, i))
+        after = _add_masked(before, s, *ids, reach, mode, None if log_d is None else blocks.at(log_d, i))
         return tf.nest.map_structure(lambda field, value: blocks.put(field, i, value), sums, after)
 
     def masked():
@@ -301,7 +301,7 @@ def _backward(a: Blocks, k: Blocks, of_anchors: dict, of_keys: dict, *, mode: Mo
         s = _similarity(a, k, i, j, mode, reach)  # [T, T]
 
         def plain():
-            return tf.exp(s) * (tf.gather(a_pull.u, i)[:, None] + tf.gather(k_pull.u, j)[None, :])
+            return tf.exp(s) * (blocks.at(a_pull.u, i)[:, None] + blocks.at(k_pull.u, j)[None, :])
 
         def masked():
             i_ids, j_ids = _ids(a, i), _ids(k, j)
@@ -309,11 +309,11 @@ def _backward(a: Blocks, k: Blocks, of_anchors: dict, of_keys: dict, *, mode: Mo
             return of_i + tf.transpose(_pairwise(tf.transpose(s), k_pull.block(j), j_ids, i_ids, mode, reach))
 
         g = tf.cond(_is_plain(a, k, i, j, mode, reach), plain, masked)  # [T, T], g_ij
-        x_i, x_j = tf.gather(a.rows, i), tf.gather(k.rows, j)  # [T, D] each
-        gradient = blocks.add(gradient, i, tf.matmul(g, x_j))
+        x_i, x_j = blocks.at(a.rows, i), blocks.at(k.rows, j)  # [T, D] each
+        gradient = gradient.write(i, gradient.read(i) + tf.matmul(g, x_j))
         if symmetric:
             mirrored = tf.cond(i == j, lambda: tf.zeros_like(x_i), lambda: tf.matmul(g, x_i, transpose_a=True))
-            gradient = blocks.add(gradient, j, mirrored)
+            gradient = gradient.write(j, gradient.read(j) + mirrored)
         return gradient
 
     start = tf.zeros_like(a.rows)
@@ -322,7 +322,7 @@ def _backward(a: Blocks, k: Blocks, of_anchors: dict, of_keys: dict, *, mode: Mo
         start = 2 * mine * a.rows - blocks.sum_over_own_class(a, k, k_pull.positive[..., None] * k.rows)
         with tf.control_dependencies([start]):  # one after the other, for the sake of memory
             start -= mine * blocks.sum_over_own_class(a, k, tf.identity(k.rows))
-    return blocks.walk(a, k, start, add_tile, symmetric)
+    return blocks.walk(a, k, blocks.listed(start), add_tile, symmetric).stack()
 
 
 class _Pull(NamedTuple):
@@ -345,7 +345,7 @@ class _Pull(NamedTuple):
         return cls(rival, log_d, u, positive, summary.get("log_p"))
 
     def block(self, i) -> _Pull:
-        return _Pull(*(None if field is None else tf.gather(field, i) for field in self))
+        return _Pull(*(None if field is None else blocks.at(field, i) for field in self))
 
 
 def _pairwise(s, pull: _Pull, anchors, keys, mode, reach):
@@ -369,7 +369,7 @@ def _pairwise(s, pull: _Pull, anchors, keys, mode, reach):
 
 def _similarity(a: Blocks, k: Blocks, i, j, mode, reach):
     """s of a tile, [T, T]. Where classes need no telling apart, a row's similarity to itself is sunk to the floor."""
-    s = tf.matmul(tf.gather(a.rows, i), tf.gather(k.rows, j), transpose_b=True)
+    s = tf.matmul(blocks.at(a.rows, i), blocks.at(k.rows, j), transpose_b=True)
     if mode.by_class:
         return s
 
@@ -385,7 +385,7 @@ def _is_plain(a: Blocks, k: Blocks, i, j, mode, reach):
 
 
 def _ids(rows: Blocks, i) -> pairs.RowIds:
-    return pairs.RowIds(*(None if field is None else tf.gather(field, i) for field in rows.ids))
+    return pairs.RowIds(*(None if field is None else blocks.at(field, i) for field in rows.ids))
 
 
 def _weights(anchors, keys, mode, dtype):

@@ -60,6 +60,12 @@ def test_a_case_is_measured_in_a_process_of_its_own():
     assert record["first_call_mb"] > 0
 
 
+def test_two_cases_in_turn_give_a_ratio():
+    record = case.alternate("floor", 256, calls=3)
+    assert record["tiled_over_this"] > 0.5  # Whatever the noise, the products are a part of it.
+    assert f"{record['tiled_over_this']:.3f} of its time" in loss._table([record])
+
+
 def test_memory_sees_what_is_used_and_given_back():
     before = memory.resident_mb()
     memory.forget_peak()
