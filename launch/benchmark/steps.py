@@ -51,15 +51,12 @@ def floor(labels, views, temperature, *, tile_rows=0):
     count = len(labels) * views
     size = tile_rows or blocks.tile_rows(count)
     number = -(-count // size)
-    pairs_of_blocks = blocks.visits(anchors=number, keys=number, symmetric=True)
 
     def walk(body, state):
+        i, j = blocks.visits(anchors=number, keys=number, symmetric=True)
         return tf.while_loop(
-            lambda at, state: at < pairs_of_blocks,
-            lambda at, state: (
-                at + 1,
-                body(state, *blocks.visit(at, anchors=number, keys=number, symmetric=True)),
-            ),
+            lambda at, state: at < len(i),
+            lambda at, state: (at + 1, body(state, tf.gather(i, at), tf.gather(j, at))),
             (0, state),
             parallel_iterations=4,
         )[1]

@@ -11,6 +11,7 @@ from typing import NamedTuple, Optional
 
 import tensorflow as tf
 
+from supcon_tf.losses.compiling import on_cpu
 from supcon_tf.losses.pairs import RowIds
 
 # Rows of a block. On two cores at N = 12,288 blocks of 512 took 1.3 times as long, and blocks of 1,024 were about as
@@ -54,8 +55,7 @@ def size_of(values: tf.Tensor) -> list:
 
 def tile_rows(count) -> int:
     """T for so many rows, int or int32 scalar as `count`: blocks of nearly equal size, with little padding."""
-    accelerated = any(device.device_type != "CPU" for device in tf.config.list_logical_devices())
-    most = _ROWS_ON_ACCELERATOR if accelerated else _ROWS_ON_CPU
+    most = _ROWS_ON_CPU if on_cpu() else _ROWS_ON_ACCELERATOR
     maximum = max if isinstance(count, int) else tf.maximum
     blocks = maximum(-(-count // most), 1)
     fitting = -(-count // blocks)
@@ -82,43 +82,56 @@ def cut(rows: tf.Tensor, ids: RowIds, *, size, by_class: bool) -> Blocks:
     return Blocks(blocked, RowIds(*placed), groups[:, 0], groups[:, -1], order, size_of(rows)[0])
 
 
-def visit(number, *, anchors, keys, symmetric: bool):
-    """The pair (i, j) of blocks that is visited as the `number`-th.
+def visits(*, anchors, keys, symmetric: bool):
+    """All pairs (i, j) of blocks that are visited, int32 [pairs] each, from the numbers of blocks.
 
     All pairs of anchor and key blocks; or, where anchors are the keys, each unordered pair of n blocks once: block i
     meets itself and the blocks that follow it, around the circle, up to half way. For an even n half of the blocks
     then meet the one across.
     """
     if not symmetric:
+        number = tf.range(anchors * keys)
         return number // keys, number % keys
+    number = tf.range(anchors * (anchors + 1) // 2)
     reach = (anchors + 1) // 2
     across = number - anchors * reach  # from 0 on when every block has met those that follow it
     i = tf.where(across < 0, number // reach, across)
     return i, tf.where(across < 0, i + number % reach, i + anchors // 2) % anchors
 
 
-def visits(*, anchors: int, keys: int, symmetric: bool):
-    """How many pairs of blocks there are to visit."""
-    return anchors * (anchors + 1) // 2 if symmetric else anchors * keys
+class Pair(NamedTuple):
+    """A pair of blocks, of anchors and of keys; scalars, or [pairs] each."""
+
+    i: tf.Tensor  # int32, which block of the anchors
+    j: tf.Tensor  # int32, which block of the keys
+    shared: tf.Tensor  # bool, whether the two share a group
+    padded: tf.Tensor  # bool, whether one of the two ends in padding
+
+
+def pairs_of(a: Blocks, k: Blocks, symmetric: bool) -> Pair:
+    """All pairs that are visited."""
+    i, j = visits(anchors=size_of(a.rows)[0], keys=size_of(k.rows)[0], symmetric=symmetric)
+    (a_first, a_last), (k_first, k_last) = ((tf.gather(b.first, n), tf.gather(b.last, n)) for b, n in ((a, i), (k, j)))
+    shared = (a_first <= k_last) & (k_first <= a_last)
+    return Pair(i, j, shared, (a_last == _AFTER_ALL) | (k_last == _AFTER_ALL))
 
 
 def walk(a: Blocks, k: Blocks, state, add_tile, symmetric: bool):
-    """`state` after `add_tile(state, i, j)` has been called for every pair of blocks that `visit` names."""
-    anchors, keys = size_of(a.rows)[0], size_of(k.rows)[0]
-    extent = {"anchors": anchors, "keys": keys, "symmetric": symmetric}
-    end = visits(**extent)
+    """`state`, tensors [n, T, ...], after `add_tile(state, pair)` has been called for every pair that is visited.
+
+    Meanwhile each tensor is a list of blocks, of which a tile changes one or two: a tensor would be copied whole.
+    """
+    every = pairs_of(a, k, symmetric)
+    end = size_of(every.i)[0]
+
+    def step(number, state):
+        return number + 1, add_tile(state, Pair(*(tf.gather(field, number) for field in every)))
+
+    state = tf.nest.map_structure(listed, state)
     _, state = tf.while_loop(
-        lambda number, state: number < end,
-        lambda number, state: (number + 1, add_tile(state, *visit(number, **extent))),
-        (tf.constant(0), state),
-        parallel_iterations=_TILES_AT_ONCE,
+        lambda number, state: number < end, step, (tf.constant(0), state), parallel_iterations=_TILES_AT_ONCE
     )
-    return state
-
-
-def overlap(anchors: Blocks, keys: Blocks, i, j) -> tf.Tensor:
-    """Whether block i of the anchors and block j of the keys share a group, bool scalar."""
-    return (anchors.first[i] <= keys.last[j]) & (keys.first[j] <= anchors.last[i])
+    return tf.nest.map_structure(lambda blocks: blocks.stack(), state)
 
 
 def sum_over_own_class(a: Blocks, k: Blocks, values: tf.Tensor) -> tf.Tensor:
@@ -130,25 +143,22 @@ def sum_over_own_class(a: Blocks, k: Blocks, values: tf.Tensor) -> tf.Tensor:
 
 
 def at(field: tf.Tensor, i) -> tf.Tensor:
-    """Block i of `field` [n, ...]; a slice, which unlike a gather need not copy."""
+    """Block i of `field` [n, ...]; of rows [n, T, D] a slice, which unlike a gather need not copy."""
+    if field.shape.rank < 3:
+        return tf.gather(field, i)
     shape = size_of(field)[1:]
     return tf.reshape(tf.slice(field, [i, *[0] * len(shape)], [1, *shape]), shape)
 
 
 def listed(field: tf.Tensor) -> tf.TensorArray:
-    """`field` [n, T, D] as a list of blocks, of which a walk changes one at a time: a tensor would be copied whole."""
+    """`field` [n, T, ...] as a list of its blocks."""
     count, shape = size_of(field)[0], field.shape[1:]
     return tf.TensorArray(field.dtype, size=count, element_shape=shape, clear_after_read=False).unstack(field)
 
 
-def add(field: tf.Tensor, i, value: tf.Tensor) -> tf.Tensor:
-    """`field` [n, T] with `value` added to block i."""
-    return tf.tensor_scatter_nd_add(field, tf.reshape(i, [1, 1]), value[None])
-
-
-def put(field: tf.Tensor, i, value: tf.Tensor) -> tf.Tensor:
-    """`field` [n, T] with `value` in place of block i."""
-    return tf.tensor_scatter_nd_update(field, tf.reshape(i, [1, 1]), value[None])
+def add(field: tf.TensorArray, i, value: tf.Tensor) -> tf.TensorArray:
+    """`field` with `value` added to block i."""
+    return field.write(i, field.read(i) + value)
 
 
 def _cut(values, order, *, size, fill):

@@ -28,6 +28,7 @@ import tensorflow as tf
 
 from supcon_tf.losses import blocks, pairs
 from supcon_tf.losses.blocks import Blocks
+from supcon_tf.losses.compiling import as_graph
 
 # While exp of every similarity, and of its negative, is far within the type, sums need no running maximum: for unit
 # rows down to temperatures of 1/35 in float32, 1/300 in float64. Positive terms of `one_positive` reach twice as far.
@@ -135,39 +136,32 @@ def _once_only(by_anchors):
     return gradient
 
 
-def _compiled(function):
-    """The function as a graph when it is called eagerly, where its walk would be a slow Python loop."""
-
-    @functools.cache
-    def graph(**statics):
-        return tf.function(functools.partial(function, **statics), autograph=False)
-
-    @functools.wraps(function)
-    def run(*tensors, **statics):
-        return graph(**statics)(*tensors) if tf.executing_eagerly() else function(*tensors, **statics)
-
-    return run
-
-
 class _Reach(NamedTuple):
     """How far similarities reach: by Cauchy and Schwarz, to the largest squared length of a row."""
 
-    safe: tf.Tensor  # bool scalar: exp of every similarity, and of its negative, is well within the type
+    safe: object  # bool, or bool scalar tensor: exp of every similarity, and of its negative, is well within the type
     floor: tf.Tensor  # scalar far below every similarity and every log of a ratio; its exp is 0
 
-    @classmethod
-    def of(cls, rows: tf.Tensor) -> _Reach:
-        longest = tf.maximum(tf.reduce_max(tf.reduce_sum(rows**2, -1)), 0)  # the maximum of no rows is -inf
-        return cls(longest <= _SAFE[rows.dtype], -3 * longest - 1000)
+
+def _by_reach(rows: tf.Tensor, mode: Mode, function):
+    """function(reach) for these rows. Where no tile needs masks, two programs: the usual one has nothing to decide."""
+    longest = tf.maximum(tf.reduce_max(tf.reduce_sum(rows**2, -1)), 0)  # the maximum of no rows is -inf
+    safe, floor = longest <= _SAFE[rows.dtype], -3 * longest - 1000
+    if mode.by_class:
+        return function(_Reach(safe, floor))
+    return tf.cond(safe, lambda: function(_Reach(True, floor)), lambda: function(_Reach(False, floor)))
 
 
 # Forward
 
 
-@_compiled
+@as_graph
 def _forward(a: Blocks, k: Blocks, *, mode: Mode, symmetric: bool):
     """Losses of the anchors [n, T], whether each is counted, and a dict of what the backward pass must know of each."""
-    reach = _Reach.of(k.rows)
+    return _by_reach(k.rows, mode, functools.partial(_forward_within, a, k, mode, symmetric))
+
+
+def _forward_within(a, k, mode, symmetric, reach):
     one_positive = mode.denominator_mode == "one_positive"
     sums = {"d": _LogSum.start(a, reach)}
     if not (one_positive or mode.linear_positives):
@@ -231,25 +225,26 @@ def _no_positives(a, reach, mode):
     return sums
 
 
-def _add_tile(a, k, reach, mode, log_d, symmetric, sums, i, j):
+def _add_tile(a, k, reach, mode, log_d, symmetric, sums, pair):
     """The sums after anchors i have met keys j and, where `symmetric`, anchors j keys i."""
-    s = _similarity(a, k, i, j, mode, reach)  # [T, T]
+    i, j = pair.i, pair.j
+    s = _similarity(a, k, pair, blocks.at(a.rows, i), blocks.at(k.rows, j), mode, reach)  # [T, T]
 
     def plain():  # all pairs stand in the denominator, and need no maximum: exp and its sums over rows and columns
         if "d" not in sums:
             return sums
-        exp, total = tf.exp(s), sums["d"].total
-        total = blocks.add(total, i, tf.linalg.matvec(exp, blocks.at(k.real, j)))
+        exp = tf.exp(s)
+        total = blocks.add(sums["d"].total, i, tf.reduce_sum(exp, 1))
         if symmetric:  # a block has met itself already
-            mirrored = tf.where(i != j, blocks.at(a.real, i), 0)
+            mirrored = tf.fill(tf.shape(s)[:1], tf.cast(i != j, s.dtype))
             total = blocks.add(total, j, tf.linalg.matvec(exp, mirrored, transpose_a=True))
         return {**sums, "d": sums["d"]._replace(total=total)}
 
     def look(sums, s, i, j):
-        before = tf.nest.map_structure(lambda field: blocks.at(field, i), sums)
+        before = tf.nest.map_structure(lambda field: field.read(i), sums)
         ids = _ids(a, i), _ids(k, j)
         after = _add_masked(before, s, *ids, reach, mode, None if log_d is None else blocks.at(log_d, i))
-        return tf.nest.map_structure(lambda field, value: blocks.put(field, i, value), sums, after)
+        return tf.nest.map_structure(lambda field, value: field.write(i, value), sums, after)
 
     def masked():
         once = look(sums, s, i, j)
@@ -257,7 +252,7 @@ def _add_tile(a, k, reach, mode, log_d, symmetric, sums, i, j):
             return once
         return tf.cond(i == j, lambda: once, lambda: look(once, tf.transpose(s), j, i))
 
-    return tf.cond(_is_plain(a, k, i, j, mode, reach), plain, masked)
+    return _if_plain(pair, mode, reach, plain, masked)
 
 
 def _add_masked(sums, s, anchors, keys, reach, mode, log_d):
@@ -290,15 +285,20 @@ def _add_masked(sums, s, anchors, keys, reach, mode, log_d):
 # Backward
 
 
-@_compiled
+@as_graph
 def _backward(a: Blocks, k: Blocks, of_anchors: dict, of_keys: dict, *, mode: Mode, symmetric: bool):
     """The gradient [n, T, D] of the weighted losses of all anchors, here and elsewhere, by the rows of `a`."""
-    reach = _Reach.of(k.rows)
+    return _by_reach(k.rows, mode, functools.partial(_backward_within, a, k, of_anchors, of_keys, mode, symmetric))
+
+
+def _backward_within(a, k, of_anchors, of_keys, mode, symmetric, reach):
     a_pull = _Pull.of(a, of_anchors, mode, reach)
     k_pull = a_pull if symmetric else _Pull.of(k, of_keys, mode, reach)
 
-    def add_tile(gradient, i, j):
-        s = _similarity(a, k, i, j, mode, reach)  # [T, T]
+    def add_tile(gradient, pair):
+        i, j = pair.i, pair.j
+        x_i, x_j = blocks.at(a.rows, i), blocks.at(k.rows, j)  # [T, D] each
+        s = _similarity(a, k, pair, x_i, x_j, mode, reach)  # [T, T]
 
         def plain():
             return tf.exp(s) * (blocks.at(a_pull.u, i)[:, None] + blocks.at(k_pull.u, j)[None, :])
@@ -308,12 +308,11 @@ def _backward(a: Blocks, k: Blocks, of_anchors: dict, of_keys: dict, *, mode: Mo
             of_i = _pairwise(s, a_pull.block(i), i_ids, j_ids, mode, reach)
             return of_i + tf.transpose(_pairwise(tf.transpose(s), k_pull.block(j), j_ids, i_ids, mode, reach))
 
-        g = tf.cond(_is_plain(a, k, i, j, mode, reach), plain, masked)  # [T, T], g_ij
-        x_i, x_j = blocks.at(a.rows, i), blocks.at(k.rows, j)  # [T, D] each
-        gradient = gradient.write(i, gradient.read(i) + tf.matmul(g, x_j))
+        g = _if_plain(pair, mode, reach, plain, masked)  # [T, T], g_ij
+        gradient = blocks.add(gradient, i, tf.matmul(g, x_j))
         if symmetric:
             mirrored = tf.cond(i == j, lambda: tf.zeros_like(x_i), lambda: tf.matmul(g, x_i, transpose_a=True))
-            gradient = gradient.write(j, gradient.read(j) + mirrored)
+            gradient = blocks.add(gradient, j, mirrored)
         return gradient
 
     start = tf.zeros_like(a.rows)
@@ -322,7 +321,7 @@ def _backward(a: Blocks, k: Blocks, of_anchors: dict, of_keys: dict, *, mode: Mo
         start = 2 * mine * a.rows - blocks.sum_over_own_class(a, k, k_pull.positive[..., None] * k.rows)
         with tf.control_dependencies([start]):  # one after the other, for the sake of memory
             start -= mine * blocks.sum_over_own_class(a, k, tf.identity(k.rows))
-    return blocks.walk(a, k, blocks.listed(start), add_tile, symmetric).stack()
+    return blocks.walk(a, k, start, add_tile, symmetric)
 
 
 class _Pull(NamedTuple):
@@ -338,7 +337,7 @@ class _Pull(NamedTuple):
     def of(cls, rows: Blocks, summary: dict, mode: Mode, reach: _Reach) -> _Pull:
         weight, log_d = summary["weight"], summary["log_d"]
         rival = weight * summary.get("slope", 1)
-        usable = reach.safe & (rival != 0)  # else D_i may be 0, or beyond the type
+        usable = (rival != 0) & reach.safe  # else D_i may be 0, or beyond the type
         u = tf.where(usable, rival * tf.exp(tf.where(usable, -log_d, 0)), 0)
         count = summary.get("count", tf.cast(rows.ids.positives, weight.dtype))
         positive = weight / tf.where(count > 0, count, 1) if mode.summation_location == "out" else weight
@@ -367,21 +366,23 @@ def _pairwise(s, pull: _Pull, anchors, keys, mode, reach):
 # Both
 
 
-def _similarity(a: Blocks, k: Blocks, i, j, mode, reach):
-    """s of a tile, [T, T]. Where classes need no telling apart, a row's similarity to itself is sunk to the floor."""
-    s = tf.matmul(blocks.at(a.rows, i), blocks.at(k.rows, j), transpose_b=True)
-    if mode.by_class:
-        return s
+def _similarity(a: Blocks, k: Blocks, pair: blocks.Pair, x_i, x_j, mode, reach):
+    """s of a tile, [T, T]. Padding, and where classes need no telling apart each row itself, is sunk to the floor."""
+    s = tf.matmul(x_i, x_j, transpose_b=True)
 
     def sunk():
-        return tf.where(pairs.others(_ids(a, i), _ids(k, j)), s, reach.floor)
+        anchors = _ids(a, pair.i)
+        kept = pairs.others(anchors, _ids(k, pair.j)) & (anchors.row >= 0)[:, None]  # [T, T]
+        return tf.where(kept, s, reach.floor)
 
-    return tf.cond(blocks.overlap(a, k, i, j), sunk, lambda: s)
+    return tf.cond(pair.padded if mode.by_class else pair.padded | pair.shared, sunk, lambda: s)
 
 
-def _is_plain(a: Blocks, k: Blocks, i, j, mode, reach):
-    """Whether all pairs of a tile are alike, and their exp needs no shift."""
-    return reach.safe & ~blocks.overlap(a, k, i, j) if mode.by_class else reach.safe
+def _if_plain(pair: blocks.Pair, mode, reach, plain, masked):
+    """plain() where all pairs of a tile are alike and their exp needs no shift, else masked()."""
+    if mode.by_class:
+        return tf.cond(reach.safe & ~pair.shared, plain, masked)
+    return plain() if reach.safe else masked()
 
 
 def _ids(rows: Blocks, i) -> pairs.RowIds:
