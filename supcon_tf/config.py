@@ -19,7 +19,7 @@ OPTIMIZERS = ("momentum", "nesterov", "rmsprop", "adam", "adamw")
 SCHEDULES = ("cosine", "exponential", "piecewise", "constant")
 STRATEGIES = ("one_device", "mirrored")
 STAGES = ("contrastive", "linear", "cross_entropy")
-PRECISIONS = ("float32", "mixed_bfloat16")
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,6 +118,16 @@ class Stage(Checked):
 
 
 @dataclasses.dataclass(frozen=True)
+class Train(Checked):
+    """How an update is computed; what it computes is the same, but for batch norm in micro-batches."""
+
+    microbatches: int = setting(1, "parts of a replica's batch that the encoder sees one after the other; the loss "
+                                   "still compares the whole global batch", least=1)  # fmt: skip
+    jit_compile: bool = setting(False, "compile the update with XLA; one replica only")
+    steps_per_call: int = setting(1, "most updates that TensorFlow does before it comes back to Python", least=1)
+
+
+@dataclasses.dataclass(frozen=True)
 class Experiment(Checked):
     """A whole run: data, networks, loss and up to two stages."""
 
@@ -131,6 +141,7 @@ class Experiment(Checked):
     encoder: Encoder = Encoder()
     projection: Projection = Projection()
     loss: Loss = Loss()
+    train: Train = Train()
     contrastive: Stage = Stage()
     linear: Stage = Stage()
     cross_entropy: Stage = Stage()
@@ -167,11 +178,15 @@ def _check_replicas(experiment: Experiment) -> None:
         raise ValueError(
             f"`strategy=one_device` has 1 replica; got replicas={experiment.replicas}. Set `strategy=mirrored`."
         )
+    if experiment.train.jit_compile and experiment.replicas > 1:
+        raise ValueError(
+            f"`train.jit_compile` works on one replica; got replicas={experiment.replicas}. Set it to false."
+        )
     for name, stage in experiment.stages.items():
-        if stage.batch_size % experiment.replicas:
-            raise ValueError(
-                f"`{name}.batch_size` must be divisible by the {experiment.replicas} replicas; got {stage.batch_size}."
-            )
+        parts = 1 if name == "linear" else experiment.train.microbatches  # the linear stage keeps no activations
+        if stage.batch_size % (experiment.replicas * parts):
+            among = f"the {experiment.replicas} replicas" + (f" times {parts} micro-batches" if parts > 1 else "")
+            raise ValueError(f"`{name}.batch_size` must be divisible by {among}; got {stage.batch_size}.")
 
 
 def _check_positives(experiment: Experiment) -> None:

@@ -178,6 +178,8 @@ def _train(run: _Run, name: str) -> None:
         ),
         evaluate=None if contrastive else accuracy_on(run.networks, strategy=run.strategy, batches=run.test_batches()),
         evaluate_every=stage.evaluate_every,
+        steps_per_call=run.experiment.train.steps_per_call,
+        jit_compile=run.experiment.train.jit_compile,
     )
 
 
@@ -205,6 +207,8 @@ def _state(run: _Run, name: str, stage: Stage) -> StageState:
             weight_decay=stage.weight_decay if stage.optimizer in DECOUPLED else 0.0,
             undecayed=[variable for variable in variables if id(variable) not in decayed],
         )
+        if run.experiment.precision == "mixed_float16":
+            optimizer = tf.keras.mixed_precision.LossScaleOptimizer(optimizer)
         return StageState.create(run.networks, optimizer, variables)
 
 
@@ -212,11 +216,13 @@ def _step(name: str, stage: Stage, experiment: Experiment, state: StageState) ->
     """What one replica does in this stage."""
     penalty = 0.0 if stage.optimizer in DECOUPLED else stage.weight_decay
     shared = {"batch_size": stage.batch_size, "weight_decay": penalty}
-    if name == "contrastive":
-        loss = dataclasses.asdict(experiment.loss)
-        return steps.contrastive_step(state, use_labels=loss.pop("use_labels"), loss=loss, **shared)
-    make = {"linear": steps.linear_step, "cross_entropy": steps.cross_entropy_step}[name]
-    return make(state, label_smoothing=stage.label_smoothing, **shared)
+    if name == "linear":
+        return steps.linear_step(state, label_smoothing=stage.label_smoothing, **shared)
+    shared["microbatches"] = experiment.train.microbatches
+    if name == "cross_entropy":
+        return steps.cross_entropy_step(state, label_smoothing=stage.label_smoothing, **shared)
+    loss = dataclasses.asdict(experiment.loss)
+    return steps.contrastive_step(state, use_labels=loss.pop("use_labels"), loss=loss, **shared)
 
 
 def _plateau(experiment: Experiment) -> dict:

@@ -11,7 +11,7 @@ from supcon_tf.training.state import Networks
 CLASSES, SIDE, FEATURES = 3, 8, 16
 
 
-def tiny_networks(*, cross_replica_batch_norm: bool = True) -> Networks:
+def tiny_networks(*, cross_replica_batch_norm: bool = True, classes: int = CLASSES) -> Networks:
     """Two convolutions with batch norm, both heads; the same weights at every call."""
     tf.keras.utils.set_random_seed(1)
     inputs = x = tf.keras.Input([SIDE, SIDE, 1])
@@ -19,7 +19,7 @@ def tiny_networks(*, cross_replica_batch_norm: bool = True) -> Networks:
         x = tf.keras.layers.Conv2D(filters, 3, strides=2, padding="same", use_bias=False)(x)
         x = tf.keras.layers.ReLU()(batch_norm(cross_replica=cross_replica_batch_norm)(x))
     encoder = tf.keras.Model(inputs, tf.keras.layers.GlobalAveragePooling2D()(x))
-    head, classifier = ProjectionHead(widths=(16, 8)), ClassificationHead(CLASSES)
+    head, classifier = ProjectionHead(widths=(16, 8)), ClassificationHead(classes)
     head.build((None, FEATURES))
     classifier.build((None, FEATURES))
     return Networks(encoder, head, classifier, normalize_features=True)

@@ -52,7 +52,7 @@ def batch_norm(
         An unbuilt Keras layer. Saved as `.keras` by Keras 2 it forgets `cross_replica`, which matters only to who goes
         on training the loaded file on several replicas; checkpoints are loaded into a network built anew.
     """
-    return tf.keras.layers.BatchNormalization(
+    layer = tf.keras.layers.BatchNormalization(
         momentum=0.9,  # With epsilon: the values of the authors' code, for every network.
         epsilon=1e-5,
         gamma_initializer="zeros" if zero_gamma else "ones",
@@ -60,3 +60,7 @@ def batch_norm(
         name=name,
         dtype=dtype,
     )
+    if hasattr(layer, "_bessels_correction_test_only"):
+        # The fused kernel, which Keras 2 takes on one replica, divides the moving variance by n - 1 and all else by n.
+        layer._bessels_correction_test_only = False
+    return layer

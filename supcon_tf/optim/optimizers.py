@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Union
+from typing import Callable, Union
 
 import tensorflow as tf
 
@@ -54,3 +54,23 @@ def build_optimizer(
     optimizer = tf.keras.optimizers.AdamW(learning_rate, weight_decay=weight_decay)
     optimizer.exclude_from_weight_decay(var_list=list(undecayed))
     return optimizer
+
+
+def loss_scaling(optimizer: tf.keras.optimizers.Optimizer) -> tuple[Callable, Callable]:
+    """How this optimizer wants a loss scaled, and its gradients brought back before they are applied.
+
+    Under "mixed_float16" gradients in 16 bits would fall below what they can hold. Keras 3 brings them back itself.
+
+    Args:
+        optimizer: any; only a `LossScaleOptimizer` scales.
+
+    Returns:
+        (scalar loss to scalar, list of gradients to list).
+    """
+    if hasattr(optimizer, "get_unscaled_gradients"):  # Keras 2
+        return optimizer.get_scaled_loss, optimizer.get_unscaled_gradients
+    return getattr(optimizer, "scale_loss", _unchanged), _unchanged
+
+
+def _unchanged(value):
+    return value

@@ -64,6 +64,8 @@ def train_stage(
     reporter: Reporter,
     evaluate: Optional[Callable[[], dict]] = None,
     evaluate_every: int = 1,
+    steps_per_call: int = 1,
+    jit_compile: bool = False,
 ) -> None:
     """Trains a stage from its newest checkpoint to its end.
 
@@ -77,46 +79,77 @@ def train_stage(
         reporter: told of every step and epoch.
         evaluate: metrics of the test split, added to the record of an epoch.
         evaluate_every: epochs between evaluations; the last epoch always has one.
+        steps_per_call: most steps that TensorFlow does before it comes back to Python.
+        jit_compile: see `compile_update`.
 
     Raises:
         FloatingPointError: a metric of an epoch, or a weight after it, is not finite; that epoch leaves no checkpoint.
     """
-    update = compile_update(step, state, strategy)
+    update = compile_updates(step, state, strategy, jit_compile=jit_compile)
     done = checkpoints.restore()
     reporter.start(done)
     if done >= duration.total_steps:
         return
     stream = iter(strategy.experimental_distribute_dataset(batches(done)))
     for epoch in range(duration.epochs_done(done) + 1, duration.epochs + 1):
-        started, metrics = time.perf_counter(), []
-        for _ in range(done, duration.steps(epoch)):
-            metrics.append(update(*next(stream)))
-            reporter.advance()
-        done = duration.steps(epoch)
+        started, sums, first, end = time.perf_counter(), [], done, duration.steps(epoch)
+        while done < end:
+            count = min(steps_per_call, end - done)
+            sums.append(update(stream, tf.constant(count)))
+            reporter.advance(count)
+            done += count
+        record = mean_metrics(sums, done - first)  # waits until the last step is done
         seconds = time.perf_counter() - started
-        record = mean_metrics(metrics)
         check_finite(record, state, done)
         if evaluate and (epoch % evaluate_every == 0 or epoch == duration.epochs):
             record.update(evaluate())
-        reporter.epoch(epoch, done, len(metrics), seconds, record)
+        reporter.epoch(epoch, done, done - first, seconds, record)
         checkpoints.save()
 
 
-def compile_update(step: Step, state: StageState, strategy: tf.distribute.Strategy):
-    """One update of all replicas as a graph: distributed (images, labels) to metrics of the global batch."""
+def compile_update(step: Step, state: StageState, strategy: tf.distribute.Strategy, *, jit_compile: bool = False):
+    """One update of all replicas as a graph: distributed (images, labels) to metrics of the global batch.
+
+    Args:
+        step: what one replica does.
+        state: whose step is counted.
+        strategy: of the state's variables.
+        jit_compile: compile the step with XLA. One replica only: TensorFlow cannot compile what replicas meet in.
+    """
+    if jit_compile and strategy.num_replicas_in_sync > 1:
+        raise ValueError(
+            f"`jit_compile` cannot be on for {strategy.num_replicas_in_sync} replicas: TensorFlow cannot compile their "
+            "collectives. Set it to false, or train on one replica."
+        )
+    run = tf.function(step.run, jit_compile=True) if jit_compile else step.run
 
     @tf.function
     def update(images, labels):
         state.step.assign_add(1)
-        per_replica = strategy.run(step, args=(images, labels))
+        per_replica = strategy.run(run, args=(images, labels))
         return {name: strategy.reduce("SUM", value, axis=None) for name, value in per_replica.items()}
 
     return update
 
 
-def mean_metrics(metrics: list[dict]) -> dict:
-    """Mean of each metric over the steps of an epoch, as Python floats."""
-    return {name: float(tf.reduce_mean([entry[name] for entry in metrics])) for name in metrics[0]}
+def compile_updates(step: Step, state: StageState, strategy: tf.distribute.Strategy, *, jit_compile: bool = False):
+    """Several updates in one call: (iterator of global batches, int32 scalar count) to the sums of their metrics."""
+    update = compile_update(step, state, strategy, jit_compile=jit_compile)
+
+    @tf.function
+    def updates(stream, count):
+        sums = {name: tf.zeros([]) for name in step.metrics}
+        for _ in tf.range(count):
+            metrics = update(*next(stream))
+            sums = {name: sums[name] + metrics[name] for name in step.metrics}
+        return sums
+
+    return updates
+
+
+def mean_metrics(sums: list[dict], steps: int) -> dict:
+    """Mean of each metric over so many steps, as Python floats, from sums over some of them each."""
+    return {name: float(tf.add_n([entry[name] for entry in sums])) / steps for name in sums[0]}
 
 
 def check_finite(record: dict, state: StageState, step: int) -> None:

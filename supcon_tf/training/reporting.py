@@ -72,9 +72,9 @@ class Reporter:
                 disable=not sys.stderr.isatty(),
             )
 
-    def advance(self) -> None:
-        """One step was done."""
-        self._bar.update(self._batch_size)
+    def advance(self, steps: int = 1) -> None:
+        """So many steps were done."""
+        self._bar.update(steps * self._batch_size)
 
     def epoch(self, epoch: int, step: int, steps: int, seconds: float, metrics: dict) -> None:
         """Records an epoch that took `seconds` for `steps` steps and ended at `step`."""

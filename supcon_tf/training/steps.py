@@ -6,16 +6,23 @@ the returned metrics over replicas, do not depend on how many replicas share the
 
 from __future__ import annotations
 
-from typing import Callable
+import functools
+from typing import Callable, NamedTuple
 
 import tensorflow as tf
 
 from supcon_tf.losses.supcon import supervised_contrastive_loss
+from supcon_tf.optim.optimizers import loss_scaling
 from supcon_tf.optim.weight_decay import decayed_variables, l2_penalty
+from supcon_tf.training.gradient_cache import forward_state, value_and_gradients
 from supcon_tf.training.state import Networks, StageState
 
-# (images, labels) of one replica -> metrics; the sum over replicas is the metric of the global batch.
-Step = Callable[[tf.Tensor, tf.Tensor], dict]
+
+class Step(NamedTuple):
+    """What one replica does in one update."""
+
+    run: Callable[[tf.Tensor, tf.Tensor], dict]  # (images, labels) to metrics, whose sums over replicas are global
+    metrics: tuple  # their names
 
 
 def trained_parts(stage: str) -> tuple:
@@ -37,7 +44,9 @@ def penalized_variables(networks: Networks, stage: str) -> list:
     return [variable for name in trained_parts(stage) for variable in decayed_variables(networks.parts()[name])]
 
 
-def contrastive_step(state: StageState, *, batch_size: int, weight_decay: float, loss: dict, use_labels: bool) -> Step:
+def contrastive_step(
+    state: StageState, *, batch_size: int, weight_decay: float, loss: dict, use_labels: bool, microbatches: int = 1
+) -> Step:
     """Encoder and projection head on V views of each image, by the supervised contrastive loss (Eq. 2).
 
     Args:
@@ -46,46 +55,44 @@ def contrastive_step(state: StageState, *, batch_size: int, weight_decay: float,
         weight_decay: coefficient of the L2 penalty.
         loss: keyword arguments of `supervised_contrastive_loss`.
         use_labels: False makes every image a class of its own (SimCLR).
+        microbatches: parts of a replica's batch that go through the networks one after the other; the gradient is
+            still that of the whole global batch (`training.gradient_cache`).
 
     Returns:
         A step on images float32 [B, V, S, S, ch] and labels int [B].
     """
-    networks = state.networks
-    update = _Update(state, "contrastive", weight_decay)
+    update = _Update(state, "contrastive", weight_decay, microbatches)
 
     def step(images, labels):
         batch, views = images.shape[:2]
         flat = tf.reshape(images, [batch * views, *images.shape[2:]])  # [M, S, S, ch]
         if not use_labels:
             labels = -tf.ones_like(labels)
-        with tf.GradientTape() as tape:
-            projections = tf.reshape(networks.project(flat, training=True), [batch, views, -1])  # [B, V, D]
-            per_image = supervised_contrastive_loss(labels, projections, **loss)  # [B]
-            value = tf.reduce_sum(per_image) / batch_size
-            total = value + update.penalty()
-        update.apply(tape, total)
-        return {"loss": value}
 
-    return step
+        def of_batch(projections):
+            by_image = tf.reshape(projections, [batch, views, projections.shape[-1]])  # [B, V, D]
+            value = tf.reduce_sum(supervised_contrastive_loss(labels, by_image, **loss)) / batch_size
+            return value, {"loss": value}
+
+        return update(functools.partial(state.networks.project, training=True), flat, of_batch)
+
+    return Step(step, ("loss",))
 
 
-def cross_entropy_step(state: StageState, *, batch_size: int, weight_decay: float, label_smoothing: float) -> Step:
+def cross_entropy_step(
+    state: StageState, *, batch_size: int, weight_decay: float, label_smoothing: float, microbatches: int = 1
+) -> Step:
     """Encoder and classifier together on the first view, by cross-entropy: the baseline.
 
     Args: as `contrastive_step`; label_smoothing is the share of the target that is spread over all classes.
     """
-    networks = state.networks
-    update = _Update(state, "cross_entropy", weight_decay)
+    update = _Update(state, "cross_entropy", weight_decay, microbatches)
 
     def step(images, labels):
-        with tf.GradientTape() as tape:
-            logits = networks.classify(images[:, 0], training=True)  # [B, C]
-            value = tf.reduce_sum(_cross_entropy(labels, logits, label_smoothing)) / batch_size
-            total = value + update.penalty()
-        update.apply(tape, total)
-        return {"loss": value, "train_accuracy": _correct(labels, logits) / batch_size}
+        of_batch = _classification(labels, label_smoothing, batch_size)
+        return update(functools.partial(state.networks.classify, training=True), images[:, 0], of_batch)
 
-    return step
+    return Step(step, ("loss", "train_accuracy"))
 
 
 def linear_step(state: StageState, *, batch_size: int, weight_decay: float, label_smoothing: float) -> Step:
@@ -94,36 +101,62 @@ def linear_step(state: StageState, *, batch_size: int, weight_decay: float, labe
     update = _Update(state, "linear", weight_decay)
 
     def step(images, labels):
-        features = networks.features(
-            images[:, 0], training=False
-        )  # [B, F], outside the tape: no gradient to the encoder
-        with tf.GradientTape() as tape:
-            logits = networks.classifier(features)  # [B, C]
-            value = tf.reduce_sum(_cross_entropy(labels, logits, label_smoothing)) / batch_size
-            total = value + update.penalty()
-        update.apply(tape, total)
-        return {"loss": value, "train_accuracy": _correct(labels, logits) / batch_size}
+        features = networks.features(images[:, 0], training=False)  # [B, F], outside the tape
+        return update(networks.classifier, features, _classification(labels, label_smoothing, batch_size))
 
-    return step
+    return Step(step, ("loss", "train_accuracy"))
 
 
 class _Update:
-    """Penalty, gradient and optimizer step over the variables that one stage trains."""
+    """Gradient of loss and penalty, and an optimizer step, over the variables that one stage trains."""
 
-    def __init__(self, state: StageState, stage: str, weight_decay: float):
-        self._state = state
+    def __init__(self, state: StageState, stage: str, weight_decay: float, microbatches: int = 1):
+        self._optimizer = state.optimizer
         self._variables = trained_variables(state.networks, stage)
         self._decayed = penalized_variables(state.networks, stage)
         self._weight_decay = weight_decay
+        self._microbatches = microbatches
+        self._changed = (
+            forward_state(*(state.networks.parts()[name] for name in trained_parts(stage))) if microbatches > 1 else []
+        )
 
-    def penalty(self):
-        """This replica's share of the L2 penalty: the optimizer sums the shares."""
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        return l2_penalty(self._decayed, coefficient=self._weight_decay / replicas)
+    def __call__(self, forward, inputs, loss) -> dict:
+        """Updates by the loss of the outputs of `forward`; returns the metrics that `loss` gives beside its value."""
+        scale, unscale = loss_scaling(self._optimizer)
 
-    def apply(self, tape: tf.GradientTape, total: tf.Tensor) -> None:
-        gradients = tape.gradient(total, self._variables)
-        self._state.optimizer.apply_gradients(zip(gradients, self._variables))
+        def scaled(outputs):
+            value, metrics = loss(outputs)
+            return scale(value), metrics
+
+        gradients, metrics = value_and_gradients(
+            forward, inputs, scaled, variables=self._variables, state=self._changed, microbatches=self._microbatches
+        )
+        gradients = self._with_penalty(gradients, scale)
+        self._optimizer.apply_gradients(zip(unscale(gradients), self._variables))
+        return metrics
+
+    def _with_penalty(self, gradients, scale):
+        """Adds the gradient of this replica's share of the L2 penalty: the optimizer sums the shares."""
+        if not self._weight_decay or not self._decayed:
+            return gradients
+        with tf.GradientTape() as tape:
+            share = self._weight_decay / tf.distribute.get_strategy().num_replicas_in_sync
+            penalty = scale(l2_penalty(self._decayed, coefficient=share))
+        found = {id(v): gradient for v, gradient in zip(self._decayed, tape.gradient(penalty, self._decayed))}
+        return [
+            gradient + found[id(variable)] if id(variable) in found else gradient
+            for variable, gradient in zip(self._variables, gradients)
+        ]
+
+
+def _classification(labels, label_smoothing, batch_size):
+    """logits [B, C] to the loss of this replica's images, and metrics."""
+
+    def of_batch(logits):
+        value = tf.reduce_sum(_cross_entropy(labels, logits, label_smoothing)) / batch_size
+        return value, {"loss": value, "train_accuracy": _correct(labels, logits) / batch_size}
+
+    return of_batch
 
 
 def _cross_entropy(labels, logits, label_smoothing):

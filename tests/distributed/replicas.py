@@ -28,9 +28,13 @@ CASES = {
 }
 
 
-def make_strategy(replicas: int) -> tf.distribute.Strategy:
-    # Collectives wait for one another: each replica needs a thread to wait in, whatever the number of cores.
+def allow_waiting(replicas: int) -> None:
+    """Collectives wait for one another: each replica needs a thread to wait in, whatever the number of cores."""
     tf.config.threading.set_inter_op_parallelism_threads(4 * replicas)
+
+
+def make_strategy(replicas: int) -> tf.distribute.Strategy:
+    allow_waiting(replicas)
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * replicas)
     return tf.distribute.MirroredStrategy([f"CPU:{number}" for number in range(replicas)])

@@ -28,7 +28,6 @@ def report(count: int, *cases: str) -> dict:
     [
         (2, ["float64", "float32", "no gather"]),
         pytest.param(4, list(replicas.CASES), marks=pytest.mark.slow),
-        (8, ["float64", "no gather"]),
         pytest.param(8, list(replicas.CASES), marks=pytest.mark.slow),
     ],
 )

@@ -84,7 +84,8 @@ def test_unit_norm_survives_saving(tmp_path):
     np.testing.assert_array_equal(restored(_rows()), model(_rows()))
 
 
-@pytest.mark.parametrize(("cross_replica", "shape"), [(True, (64, 5)), (False, (64, 5)), (True, (4, 4, 4, 5))])
+@pytest.mark.parametrize("shape", [(64, 5), (4, 4, 4, 5)])  # the latter takes the fused kernel of Keras 2
+@pytest.mark.parametrize("cross_replica", [True, False])
 def test_batch_norm_uses_the_moments_of_the_batch_and_remembers_a_tenth_of_them(cross_replica, shape):
     x = _rows(shape=shape) * 3 + 2
     layer = batch_norm(cross_replica=cross_replica, name="norm")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from supcon_tf.training.checkpoints import StageCheckpoints
-from supcon_tf.training.loop import Duration, check_finite, mean_metrics, train_stage
+from supcon_tf.training.loop import Duration, check_finite, compile_update, mean_metrics, train_stage
 from supcon_tf.training.reporting import Reporter
-from supcon_tf.training.steps import contrastive_step
+from supcon_tf.training.steps import Step, contrastive_step
 
 
 def test_every_epoch_has_shown_every_image_that_often():
@@ -29,7 +31,41 @@ def test_a_batch_larger_than_the_data_is_refused_with_what_to_do():
 
 
 def test_metrics_are_means_over_steps():
-    assert mean_metrics([{"loss": np.float32(1)}, {"loss": np.float32(2)}]) == {"loss": 1.5}
+    """Of sums over two steps and one."""
+    assert mean_metrics([{"loss": np.float32(3)}, {"loss": np.float32(3)}], 3) == {"loss": 2.0}
+
+
+@pytest.mark.parametrize("options", [{"steps_per_call": 3}, {"jit_compile": True}])
+def test_how_steps_are_called_changes_no_weight(options, tmp_path, make_state, one_device, batch):
+    """Five steps in calls of three and two, or compiled by XLA, beside five calls of one."""
+    ends = []
+    for number, how in enumerate(({}, options)):
+        state, images, labels = make_state(one_device), *batch
+        reporter = Reporter(
+            tmp_path / str(number), "contrastive", title="t", epochs=1, total_steps=5, batch_size=8,
+            learning_rate=float, constants={},
+        )  # fmt: skip
+        train_stage(
+            contrastive_step(state, batch_size=8, weight_decay=0.01, loss={}, use_labels=True),
+            state,
+            strategy=one_device,
+            batches=lambda done, images=images, labels=labels: tf.data.Dataset.from_tensors((images, labels)).repeat(),
+            duration=Duration(epochs=1, examples=40, batch_size=8),
+            checkpoints=StageCheckpoints(state, tmp_path / str(number) / "checkpoints"),
+            reporter=reporter,
+            **how,
+        )
+        assert int(state.step.numpy()) == 5
+        loss = json.loads((tmp_path / str(number) / "metrics.jsonl").read_text())["loss"]
+        ends.append((loss, [w.numpy() for part in state.networks.parts().values() for w in part.weights]))
+    assert ends[1][0] == pytest.approx(ends[0][0], rel=1e-5)
+    for one, other in zip(ends[0][1], ends[1][1]):
+        np.testing.assert_allclose(other, one, atol=1e-5)
+
+
+def test_xla_on_several_replicas_is_refused(two_replicas, make_state):
+    with pytest.raises(ValueError, match="`jit_compile` cannot be on for 2 replicas"):
+        compile_update(Step(None, ()), make_state(two_replicas), two_replicas, jit_compile=True)
 
 
 def test_steps_of_whole_epochs_are_not_rounded_up():

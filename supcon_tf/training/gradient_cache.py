@@ -1,0 +1,173 @@
+"""The exact gradient of a whole batch while the network holds activations of a part of it.
+
+Gradient caching (Gao et al., 2021, arXiv:2101.06983). A contrastive loss compares all images of a batch, so its
+gradient is not the sum of those of micro-batches. But it reaches the network through the outputs alone:
+
+1. Each micro-batch goes through the network, and only its outputs are kept.
+2. The loss of all outputs gives its gradient by each of them. Here, and only here, replicas meet.
+3. Each micro-batch goes through again, with a tape, and takes the gradient by its outputs back to the weights.
+
+The price is the first pass. In the third, random layers draw what they drew in the first. Batch norm normalises each
+micro-batch by its own moments, as replicas do without cross-replica moments; its moving averages take one move a
+step, the mean of the moves that the micro-batches ask for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Callable, NamedTuple
+
+import tensorflow as tf
+
+from supcon_tf.distribution.collectives import replica_count
+
+
+def value_and_gradients(
+    forward: Callable[[tf.Tensor], tf.Tensor],
+    inputs: tf.Tensor,
+    loss: Callable[[tf.Tensor], tuple],
+    *,
+    variables: Sequence,
+    state: Sequence = (),
+    microbatches: int = 1,
+) -> tuple[list, object]:
+    """Gradients of a loss of all outputs of a network.
+
+    Args:
+        forward: [n, ...] to outputs float32 [n, ...], for any n.
+        inputs: [n, ...], n known and divisible by `microbatches`.
+        loss: outputs [n, ...] to (scalar, anything).
+        variables: that the gradients are by.
+        state: other variables that `forward` changes; see `forward_state`.
+        microbatches: k, parts that go through the network one after the other. 1 is plain back-propagation.
+
+    Returns:
+        (gradients, a list like `variables`; what `loss` returned beside the scalar).
+
+    Raises:
+        ValueError: n is not divisible by `microbatches`.
+    """
+    if microbatches == 1:
+        with tf.GradientTape() as tape:
+            value, rest = loss(forward(inputs))
+        return tape.gradient(value, list(variables), unconnected_gradients="zero"), rest
+    if inputs.shape[0] is None or inputs.shape[0] % microbatches:
+        raise ValueError(
+            f"a batch of {inputs.shape[0]} rows cannot be cut into {microbatches} micro-batches of equal size: make "
+            "the batch of each replica a multiple of them."
+        )
+    parts = tf.reshape(inputs, [microbatches, inputs.shape[0] // microbatches, *inputs.shape[1:]])  # [k, n / k, ...]
+    changing = _Changing.of(state)
+    outputs, draws = _outputs(forward, parts, changing)  # [n, ...]
+    with tf.GradientTape() as tape:
+        tape.watch(outputs)
+        value, rest = loss(outputs)
+    by_outputs = tape.gradient(value, outputs)  # [n, ...]
+    by_parts = tf.reshape(by_outputs, [microbatches, -1, *outputs.shape[1:]])  # [k, n / k, ...]
+    return _send_back(forward, parts, by_parts, draws, list(variables), changing), rest
+
+
+def forward_state(*layers: tf.keras.layers.Layer) -> list:
+    """What a forward pass of these layers changes: moving averages, and the states of random layers.
+
+    Raises:
+        ValueError: a random layer of Keras 2 draws from where its draws cannot be repeated.
+    """
+    found = [variable for layer in layers for variable in layer.non_trainable_variables]
+    for layer in (inner for outer in layers for inner in outer._flatten_layers()):
+        random = getattr(layer, "_random_generator", None)  # Keras 2 keeps it apart from the variables
+        if random is None or hasattr(tf.keras, "ops"):
+            continue
+        random._maybe_init()
+        if random._generator is None:
+            raise ValueError(
+                f"layer '{layer.name}' draws random numbers that cannot be drawn again, which micro-batches need: make "
+                "it with rng_type='stateful', or train with microbatches=1."
+            )
+        found.append(random._generator.state)
+    return list({id(variable): variable for variable in found}.values())
+
+
+class _Changing(NamedTuple):
+    """What a forward pass changes, beside the outputs."""
+
+    averages: list  # of batch norm
+    before: list  # their values before the step
+    random: list  # states of random layers
+
+    @classmethod
+    def of(cls, state) -> _Changing:
+        averages = [variable for variable in state if tf.as_dtype(variable.dtype).is_floating]
+        random = [variable for variable in state if not tf.as_dtype(variable.dtype).is_floating]
+        return cls(averages, _read(averages), random)
+
+
+def _outputs(forward, parts, changing):
+    """Outputs of all rows [n, ...], and for each part the states from which random layers drew, a list of arrays."""
+    count, shapes = parts.shape[0], []
+
+    def one(number, carry):
+        outputs, draws = carry
+        draws = [array.write(number, state) for array, state in zip(draws, _read(changing.random))]
+        found = forward(parts[number])  # [n / k, ...]
+        shapes.append(found.shape)
+        return outputs.write(number, found), draws
+
+    draws = [_array(count, tf.as_dtype(variable.dtype)) for variable in changing.random]
+    outputs, draws = _repeat(count, one, (_array(count, tf.float32), draws))
+    return tf.reshape(outputs.stack(), [count * shapes[0][0], *shapes[0][1:]]), draws
+
+
+def _send_back(forward, parts, by_parts, draws, variables, changing):
+    """Gradients by the variables, from those by the outputs of each part [k, n / k, ...]; moves the averages once."""
+    count = parts.shape[0]
+
+    def one(number, carry):
+        sums, moves = carry
+        _assign(changing.random, [array.read(number) for array in draws])
+        _assign(changing.averages, changing.before)
+        with tf.GradientTape() as tape:
+            outputs = forward(parts[number])  # [n / k, ...]
+        found = tape.gradient(outputs, variables, by_parts[number], unconnected_gradients="zero")
+        after = _read(changing.averages)
+        moves = [move + now - before for move, now, before in zip(moves, after, changing.before)]
+        return [total + gradient for total, gradient in zip(sums, found)], moves
+
+    zeros = [tf.zeros(variable.shape, variable.dtype) for variable in variables]
+    sums, moves = _repeat(count, one, (zeros, [tf.zeros_like(value) for value in changing.before]))
+    _assign(changing.averages, [before + move / count for before, move in zip(changing.before, moves)])
+    return sums
+
+
+def _repeat(count: int, body, carry):
+    """carry after `body(number, carry)` for 0 to count - 1, strictly one after the other.
+
+    On one replica a loop of the graph. Replicas may meet inside the body, for the moments of batch norm, and a
+    MirroredStrategy lets them meet in no loop: there the graph holds the body `count` times.
+    """
+    if replica_count() == 1:
+        return tf.while_loop(
+            lambda number, carry: number < count,
+            lambda number, carry: (number + 1, body(number, carry)),
+            (tf.constant(0), carry),
+            parallel_iterations=1,
+        )[1]
+    for number in range(count):
+        done = [leaf.flow if isinstance(leaf, tf.TensorArray) else leaf for leaf in tf.nest.flatten(carry)]
+        with tf.control_dependencies(done):
+            carry = body(number, carry)
+    return carry
+
+
+def _array(count, dtype):
+    return tf.TensorArray(dtype, size=count, infer_shape=False, clear_after_read=False)
+
+
+def _read(variables) -> list:
+    """What this replica's variables are now."""
+    return [tf.identity(tf.convert_to_tensor(variable)) for variable in variables]
+
+
+def _assign(variables, values) -> None:
+    for variable, value in zip(variables, values):
+        variable.assign(value)

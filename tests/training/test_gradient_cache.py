@@ -1,0 +1,150 @@
+"""Micro-batches: the update of the whole batch, its moments of batch norm, and the same draws in both passes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from supcon_tf.losses.supcon import supervised_contrastive_loss
+from supcon_tf.training import steps
+from supcon_tf.training.gradient_cache import forward_state, value_and_gradients
+from supcon_tf.training.loop import compile_update
+
+LABELS = np.array([0, 1, 0, 1, 2, 2, 0, 1])
+
+
+def frozen(state):
+    """Batch norm of the state in inference mode."""
+    for layer in state.networks.encoder.layers:
+        if isinstance(layer, tf.keras.layers.BatchNormalization):
+            layer.trainable = False
+    return state
+
+
+def weights_after(strategy, state, feed, batch, *, microbatches, count=2, stage="contrastive", **loss):
+    shared = {"batch_size": 8, "weight_decay": 0.01, "microbatches": microbatches}
+    if stage == "contrastive":
+        step = steps.contrastive_step(state, loss={"base_temperature": None, **loss}, use_labels=True, **shared)
+    else:
+        step = steps.cross_entropy_step(state, label_smoothing=0.1, **shared)
+    update = compile_update(step, state, strategy)
+    for _ in range(count):
+        metrics = update(*feed(strategy, *batch))
+    weights = [weight.numpy() for part in state.networks.parts().values() for weight in part.weights]
+    return weights, {name: float(value) for name, value in metrics.items()}
+
+
+def largest_difference(some, others):
+    return max(np.abs(one - other).max() for one, other in zip(some, others))
+
+
+@pytest.mark.parametrize("stage", ["contrastive", "cross_entropy"])
+def test_with_frozen_batch_norm_micro_batches_make_the_update_of_the_whole_batch(
+    stage, one_device, make_state, feed, batch
+):
+    def after(microbatches):
+        state = frozen(make_state(one_device, stage))
+        return weights_after(one_device, state, feed, batch, microbatches=microbatches, stage=stage)
+
+    (whole, metrics), start = after(1), weights_after(one_device, make_state(one_device, stage), feed, batch,
+                                                      microbatches=1, count=1, stage=stage)[0]  # fmt: skip
+    for microbatches in (2, 4, 8):
+        cached, cached_metrics = after(microbatches)
+        assert largest_difference(whole, cached) < 2e-6
+        assert cached_metrics == pytest.approx(metrics, rel=1e-6)
+    assert largest_difference(whole, start) > 1e-2  # the updates are far larger than the difference allowed
+
+
+@pytest.mark.two_replicas_required
+def test_micro_batches_and_replicas_together_make_the_update_of_one_device(
+    one_device, two_replicas, make_state, feed, batch
+):
+    whole, metrics = weights_after(one_device, frozen(make_state(one_device)), feed, batch, microbatches=1)
+    cached, cached_metrics = weights_after(two_replicas, frozen(make_state(two_replicas)), feed, batch, microbatches=2)
+    assert largest_difference(whole, cached) < 1e-5
+    assert cached_metrics == pytest.approx(metrics, rel=1e-5)
+    local, _ = weights_after(  # the control: without the gather each replica sees half of the pairs
+        two_replicas, frozen(make_state(two_replicas)), feed, batch, microbatches=2, cross_replica=False
+    )
+    assert largest_difference(whole, local) > 1e-3
+
+
+@pytest.mark.two_replicas_required
+def test_moments_of_a_micro_batch_are_those_of_all_its_replicas(one_device, two_replicas, make_state, feed, batch):
+    """Two replicas of two micro-batches: the first holds images 0, 1, 4, 5 and the second 2, 3, 6, 7."""
+    images, labels = batch
+    order = [0, 1, 4, 5, 2, 3, 6, 7]
+    alone, _ = weights_after(one_device, make_state(one_device), feed, (images[order], labels[order]), microbatches=2)
+    shared, _ = weights_after(two_replicas, make_state(two_replicas), feed, batch, microbatches=2)
+    assert largest_difference(alone, shared) < 2e-5
+    whole, _ = weights_after(one_device, make_state(one_device), feed, batch, microbatches=1)
+    assert largest_difference(whole, shared) > 1e-4  # the control: moments of four images are other moments
+
+
+def network(*layers):
+    model = tf.keras.Sequential([tf.keras.Input([5]), *layers])
+    return model
+
+
+def loss(outputs):
+    projections = tf.math.l2_normalize(outputs, -1)
+    return tf.reduce_sum(supervised_contrastive_loss(LABELS, projections)), ()
+
+
+def test_batch_norm_sees_micro_batches_and_moves_once():
+    """Beside one tape over the same parts; the averages move by the mean of what the parts ask for."""
+    norm = tf.keras.layers.BatchNormalization(momentum=0.9)
+    model = network(norm, tf.keras.layers.Dense(4))
+    inputs = tf.random.stateless_normal([8, 5], [0, 1], mean=3.0)
+    gradients, _ = value_and_gradients(
+        lambda x: model(x, training=True), inputs, loss, variables=model.trainable_variables,
+        state=forward_state(model), microbatches=2,
+    )  # fmt: skip
+    parts = tf.split(inputs, 2)
+    moments = [tf.nn.moments(part, 0) for part in parts]
+    np.testing.assert_allclose(norm.moving_mean, 0.1 * np.mean([mean for mean, _ in moments], 0), rtol=1e-5)
+    expected = 0.9 + 0.1 * np.mean([variance for _, variance in moments], 0)
+    np.testing.assert_allclose(norm.moving_variance, expected, rtol=1e-5)
+    with tf.GradientTape() as tape:
+        value, _ = loss(tf.concat([model(part, training=True) for part in parts], 0))
+    for found, plain in zip(gradients, tape.gradient(value, model.trainable_variables)):
+        np.testing.assert_allclose(found, plain, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_random_layers_draw_in_the_second_pass_what_they_drew_in_the_first(compiled):
+    """The gradient by a scale before a dropout of ones: sent through other masks it would not fit the loss."""
+    dropout = {"rate": 0.5} if hasattr(tf.keras, "ops") else {"rate": 0.5, "rng_type": "stateful"}
+    model = network(tf.keras.layers.Dense(64, use_bias=False), tf.keras.layers.Dropout(**dropout))
+    kernel = model.trainable_variables[0]
+
+    def half_square(outputs):  # its gradient by outputs are the outputs: a mask meets itself
+        return tf.reduce_sum(outputs**2) / 2, outputs
+
+    def step():
+        return value_and_gradients(
+            lambda x: model(x, training=True), tf.ones([8, 5]), half_square, variables=[kernel],
+            state=forward_state(model), microbatches=4,
+        )  # fmt: skip
+
+    step = tf.function(step) if compiled else step
+    for _ in range(2):
+        (gradient,), outputs = step()
+        np.testing.assert_allclose(gradient, np.tile(2 * np.sum(outputs, 0), [5, 1]), rtol=1e-5)  # kept units count 2
+        masks = np.asarray(outputs) != 0
+        assert 0.3 < masks.mean() < 0.7
+        assert len({mask.tobytes() for mask in masks}) == 8  # every row of every part has a mask of its own
+    assert not np.array_equal(masks, np.asarray(step()[1]) != 0)  # and every step
+
+
+def test_a_random_layer_that_cannot_repeat_is_refused():
+    if hasattr(tf.keras, "ops"):
+        pytest.skip("random layers of Keras 3 always can")
+    with pytest.raises(ValueError, match=r"layer 'forgetful' draws .* rng_type='stateful', or .* microbatches=1"):
+        forward_state(network(tf.keras.layers.Dropout(0.5, rng_type="legacy_stateful", name="forgetful")))
+
+
+def test_parts_of_unequal_size_are_refused():
+    with pytest.raises(ValueError, match="batch of 8 rows cannot be cut into 3 micro-batches"):
+        value_and_gradients(tf.identity, tf.zeros([8, 2]), loss, variables=[], microbatches=3)
