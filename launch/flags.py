@@ -108,12 +108,15 @@ def chosen(experiment: Experiment, *, only_its_stages: bool = False) -> Experime
 def plain_endings():
     """Ends the program with one message and a status where a traceback would tell a person nothing.
 
-    2: something is wrong with what was asked for. 3: training diverged. 130: interrupted.
+    2: something is wrong with what was asked for. 3: training diverged. 75: another host is gone. 130: interrupted.
     """
     try:
         yield
     except ValueError as error:
         refuse(str(error))
+    except ConnectionError as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        os._exit(75)  # at a plain exit TensorFlow would wait for the host that is gone
     except OSError as error:
         refuse(f"{error.strerror or error}: {error.filename or 'a file of the run'}. Check --workdir and --data_dir.")
     except FloatingPointError as error:

@@ -17,7 +17,7 @@ ENCODERS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resne
 STEMS = ("small_image", "image")
 OPTIMIZERS = ("momentum", "nesterov", "rmsprop", "adam", "adamw")
 SCHEDULES = ("cosine", "exponential", "piecewise", "constant")
-STRATEGIES = ("one_device", "mirrored")
+STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker", "tpu")
 STAGES = ("contrastive", "linear", "cross_entropy")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
@@ -134,7 +134,9 @@ class Experiment(Checked):
     name: str = "unnamed"
     seed: int = setting(0, "decides initial weights, order of the data and every augmentation", least=0, most=2**32 - 1)
     strategy: str = setting("one_device", "how the global batch is spread over devices", choices=STRATEGIES)
-    replicas: int = setting(1, "devices that share the batch; on a CPU they are logical devices", least=1)
+    replicas: int = setting(0, "devices that share the batch, logical ones on a CPU; 0: all there are", least=0)
+    tpu: str = setting("", "name or grpc:// address of a TPU, or local; empty: what the environment names")
+    wait_seconds: float = setting(300.0, "how long multi_worker waits for absent workers", above=0.0)
     precision: str = setting("float32", "compute type of the encoder; loss and heads are float32", choices=PRECISIONS)
     cross_replica_batch_norm: bool = setting(True, "batch norm statistics over the global batch")
     data: Data = Data()
@@ -174,7 +176,7 @@ def _check_stages(experiment: Experiment) -> None:
 
 
 def _check_replicas(experiment: Experiment) -> None:
-    if experiment.strategy == "one_device" and experiment.replicas != 1:
+    if experiment.strategy == "one_device" and experiment.replicas > 1:
         raise ValueError(
             f"`strategy=one_device` has 1 replica; got replicas={experiment.replicas}. Set `strategy=mirrored`."
         )
@@ -182,10 +184,17 @@ def _check_replicas(experiment: Experiment) -> None:
         raise ValueError(
             f"`train.jit_compile` works on one replica; got replicas={experiment.replicas}. Set it to false."
         )
+    check_batches(experiment, max(experiment.replicas, 1))
+
+
+def check_batches(experiment: Experiment, replicas: int) -> None:
+    """Raises ValueError where a stage's batch cannot be shared by so many replicas and their micro-batches."""
     for name, stage in experiment.stages.items():
         parts = 1 if name == "linear" else experiment.train.microbatches  # the linear stage keeps no activations
-        if stage.batch_size % (experiment.replicas * parts):
-            among = f"the {experiment.replicas} replicas" + (f" times {parts} micro-batches" if parts > 1 else "")
+        if stage.batch_size % (replicas * parts):
+            among = f"the {replicas} replica{'s' if replicas > 1 else ''}" + (
+                f" times {parts} micro-batches" if parts > 1 else ""
+            )
             raise ValueError(f"`{name}.batch_size` must be divisible by {among}; got {stage.batch_size}.")
 
 

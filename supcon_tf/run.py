@@ -11,19 +11,23 @@ The run directory afterwards holds
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import json
 import math
 import pathlib
+import tempfile
 from typing import Optional, Union
 
 import tensorflow as tf
 
-from supcon_tf.config import Experiment, Stage
+from supcon_tf.config import Experiment, Stage, check_batches
 from supcon_tf.data import pipeline, sources
-from supcon_tf.distribution.strategy import make_strategy
+from supcon_tf.distribution import cluster
+from supcon_tf.distribution.strategy import describe, is_chief, make_strategy
 from supcon_tf.evaluation import report
+from supcon_tf.evaluation.features import embed_split
 from supcon_tf.evaluation.linear import accuracy_on
 from supcon_tf.evaluation.result import save_result
 from supcon_tf.optim.optimizers import DECOUPLED, build_optimizer
@@ -59,21 +63,32 @@ def run_experiment(
 
     Returns:
         The summary that `summary.json` holds; "test_accuracy" is that of the last epoch, never the best, and None
-        where only the contrastive stage ran.
+        where only the contrastive stage ran. Nothing on hosts of a "multi_worker" run other than its chief.
 
     Raises:
         ValueError: the directory belongs to another experiment or process, the data set is not prepared, or a batch
             is larger than the data set.
         FloatingPointError: training diverged.
+        ConnectionError: another host of a "multi_worker" run is gone.
     """
     directory = pathlib.Path(directory)
+    with cluster.whole() if experiment.strategy == "multi_worker" else contextlib.nullcontext():
+        if not is_chief(experiment.strategy):
+            return _assist(experiment, directory, data_dir)
+        return _lead(experiment, directory, data_dir, command, write_report)
+
+
+def _lead(
+    experiment: Experiment, directory: pathlib.Path, data_dir: Optional[str], command: str, write_report: bool
+) -> dict:
+    """A run on its only host, or on the chief of several: all steps and all files."""
     open_run_directory(directory, experiment)
     summary_path, page = directory / "summary.json", directory / "report.html"
     with exclusive(directory):
         if summary_path.exists():
             print(f"{directory} is complete; its result is in {summary_path}.", flush=True)
         else:
-            run = _prepare(experiment, directory, data_dir or str(directory / "data"))
+            run = _prepare(experiment, directory, directory, data_dir or str(directory / "data"))
             for name in experiment.stages:
                 _train(run, name)
             replace_text(summary_path, json.dumps({**_result(run), "command": command}, indent=2) + "\n")
@@ -83,12 +98,25 @@ def run_experiment(
     return json.loads(summary_path.read_text(encoding="utf-8"))
 
 
+def _assist(experiment: Experiment, directory: pathlib.Path, data_dir: Optional[str]) -> dict:
+    """A run on a host that is not the chief: the same steps, and no file that is kept."""
+    if (directory / "summary.json").exists():
+        return {}
+    with tempfile.TemporaryDirectory() as own:
+        run = _prepare(experiment, directory, pathlib.Path(own), data_dir or str(pathlib.Path(own) / "data"))
+        for name in experiment.stages:
+            _train(run, name)
+        embed_split(run.networks, strategy=run.strategy, batches=run.test_batches())  # the chief's evaluation needs all
+    return {}
+
+
 @dataclasses.dataclass(frozen=True)
 class _Run:
     """What every part of a run needs."""
 
     experiment: Experiment
-    directory: pathlib.Path
+    directory: pathlib.Path  # of the run
+    written: pathlib.Path  # where this host writes: the same for the chief
     strategy: tf.distribute.Strategy
     source: sources.Source
     size: int  # S, the side of the images that the encoder sees
@@ -100,9 +128,12 @@ class _Run:
         return pipeline.evaluation(self.source, "test", batch_size=EVALUATION_BATCH, size=self.size)
 
 
-def _prepare(experiment: Experiment, directory: pathlib.Path, data_dir: str) -> _Run:
+def _prepare(experiment: Experiment, directory: pathlib.Path, written: pathlib.Path, data_dir: str) -> _Run:
     """Devices, data and networks; whatever is wrong with a run shows here, before it trains."""
-    strategy = make_strategy(experiment.strategy, replicas=experiment.replicas)  # First: it may have to make devices.
+    strategy = make_strategy(  # First: it may have to make devices.
+        experiment.strategy, replicas=experiment.replicas, tpu=experiment.tpu, wait_seconds=experiment.wait_seconds
+    )
+    check_batches(experiment, strategy.num_replicas_in_sync)
     source = sources.load(experiment.data.name, data_dir, examples=experiment.data.examples)
     facts, size = source.facts, _image_size(experiment, source.facts)
     source.count("test")  # Refuses a set with nothing to evaluate on.
@@ -114,11 +145,11 @@ def _prepare(experiment: Experiment, directory: pathlib.Path, data_dir: str) -> 
     networks = _networks(experiment, strategy, image_shape=(size, size, facts.image_shape[-1]), classes=facts.classes)
     print(
         f"{experiment.name}: {facts.train_examples:,} training and {facts.test_examples:,} test images of "
-        f"{facts.name}, {networks.encoder.count_params():,} encoder weights, {experiment.strategy} with "
-        f"{strategy.num_replicas_in_sync} replica(s)",
+        f"{facts.name}, {networks.encoder.count_params():,} encoder weights; "
+        f"{describe(experiment.strategy, strategy, next(iter(experiment.stages.values())).batch_size)}",
         flush=True,
     )
-    return _Run(experiment, directory, strategy, source, size, durations, schedules, networks)
+    return _Run(experiment, directory, written, strategy, source, size, durations, schedules, networks)
 
 
 def _image_size(experiment: Experiment, facts: sources.Facts) -> int:
@@ -165,9 +196,11 @@ def _train(run: _Run, name: str) -> None:
         strategy=run.strategy,
         batches=lambda done: training(start_step=done),
         duration=duration,
-        checkpoints=StageCheckpoints(state, run.directory / "checkpoints" / name),
+        checkpoints=StageCheckpoints(
+            state, run.written / "checkpoints" / name, read_from=run.directory / "checkpoints" / name
+        ),
         reporter=Reporter(
-            run.directory,
+            run.written,
             name,
             title=f"{run.experiment.name} {name}",
             epochs=stage.epochs,

@@ -20,6 +20,14 @@ CONTRASTIVE = Experiment(contrastive=Stage(epochs=2))
         ({"contrastive.epochs": 0, "linear.epochs": 1}, "`linear` trains on the encoder of the contrastive stage"),
         ({"replicas": 2}, "`strategy=one_device` has 1 replica; got replicas=2. Set `strategy=mirrored`"),
         ({"strategy": "mirrored", "replicas": 3}, "must be divisible by the 3 replicas; got 256"),
+        (
+            {"train.microbatches": 3},
+            "`contrastive.batch_size` must be divisible by the 1 replica times 3 micro-batches",
+        ),
+        (
+            {"strategy": "mirrored", "replicas": 2, "train.jit_compile": True},
+            "`train.jit_compile` works on one replica; got replicas=2",
+        ),
         ({"loss.positives_cap": 3}, "must be a multiple of data.views=2; got 3"),
         (
             {"contrastive.warmup_epochs": 2.0},

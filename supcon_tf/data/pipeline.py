@@ -83,6 +83,7 @@ def training(
         .map(numbered_views, num_parallel_calls=parallel_calls, deterministic=True)
         .batch(batch_size, drop_remainder=True)  # [B, V, S, S, ch], [B]
         .prefetch(tf.data.AUTOTUNE)
+        .with_options(_each_host_its_slice())
     )
 
 
@@ -122,7 +123,15 @@ def evaluation(source: Source, split: str, *, batch_size: int, size: int) -> tf.
         .concatenate(tf.data.Dataset.from_tensors(filling).repeat(missing))
         .batch(batch_size, drop_remainder=True)  # [B, S, S, ch], [B], [B]
         .prefetch(tf.data.AUTOTUNE)
+        .with_options(_each_host_its_slice())
     )
+
+
+def _each_host_its_slice() -> tf.data.Options:
+    """Several hosts share each global batch; by default TensorFlow would give each host files of its own."""
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+    return options
 
 
 def _seed(seed: int, purpose: int) -> tf.Tensor:

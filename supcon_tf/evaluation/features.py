@@ -29,7 +29,7 @@ def embed_split(networks: Networks, *, strategy: tf.distribute.Strategy, batches
         return strategy.run(forward, args=(images,))
 
     def whole(values):
-        return np.concatenate([value.numpy() for value in strategy.experimental_local_results(values)])
+        return strategy.gather(values, axis=0).numpy()  # of all hosts
 
     parts = {"embeddings": [], "logits": [], "labels": []}
     for images, labels, weights in strategy.experimental_distribute_dataset(batches):

@@ -113,8 +113,12 @@ def _outputs(forward, parts, changing):
         shapes.append(found.shape)
         return outputs.write(number, found), draws
 
-    draws = [_array(count, tf.as_dtype(variable.dtype)) for variable in changing.random]
-    outputs, draws = _repeat(count, one, (_array(count, tf.float32), draws))
+    outputs = tf.TensorArray(tf.float32, size=count, infer_shape=False)
+    draws = [
+        tf.TensorArray(variable.dtype, size=count, element_shape=variable.shape, clear_after_read=False)
+        for variable in changing.random
+    ]
+    outputs, draws = _repeat(count, one, (outputs, draws))
     return tf.reshape(outputs.stack(), [count * shapes[0][0], *shapes[0][1:]]), draws
 
 
@@ -157,10 +161,6 @@ def _repeat(count: int, body, carry):
         with tf.control_dependencies(done):
             carry = body(number, carry)
     return carry
-
-
-def _array(count, dtype):
-    return tf.TensorArray(dtype, size=count, infer_shape=False, clear_after_read=False)
 
 
 def _read(variables) -> list:

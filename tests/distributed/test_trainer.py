@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
+import signal
+import socket
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -16,11 +20,52 @@ ROOT = pathlib.Path(__file__).parents[2]
 def train(directory: pathlib.Path, replicas: int, *control: str):
     """(weights, records, test embeddings) of `tests.distributed.trainer`."""
     command = [sys.executable, "-m", "tests.distributed.trainer", str(directory), str(replicas), *control]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
-    assert ended.returncode == 0, ended.stderr[-2000:]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return results(directory)
+
+
+def results(directory):
     weights = list(np.load(directory / "weights.npz").values())
     records = [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]
     return weights, records, np.load(directory / "evaluation.npz")["embeddings"]
+
+
+def start_workers(directory, *how, count=2, started=None):
+    """Processes of a cluster on loopback, the first `started` of them; stdout and stderr are one."""
+    ports = free_ports(count)
+    cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
+    command = [sys.executable, "-m", "tests.distributed.trainer", str(directory), "0", *how]
+    return [
+        subprocess.Popen(
+            command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            env={
+                **os.environ,
+                "TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}}),
+            },
+        )
+        for index in range(started or count)
+    ]  # fmt: skip
+
+
+def free_ports(count):
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+def ended(processes, seconds):
+    """Exit statuses and outputs; nothing is left running."""
+    try:
+        outputs = [process.communicate(timeout=seconds)[0] for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    return [process.returncode for process in processes], outputs
 
 
 def largest_difference(some, others):
@@ -35,7 +80,41 @@ def alone(tmp_path_factory):
 @pytest.mark.two_replicas_required
 @pytest.mark.parametrize("replicas", [2, 4, pytest.param(8, marks=pytest.mark.slow)])
 def test_any_number_of_replicas_trains_as_one_device(replicas, alone, tmp_path):
-    weights, records, embeddings = train(tmp_path, replicas)
+    assert_same(train(tmp_path, replicas), alone)
+
+
+@pytest.mark.two_replicas_required
+def test_two_processes_train_as_one_device(alone, tmp_path):
+    statuses, outputs = ended(start_workers(tmp_path), seconds=240)
+    assert statuses == [0, 0], outputs
+    assert_same(results(tmp_path), alone)
+
+
+def test_a_worker_that_never_comes_ends_the_run_with_one_message(tmp_path):
+    began = time.monotonic()
+    statuses, outputs = ended(start_workers(tmp_path, "impatient", started=1), seconds=90)
+    assert statuses == [-signal.SIGKILL] and "waited 5 s for the others to join. Start all workers" in outputs[0]
+    assert "Traceback" not in outputs[0] and time.monotonic() - began < 60
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("killed", [0, 1])
+def test_a_worker_that_dies_ends_the_others_with_one_message(killed, tmp_path):
+    processes = start_workers(tmp_path, "long")
+    try:
+        deadline = time.monotonic() + 120
+        while not list(tmp_path.glob("checkpoints/contrastive/step-*.index")) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        processes[killed].kill()
+        statuses, outputs = ended([processes[1 - killed]], seconds=90)
+    finally:
+        processes[killed].kill()
+    assert statuses == [75], outputs
+    assert "another host of the run is gone" in outputs[0] and "Traceback" not in outputs[0]
+
+
+def assert_same(found, alone):
+    weights, records, embeddings = found
     assert largest_difference(weights, alone[0]) < 2e-5
     np.testing.assert_allclose(embeddings, alone[2], atol=2e-5)
     assert len(records) == len(alone[1])

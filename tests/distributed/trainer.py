@@ -1,8 +1,11 @@
 """Three steps of each stage of the whole trainer on R logical replicas: `python -m tests.distributed.trainer OUT R`.
 
+R = 0 is one worker of the cluster that TF_CONFIG describes.
+
 Data, views, schedules, both stages, evaluation and files are those of `run_experiment`; only the encoder is small. In
 a process of its own, as `tests.distributed.replicas`. Weights and records end in `OUT/weights.npz` and the run's own
-`metrics.jsonl`. A third argument, `no gather`, makes the control: replicas that do not see each other's images.
+`metrics.jsonl`. A third argument changes that: `no gather` is the control, replicas that do not see each other's
+images; `impatient` waits 5 s for other workers; `long` trains for 500 epochs.
 """
 
 from __future__ import annotations
@@ -18,32 +21,34 @@ os.environ.setdefault("NO_GCE_CHECK", "true")
 
 import numpy as np
 
+from launch.flags import plain_endings
 from supcon_tf import run
-from supcon_tf.config import Data, Experiment, Loss, Stage, Train
+from supcon_tf.config import Data, Experiment, Loss, Stage
 from supcon_tf.training import steps
 from tests import tiny
 from tests.distributed.replicas import allow_waiting
 
-STAGE = {"epochs": 1, "batch_size": 16, "base_learning_rate": 1.0, "weight_decay": 1e-3}
+STAGE = {"batch_size": 16, "base_learning_rate": 1.0, "weight_decay": 1e-3}
 
 
-def experiment(replicas: int, microbatches: int = 1) -> Experiment:
-    """48 digits in batches of 16: three steps of each stage."""
+def experiment(replicas: int, control: str) -> Experiment:
+    """48 digits in batches of 16: three steps an epoch."""
+    stage = {**STAGE, "epochs": 500 if control == "long" else 1}
     return Experiment(
         name="tests.trainer",
         seed=3,
-        strategy="mirrored" if replicas > 1 else "one_device",
+        strategy={0: "multi_worker", 1: "one_device"}.get(replicas, "mirrored"),
         replicas=replicas,
+        wait_seconds=5.0 if control == "impatient" else 60.0,
         data=Data(name="digits", examples=48),
         loss=Loss(temperature=0.2),
-        train=Train(microbatches=microbatches),
-        contrastive=Stage(**STAGE, optimizer="nesterov"),
-        linear=Stage(**STAGE, label_smoothing=0.1),
+        contrastive=Stage(**stage, optimizer="nesterov"),
+        linear=Stage(**stage, label_smoothing=0.1),
     )
 
 
 def main(directory: pathlib.Path, replicas: int, control: str) -> None:
-    allow_waiting(replicas)
+    allow_waiting(max(replicas, 1))
     found = {}
 
     def small_networks(encoder, projection, *, cross_replica_batch_norm, **_):
@@ -54,9 +59,12 @@ def main(directory: pathlib.Path, replicas: int, control: str) -> None:
     run.build_networks = small_networks
     if control == "no gather":
         steps.supervised_contrastive_loss = functools.partial(steps.supervised_contrastive_loss, cross_replica=False)
-    run.run_experiment(experiment(replicas), directory, write_report=False)
+    plan = experiment(replicas, control)
+    with plain_endings():
+        run.run_experiment(plan, directory, write_report=False)
     weights = [weight.numpy() for part in found["networks"].parts().values() for weight in part.weights]
-    np.savez(directory / "weights.npz", *weights)
+    if run.is_chief(plan.strategy):
+        np.savez(directory / "weights.npz", *weights)
 
 
 if __name__ == "__main__":
