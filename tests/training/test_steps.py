@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from supcon_tf.training import steps
 from supcon_tf.training.loop import compile_update
+from supcon_tf.training.state import StageState
 
 LOSS = {"temperature": 0.1, "base_temperature": None}
 SHARED = {"batch_size": 8, "weight_decay": 0.01}
@@ -115,3 +117,27 @@ def test_weight_decay_shrinks_kernels_only(one_device, make_state, feed, batch):
         np.testing.assert_allclose(shrunk, free - 0.1 * 0.5 * before, atol=1e-6)
     for free, same in zip(ends[0.0][1], ends[0.5][1]):
         np.testing.assert_array_equal(free, same)
+
+
+@pytest.mark.parametrize("microbatches", [1, 2])
+def test_a_scaled_loss_makes_the_same_update_and_an_overflow_none(microbatches, one_device, make_state, feed, batch):
+    """Loss scaling, which mixed_float16 needs, with a float32 network: penalty and gradient come back to their size."""
+    ends = []
+    for scaled in (False, True):
+        state = make_state(one_device)
+        if scaled:
+            with one_device.scope():
+                optimizer = tf.keras.mixed_precision.LossScaleOptimizer(state.optimizer)
+                state = StageState.create(
+                    state.networks, optimizer, steps.trained_variables(state.networks, "contrastive")
+                )
+        step = steps.contrastive_step(state, loss=LOSS, use_labels=True, microbatches=microbatches, **SHARED)
+        update = compile_update(step, state, one_device)
+        update(*feed(one_device, *batch))
+        ends.append(snapshot(state))
+    assert largest_difference(*ends) < 1e-6
+    images, labels = batch
+    trained = [v.numpy() for v in steps.trained_variables(state.networks, "contrastive")]
+    update(*feed(one_device, images * np.float32(np.inf), labels))
+    for before, now in zip(trained, steps.trained_variables(state.networks, "contrastive")):
+        np.testing.assert_array_equal(now.numpy(), before)
