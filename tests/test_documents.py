@@ -10,6 +10,8 @@ import sys
 
 import pytest
 
+from tests.distributed.test_trainer import free_ports
+
 ROOT = pathlib.Path(__file__).parents[1]
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "experiments").rglob("*.md"))]
 HEADERS = sorted((ROOT / "experiments").rglob("*.py"))
@@ -38,9 +40,10 @@ def commands(start):
 @pytest.mark.parametrize("command", commands("python -m launch."))
 def test_a_launch_command_is_understood(command):
     """All of it but the run itself: flags, experiment, values, and how they go together."""
-    words = shlex.split(command.split("  #")[0])
-    if words[2] == "launch.benchmark":  # It can say what it would do.
-        ended = subprocess.run([sys.executable, *words[1:], "--dry_run"], cwd=ROOT, capture_output=True, timeout=60)
+    words = shlex.split(command.split("  #")[0].removesuffix(" &"))
+    if words[2] == "launch.benchmark" or words[2].startswith("launch.hosts."):  # They can say what they would do.
+        dry = [sys.executable, *words[1:3], *words[3:4], "--dry_run", *words[4:]]
+        ended = subprocess.run(dry, cwd=ROOT, capture_output=True, timeout=60)
         assert ended.returncode == 0, ended.stderr
         return
     program = (
@@ -52,6 +55,24 @@ def test_a_launch_command_is_understood(command):
     )
     ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert ended.returncode == (0 if "--help" in words else 42), ended.stderr
+
+
+@pytest.mark.slow
+def test_the_two_processes_of_build_md_train_together(tmp_path):
+    """Its block for several hosts, as it stands, but for ports that are free, the directory and the size."""
+    (block,) = [text for text in blocks(ROOT / "BUILD.md") if text.startswith("TF_CONFIG=")]
+    for port, free in zip(("2222", "2223"), free_ports(2)):
+        block = block.replace(port, str(free))
+    small = "--data.examples=64 --contrastive.epochs=1 --contrastive.warmup_epochs=0 --linear.epochs=1"
+    small += " --contrastive.batch_size=32 --linear.batch_size=32 --encoder.width=0.0625"
+    block = block.replace("--strategy=multi_worker", f"--strategy=multi_worker {small}").replace(
+        "runs/", f"{tmp_path}/"
+    )
+    block = block.replace("python -m", f"{shlex.quote(sys.executable)} -m") + "\nwait\n"
+    ended = subprocess.run(["bash", "-c", block], cwd=ROOT, capture_output=True, text=True, timeout=400)
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    assert ended.stdout.count("2 replicas on 2 hosts, 16 images each") == 2
+    assert (tmp_path / "hosts" / "summary.json").exists()
 
 
 @pytest.mark.parametrize("command", commands("make "))

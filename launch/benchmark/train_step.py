@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from launch.benchmark import memory
 from supcon_tf import config
+from supcon_tf.distribution.strategy import make_strategy
 from supcon_tf.losses.supcon import supervised_contrastive_loss
 from supcon_tf.optim.optimizers import build_optimizer
 from supcon_tf.training import steps
@@ -28,6 +29,7 @@ LOSS = {"temperature": 0.1}
 def measure(
     images: int,
     microbatches: int = 1,
+    replicas: int = 1,
     encoder: str = "resnet18",
     width: float = 1.0,
     side: int = 32,
@@ -35,49 +37,81 @@ def measure(
     jit_compile: bool = False,
     parts: bool = False,
 ) -> dict:
-    """Time and memory of an update, after a first call that traces; `parts` adds the time of what it consists of."""
-    strategy = tf.distribute.OneDeviceStrategy("CPU:0" if not tf.config.list_physical_devices("GPU") else "GPU:0")
+    """Time and memory of an update of so many images in two views.
+
+    The first call also traces; with `calls=0` it is all there is. `replicas` are logical devices that share the cores.
+    `parts` adds the seconds of what an update consists of, each run alone.
+    """
+    strategy = _strategy(replicas)
     state = _state(strategy, encoder, width, side)
-    arguments = {"loss": LOSS, "use_labels": True, "weight_decay": 1e-4, "batch_size": images}
-    step = steps.contrastive_step(state, microbatches=microbatches, **arguments)
+    step = steps.contrastive_step(
+        state, microbatches=microbatches, loss=LOSS, use_labels=True, weight_decay=1e-4, batch_size=images
+    )
     update = compile_update(step, state, strategy, jit_compile=jit_compile)
-    batch, labels = _batch(images, side)
+    arrays = _arrays(images, side)
+    batch = next(iter(strategy.experimental_distribute_dataset(tf.data.Dataset.from_tensors(arrays))))
     before = memory.resident_mb()
     memory.forget_peak()
-    first, _ = _timed(update, batch, labels)
-    peak = memory.peak_mb() - before
-    times = [_timed(update, batch, labels)[0] for _ in range(calls)]
-    seconds = statistics.median(times) if times else first
+    first = _seconds(update, *batch)
+    first_mb = memory.peak_mb() - before
+    times = [_seconds(update, *batch) for _ in range(calls)]
+    seconds = statistics.median(times or [first])
     found = {
-        "what": "step", "images": images, "microbatches": microbatches, "encoder": encoder, "width": width,
-        "side": side, "jit_compile": jit_compile, "calls": calls, "first_call_seconds": first, "seconds": seconds,
-        "images_per_second": images / seconds, "first_call_mb": peak,
+        "what": "step", "images": images, "microbatches": microbatches, "replicas": replicas, "encoder": encoder,
+        "width": width, "side": side, "jit_compile": jit_compile, "calls": calls, "first_call_seconds": first,
+        "seconds": seconds, "images_per_second": images / seconds, "first_call_mb": first_mb,
         "peak_mb": memory.peak_mb() - before,
     }  # fmt: skip
-    return {**found, "parts": _parts(state, batch, labels, calls)} if parts else found
+    return {**found, **(_parts(state, *map(tf.constant, arrays), calls) if parts else {})}
+
+
+def in_turn(images: int, calls: int = 5, width: float = 1.0, side: int = 32) -> dict:
+    """The update here and in PyTorch in turn, so that both see the same machine; the median of the ratios."""
+    from launch.benchmark import torch_step
+
+    strategy = _strategy(1)
+    state = _state(strategy, "resnet18", width, side)
+    arrays = _arrays(images, side)
+    step = steps.contrastive_step(state, loss=LOSS, use_labels=True, weight_decay=1e-4, batch_size=images)
+    update, batch = compile_update(step, state, strategy), [tf.constant(array) for array in arrays]
+    theirs = torch_step.contrastive_step(*arrays, width=width, temperature=LOSS["temperature"])
+    pairs = [(_seconds(update, *batch), _seconds(theirs)) for _ in range(calls + 1)][1:]  # the first traces
+    return {
+        "what": "step_beside_pytorch", "images": images, "width": width, "side": side, "calls": calls,
+        "seconds": statistics.median(ours for ours, _ in pairs),
+        "pytorch_seconds": statistics.median(other for _, other in pairs),
+        "of_pytorch": statistics.median(ours / other for ours, other in pairs),
+    }  # fmt: skip
+
+
+def _strategy(replicas) -> tf.distribute.Strategy:
+    if replicas > 1:  # replicas on one CPU wait for one another, each in a thread of its own
+        tf.config.threading.set_inter_op_parallelism_threads(4 * replicas)
+    return make_strategy("mirrored" if replicas > 1 else "one_device", replicas=replicas)
 
 
 def _state(strategy, encoder, width, side) -> StageState:
     with strategy.scope():
         networks = build_networks(
             config.Encoder(name=encoder, width=width), config.Projection(widths=(512, 128)),
-            image_shape=(side, side, 3), classes=CLASSES, cross_replica_batch_norm=False,
+            image_shape=(side, side, 3), classes=CLASSES, cross_replica_batch_norm=strategy.num_replicas_in_sync > 1,
         )  # fmt: skip
         optimizer = build_optimizer("momentum", learning_rate=0.1)
         return StageState.create(networks, optimizer, steps.trained_variables(networks, "contrastive"))
 
 
-def _batch(images, side):
+def _arrays(images, side):
+    """Noise float32 [B, V, S, S, 3], and labels [B]."""
     random = np.random.default_rng(0)
     batch = random.standard_normal([images, VIEWS, side, side, 3], dtype=np.float32)
-    return tf.constant(batch), tf.constant(random.integers(0, CLASSES, images))
+    return batch, random.integers(0, CLASSES, images)
 
 
-def _timed(function, *arguments):
+def _seconds(function, *arguments) -> float:
     begin = time.perf_counter()
     result = function(*arguments)
-    tf.nest.map_structure(lambda value: value.numpy(), result)  # waits
-    return time.perf_counter() - begin, result
+    tf.nest.map_structure(lambda value: value.numpy() if tf.is_tensor(value) else value, result)  # waits
+    return time.perf_counter() - begin
 
 
 def _parts(state, batch, labels, calls) -> dict:
@@ -105,14 +139,14 @@ def _parts(state, batch, labels, calls) -> dict:
         state.optimizer.apply_gradients([(tf.zeros(variable.shape), variable) for variable in variables])
         return tf.constant(0)
 
-    z = networks(flat)[0]
-    cases = {"networks": (networks, flat), "loss": (loss, z), "update": (update,)}
+    cases = {"networks": (networks, flat), "loss": (loss, networks(flat)[0]), "update": (update,)}
     found = {}
     for name, (function, *arguments) in cases.items():
-        _timed(function, *arguments)  # traces
-        found[name] = statistics.median(_timed(function, *arguments)[0] for _ in range(max(calls, 1)))
+        _seconds(function, *arguments)  # traces
+        found[f"{name}_seconds"] = statistics.median(_seconds(function, *arguments) for _ in range(calls))
     return found
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure(**json.loads(sys.argv[1]))), flush=True)
+    case = json.loads(sys.argv[1])
+    print(json.dumps(in_turn(**case) if case.pop("pytorch", False) else measure(**case)), flush=True)

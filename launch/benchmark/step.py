@@ -1,0 +1,100 @@
+"""Time and memory of the whole training step: micro-batches, replicas, XLA, its parts, and PyTorch beside it."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from typing import Optional
+
+from tqdm import tqdm
+
+BATCH = 256  # images
+LARGE = {"images": 2048, "microbatches": 8, "calls": 1}
+PAPER = {"images": 6144, "microbatches": 96, "calls": 0}
+LOSS_ROWS = 2 * LARGE["images"]
+
+
+def cases(*, quick: bool) -> list[dict]:
+    """What is measured, in order; a case is the argument of `launch.benchmark.train_step`."""
+    found = [{"images": BATCH, "parts": True}]
+    found += [{"images": BATCH, "microbatches": parts} for parts in (2, 4, 8)]
+    found += [{"images": BATCH, "jit_compile": True}]
+    found += [{"images": 64, "replicas": replicas} for replicas in (1, 2, 4)]
+    if importlib.util.find_spec("torch"):
+        found.append({"images": BATCH, "pytorch": True})
+    return found if quick else [*found, LARGE, PAPER]
+
+
+def run(*, quick: bool, dry_run: bool) -> tuple[list[dict], str]:
+    """All cases in turn, each in its own process; their records and a table."""
+    planned = cases(quick=quick)
+    if dry_run:
+        return planned, "\n".join(json.dumps(case) for case in planned)
+    records = []
+    for case in tqdm(planned, desc="cases", unit="case", disable=None):
+        records.append(_measure("launch.benchmark.train_step", case))
+        print(json.dumps(records[-1]), flush=True)
+    if not quick:
+        records.append(_measure("launch.benchmark.case", {"what": "tiled", "rows": LOSS_ROWS}))
+    return records, f"\n{_table(records)}\n\n{_ratios(records)}"
+
+
+def _measure(module: str, case: dict) -> dict:
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    command = [sys.executable, "-m", module, json.dumps(case)]
+    ended = subprocess.run(command, capture_output=True, text=True, env=environment)
+    if ended.returncode:
+        return {**case, "failed": (ended.stderr.strip().splitlines() or [f"status {ended.returncode}"])[-1]}
+    return json.loads(ended.stdout.splitlines()[-1])
+
+
+def _table(records: list[dict]) -> str:
+    lines = [
+        f"{'images':>7}{'micro-batches':>15}{'replicas':>10}{'XLA':>5}{'s a step':>10}{'images/s':>10}{'peak MB':>10}"
+    ]
+    for record in records:
+        if "failed" in record:
+            lines.append(f"{record}")
+        elif record["what"] == "step":
+            lines.append(
+                f"{record['images']:>7,}{record['microbatches']:>15}{record['replicas']:>10}"
+                f"{'yes' if record['jit_compile'] else 'no':>5}{record['seconds']:>10.2f}"
+                f"{record['images_per_second']:>10.1f}{record['peak_mb']:>10,.0f}"
+            )
+    return "\n".join(lines)
+
+
+def _ratios(records: list[dict]) -> str:
+    """What the figures say, in words."""
+    lines = []
+    whole = _find(records, BATCH, 1)
+    if whole and "loss_seconds" in whole:
+        parts = ", ".join(f"{name} {whole[name + '_seconds']:.3f} s" for name in ("networks", "loss", "update"))
+        lines.append(f"{BATCH} images: a step takes {whole['seconds']:.2f} s; run alone, {parts}")
+    for count in (2, 4, 8):
+        cached = _find(records, BATCH, count)
+        if whole and cached:
+            time, space = cached["seconds"] / whole["seconds"], cached["peak_mb"] / whole["peak_mb"]
+            lines.append(f"{count} micro-batches: {time:.2f} of the time, {space:.2f} of the memory")
+    large, loss = _find(records, LARGE["images"], LARGE["microbatches"]), records[-1]
+    if large and loss["what"] == "tiled":
+        share = loss["seconds"] / large["seconds"]
+        lines.append(f"{LARGE['images']:,} images: the loss takes {share:.2%} of the step")
+    lines += [
+        f"{record['of_pytorch']:.2f} of the time of the same step in PyTorch"
+        for record in records
+        if record["what"] == "step_beside_pytorch"
+    ]
+    return "\n".join(lines)
+
+
+def _find(records, images, microbatches) -> Optional[dict]:
+    """The step of one replica, without XLA."""
+    for record in records:
+        size = record.get("images"), record.get("microbatches"), record.get("replicas")
+        if size == (images, microbatches, 1) and not record["jit_compile"]:
+            return record
+    return None

@@ -1,0 +1,60 @@
+"""The benchmark of the training step: what it measures is the trainer's step, and PyTorch's beside it is the same."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from launch.benchmark import step, train_step
+
+SMALL = {"images": 8, "width": 0.0625, "side": 8, "calls": 1}
+
+
+def measured(**case):
+    command = [sys.executable, "-m", "launch.benchmark.train_step", json.dumps({**SMALL, **case})]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=200)
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    return json.loads(ended.stdout.splitlines()[-1])
+
+
+def test_a_step_and_its_parts_are_measured_in_a_process_of_their_own():
+    record = measured(parts=True)
+    assert 0 < record["seconds"] < record["first_call_seconds"] and record["peak_mb"] >= record["first_call_mb"] > 0
+    assert all(record[f"{part}_seconds"] > 0 for part in ("networks", "loss", "update"))
+    assert record["images_per_second"] == pytest.approx(8 / record["seconds"])
+    assert step._find([record], 8, 1) is record and "8" in step._table([record])
+
+
+def test_the_step_in_pytorch_is_the_same():
+    """The same number of weights, and from equal projections the same loss: that of the first call here and there."""
+    pytest.importorskip("torch", reason="PyTorch is not installed: make benchmark")
+    from launch.benchmark import torch_step
+
+    network, features = torch_step.resnet18(0.25)
+    state = train_step._state(tf.distribute.OneDeviceStrategy("CPU:0"), "resnet18", 0.25, 32)
+    theirs = sum(weight.numel() for weight in network.parameters())
+    assert theirs == sum(int(np.prod(weight.shape)) for weight in state.networks.encoder.trainable_weights)
+    assert features == state.networks.encoder.output_shape[-1]
+    assert measured(pytorch=True)["of_pytorch"] > 0
+
+
+def test_the_plan_and_the_words_are_of_the_cases():
+    planned, text = step.run(quick=False, dry_run=True)
+    assert step.PAPER in planned and step.PAPER not in step.cases(quick=True) and '"images": 6144' in text
+
+    def record(images, microbatches, seconds, mb):
+        return {
+            "what": "step", "images": images, "microbatches": microbatches, "replicas": 1, "jit_compile": False,
+            "seconds": seconds, "images_per_second": images / seconds, "peak_mb": mb,
+        }  # fmt: skip
+
+    whole = {**record(256, 1, 4.0, 1000), "networks_seconds": 3.9, "loss_seconds": 0.01, "update_seconds": 0.02}
+    loss = {"what": "tiled", "rows": step.LOSS_ROWS, "seconds": 0.1}
+    words = step._ratios([whole, record(256, 4, 5.0, 300), record(2048, 8, 50.0, 900), loss])
+    assert "4 micro-batches: 1.25 of the time, 0.30 of the memory" in words
+    assert "2,048 images: the loss takes 0.20% of the step" in words and "networks 3.900 s" in words
