@@ -7,8 +7,12 @@ RUN := $(VENV)/bin/python
 # Two processes, a file of tests to each in turn: most of the time goes into tracing graphs, which has one thread.
 PYTEST := $(RUN) -m pytest --numprocesses=2 --dist=loadfile
 WORKDIR ?= runs/digits
+# XLA's TPU compiler and what calls it, by private modules: hence the pinned versions, apart from TensorFlow's.
+TPU_VENV := .venv-tpu
+TPU_PACKAGES := jax==0.10.2 jaxlib==0.10.2 libtpu==0.0.52
+TPU_SUITED := 3.11 3.12 3.13
 
-.PHONY: help demo test test-all check benchmark clean
+.PHONY: help demo test test-all check benchmark tpu-env clean
 
 help:
 	@echo "make demo      train cross-entropy and SupCon on the embedded digits, 3 seeds each; ends with a report"
@@ -16,6 +20,7 @@ help:
 	@echo "make test-all  the tests, slow ones too"
 	@echo "make check     format, lint and tests"
 	@echo "make benchmark time, memory and accuracy of the loss, beside PyTorch's (about 10 minutes)"
+	@echo "make tpu-env   XLA's TPU compiler in an environment of its own, for launch.benchmark tpu"
 	@echo "make clean     remove the virtual environments and runs/"
 
 demo: $(VENV)/ready
@@ -53,6 +58,16 @@ $(VENV)/ready-benchmark: $(VENV)/ready
 	@echo "installing PyTorch and pytorch-metric-learning into $(VENV), to measure beside them"
 	@PYTHONWARNINGS=ignore $(RUN) -m pip install --quiet --disable-pip-version-check --editable ".[benchmark]"
 	@touch $@
+
+tpu-env: $(TPU_VENV)/ready
+
+$(TPU_VENV)/ready: Makefile
+	$(call require_python)
+	$(if $(filter $(VERSION),$(TPU_SUITED)),,$(error the TPU compiler needs one of Python $(TPU_SUITED), and '$(PYTHON)' is $(VERSION): PYTHON=python3.11 make tpu-env))
+	@echo "Python $(VERSION): making $(TPU_VENV) and installing $(TPU_PACKAGES)"
+	@$(PYTHON) -m venv $(TPU_VENV)
+	@PYTHONWARNINGS=ignore $(TPU_VENV)/bin/python -m pip install --quiet --disable-pip-version-check $(TPU_PACKAGES)
+	@touch $@ && echo "$(TPU_VENV) is ready"
 
 clean:
 	rm -rf .venv-* runs

@@ -96,7 +96,8 @@ def _record(network: Network, replicas: int) -> dict:
 
 def _table(network: Network, records: list[dict]) -> str:
     lines = [
-        f"{ENCODER}, {SIDE} pixels, {IMAGES} images in {VIEWS} views a replica, D = {WIDTH}; {network.weights:,} weights",
+        f"{ENCODER}, {SIDE} pixels, {IMAGES} images in {VIEWS} views a replica, D = {WIDTH}",
+        f"{network.weights:,} weights, "
         f"{network.norm_channels:,} norm channels, {network.flop / 1e9:.2f} GFLOP an image forward; MB over each link",
         "",
         "| replicas | batch | projections | loss statistics | batch norm | gradients | loss, of the FLOP |",

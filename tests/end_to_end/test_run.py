@@ -152,6 +152,7 @@ def test_a_batch_larger_than_the_data_is_refused_before_training(tmp_path):
         run_module.run_experiment(experiment, tmp_path)
 
 
+@pytest.mark.slow  # tracing a ResNet on two replicas takes a minute; tests/distributed/test_trainer.py is its fast kin
 @pytest.mark.two_replicas_required
 def test_the_command_line_on_two_replicas_trains_as_on_one(finished, tmp_path):
     """In a process of its own, as a user starts it, with every field of the experiment as a flag."""
@@ -162,7 +163,7 @@ def test_the_command_line_on_two_replicas_trains_as_on_one(finished, tmp_path):
     command = [sys.executable, "-m", "launch.train", "--experiment=digits.supcon", f"--workdir={tmp_path}", *flags]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900)
     assert ended.returncode == 0, ended.stderr[-2000:]
-    assert "mirrored with 2 replica(s)" in ended.stdout
+    assert "mirrored: 2 replicas on 1 host" in ended.stdout
     one, two = ([line["loss"] for line in records(directory)][:3] for directory in (finished[0], tmp_path))
     # Rounding grows from step to step: three updates are in the first loss, nine in the last.
     np.testing.assert_allclose(two[0], one[0], rtol=1e-4)

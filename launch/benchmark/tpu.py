@@ -1,0 +1,189 @@
+"""Proof, without a TPU, that the step of one replica compiles for one: `python -m launch.benchmark tpu --topology=v4`.
+
+The program is that of `launch.benchmark.tpu_export`; XLA's TPU compiler, in an environment of its own (`make tpu-env`),
+says whether it compiles and how much of the device's memory it needs. It does not run, so there are no times of steps.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import pathlib
+import subprocess
+import tempfile
+
+from absl import flags
+from tqdm import tqdm
+
+from launch.benchmark.tpu_compile import SLICES
+from supcon_tf.config import ENCODERS
+from supcon_tf.settings import nearest
+
+# What the flags are where they are not given; images in two views, by global batch.
+EXPERIMENTS = {
+    "imagenet_like": {
+        "encoder": ["resnet50"], "width": 1.0, "image_size": 224, "replicas": 128, "global_batch": 6144,
+        "precision": ["mixed_bfloat16"], "microbatches": ["1"], "loss": ["tiled"], "topology": ["v4"],
+    },
+}  # fmt: skip
+CHOICES = {
+    "encoder": ENCODERS,
+    "precision": ("float32", "mixed_bfloat16"),
+    "loss": ("tiled", "dense"),
+    "topology": tuple(SLICES),
+}
+
+
+def define_flags() -> None:
+    """The flags of `tpu`; those that take a list make a case of every combination."""
+    flags.DEFINE_enum("experiment", "imagenet_like", list(EXPERIMENTS), "tpu: what the flags below start from")
+    flags.DEFINE_list("encoder", None, "tpu: encoders")
+    flags.DEFINE_float("width", None, "tpu: factor on the number of filters")
+    flags.DEFINE_integer("image_size", None, "tpu: height and width of images, pixels")
+    flags.DEFINE_integer("replicas", None, "tpu: that share the batch")
+    flags.DEFINE_integer("global_batch", None, "tpu: images of all replicas, in two views each")
+    flags.DEFINE_list("precision", None, "tpu: float32, mixed_bfloat16")
+    flags.DEFINE_list("microbatches", None, "tpu: parts of a replica's batch, one after the other")
+    flags.DEFINE_list("loss", None, "tpu: tiled, or dense for the whole matrix")
+    flags.DEFINE_list("topology", None, "tpu: generations to compile for: v4, v5e, v5p, v6e")
+    flags.DEFINE_string("tpu_python", ".venv-tpu/bin/python", "tpu: the Python that `make tpu-env` made")
+    flags.DEFINE_bool("search", False, "tpu: halve the replica's batch until it fits; each try takes minutes")
+
+
+def asked() -> dict:
+    """The fields of a plan: those of the experiment, and the flags that are given in their place."""
+    fields = EXPERIMENTS[flags.FLAGS.experiment]
+    given = {name: flags.FLAGS[name].value for name in fields}
+    return {**fields, **{name: value for name, value in given.items() if value is not None}}
+
+
+def cases(fields: dict) -> list[dict]:
+    """Every combination of the lists, in order; a case is an argument of `tpu_export.export`, and a topology.
+
+    Raises:
+        ValueError: a name is unknown, or the batch cannot be shared out.
+    """
+    lists = {name: value for name, value in fields.items() if isinstance(value, list)}
+    for name in lists.keys() & CHOICES:
+        for value in lists[name]:
+            if value not in CHOICES[name]:
+                raise ValueError(f"no {name} is called '{value}'.{nearest(value, CHOICES[name])}")
+    planned = [{**fields, **dict(zip(lists, chosen))} for chosen in itertools.product(*lists.values())]
+    return [_checked(case) for case in planned]
+
+
+def _checked(case):
+    if not str(case["microbatches"]).isdigit() or int(case["microbatches"]) < 1:
+        raise ValueError(f"`microbatches` must be integers of at least 1; got '{case['microbatches']}'.")
+    case = {**case, "microbatches": int(case["microbatches"])}
+    replicas, images, parts = case["replicas"], case["global_batch"], case["microbatches"]
+    if min(replicas, images) < 1 or images % replicas or images // replicas * 2 % parts:
+        raise ValueError(
+            f"a batch of {images} images, two views each, cannot be shared by {replicas} replicas in {parts} "
+            "micro-batches of equal size: make --global_batch a multiple of --replicas and --microbatches."
+        )
+    return {**case, "replica_batch": images // replicas}
+
+
+def run(*, quick: bool, dry_run: bool) -> tuple[list[dict], str]:
+    """As the command line asks; `quick` changes nothing here, where the plan is what the flags say."""
+    del quick
+    return run_plan(asked(), tpu_python=flags.FLAGS.tpu_python, search=flags.FLAGS.search, dry_run=dry_run)
+
+
+def run_plan(fields: dict, *, tpu_python: str, search: bool = False, dry_run: bool = False) -> tuple[list[dict], str]:
+    """All cases in turn; their records and a table.
+
+    Raises:
+        ValueError: a field is wrong, or there is no Python to compile with.
+    """
+    planned = cases(fields)
+    if dry_run:
+        return planned, "\n".join(json.dumps(case) for case in planned)
+    if not pathlib.Path(tpu_python).exists():
+        raise ValueError(
+            f"the TPU compiler needs an environment of its own, and there is no '{tpu_python}': make it with "
+            "`make tpu-env`, or name its Python with --tpu_python."
+        )
+    records = []
+    for case in tqdm(planned, desc="cases", unit="case", disable=None):
+        for record in _tries(case, tpu_python, search):
+            records.append(record)
+            print(json.dumps(record), flush=True)
+    return records, f"\n{table(records)}"
+
+
+def _tries(case, tpu_python, search):
+    """The record of the case; and where it does not fit and a search is asked for, those of halves until one does."""
+    record = measure(case, tpu_python)
+    yield record
+    while search and record["hbm"] and not record["compiles"]:
+        half = case["replica_batch"] // 2
+        if half < 1 or half * 2 % case["microbatches"]:
+            return
+        case = {**case, "replica_batch": half, "global_batch": half * case["replicas"]}
+        record = measure(case, tpu_python)
+        yield record
+
+
+def measure(case: dict, tpu_python: str) -> dict:
+    """The case and what `tpu_compile.compile_for` says of it; ValueError where its Python fails."""
+    from launch.benchmark.tpu_export import export
+
+    arguments = {name: value for name, value in case.items() if name not in ("topology", "replica_batch")}
+    with tempfile.TemporaryDirectory() as folder:
+        program = pathlib.Path(folder) / "step.hlo"
+        export(program, **arguments)
+        script = pathlib.Path(__file__).with_name("tpu_compile.py")
+        command = [tpu_python, str(script), str(program), case["topology"]]
+        outside = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        ended = subprocess.run(command, capture_output=True, text=True, env=outside)
+    if ended.returncode < 0:
+        raise ValueError(
+            f"the compilation was ended from outside by signal {-ended.returncode}, which says nothing of the program: "
+            "run it again where it has memory and time."
+        )
+    if ended.returncode:
+        last = (ended.stderr.strip().splitlines() or [f"status {ended.returncode}"])[-1]
+        raise ValueError(f"'{tpu_python}' could not compile: {last}. Make the environment anew with `make tpu-env`.")
+    return {**case, **json.loads(ended.stdout.splitlines()[-1])}
+
+
+def table(records: list[dict]) -> str:
+    """A row for each record, and a sentence for each that does not compile."""
+    head = f"{'step':<52}{'TPU':>5}{'batch':>7}{'GiB':>8}{'of':>8}{'temporary':>11}{'TFLOP':>8}{'seconds':>9}"
+    return "\n".join([head, *map(_row, records), *_refusals(records)])
+
+
+def _row(record):
+    parts = [record["encoder"], record["precision"], record["loss"], f"{record['microbatches']} parts"]
+    needed, temporary = (_gib(record["hbm"].get(key)) for key in ("needed", "temporaries"))
+    flops = f"{record['flops'] / 1e12:.2f}" if record.get("flops") else "-"
+    return (
+        f"{' '.join(parts):<52}{record['topology']:>5}{record['replica_batch']:>7}{needed:>8}"
+        f"{_gib(record['hbm_there']):>8}{temporary:>11}{flops:>8}{record['compile_seconds']:>9.0f}"
+    )
+
+
+def _refusals(records):
+    """What does not compile, and why; with the largest batch that does where it was searched for."""
+    for record in records:
+        if record["compiles"]:
+            continue
+        what = f"{record['encoder']}, {record['replica_batch']} images a replica, on {record['topology']}"
+        if not record["hbm"]:
+            yield f"{what}: the compiler refuses it: {record['refusal'].splitlines()[0]}"
+            continue
+        fits = [other["replica_batch"] for other in records if other["compiles"] and _alike(other, record)]
+        advice = f"{max(fits)} images fit" if fits else "use more --replicas or --microbatches, or --search"
+        there, needed = (f"{_gib(value)} GiB" for value in (record["hbm_there"], record["hbm"]["needed"]))
+        yield f"{what}: does not fit: it needs {needed} of the {there} there; {advice}."
+
+
+def _alike(record, other):
+    return all(record[name] == other[name] for name in ("encoder", "precision", "loss", "microbatches", "topology"))
+
+
+def _gib(size) -> str:
+    return "-" if size is None else f"{size / 2**30:.2f}"

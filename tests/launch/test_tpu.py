@@ -1,0 +1,136 @@
+"""The step compiles for TPUs: the plan, the stand-in for the replicas, and the compiler's word where there is one."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from launch.benchmark import tpu, tpu_compile, tpu_export
+from supcon_tf.losses.supcon import supervised_contrastive_loss
+
+ROOT = pathlib.Path(__file__).parents[2]
+COMPILER = ROOT / ".venv-tpu" / "bin" / "python"
+TINY = {
+    "encoder": ["resnet18"], "width": 0.0625, "image_size": 32, "replicas": 4, "global_batch": 16,
+    "precision": ["mixed_bfloat16"], "microbatches": ["1"], "loss": ["tiled"], "topology": ["v4", "v5e"],
+}  # fmt: skip
+
+
+def command_line(*words):
+    command = [sys.executable, "-m", "launch.benchmark", "tpu", *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+
+def test_the_plan_is_printed_and_flags_change_it():
+    ended = command_line("--experiment=imagenet_like", "--topology=v4", "--loss=tiled,dense", "--dry_run")
+    planned = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert [case["loss"] for case in planned] == ["tiled", "dense"], ended.stderr
+    assert planned[0]["replica_batch"] == 48 and planned[0]["topology"] == "v4"
+
+
+@pytest.mark.parametrize("flag, message", [
+    ("--topology=v9", "error: no topology is called 'v9'. Known: v4, v5e, v5p, v6e."),
+    ("--loss=tilde", "error: no loss is called 'tilde'. Did you mean `tiled`?"),
+    ("--replicas=5", "cannot be shared by 5 replicas"),
+    ("--microbatches=0", "must be integers of at least 1; got '0'"),
+    ("--tpu_python=nowhere/python", "there is no 'nowhere/python': make it with `make tpu-env`"),
+])  # fmt: skip
+def test_what_cannot_be_is_refused_in_one_line(flag, message):
+    ended = command_line(flag)
+    assert ended.returncode == 2 and message in ended.stderr and len(ended.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("refusal, needed", [
+    ("the total memory required for HLO temporaries (18.87G) exceeds available HBM (15.25G). HLO", 18.87 * 2**30),
+    ("Ran out of memory in memory space hbm. Used 512.5M of 15.75G hbm. Exceeded", 512.5 * 2**20),
+    ("UNIMPLEMENTED: no such thing", None),
+])  # fmt: skip
+def test_what_a_refusal_says_of_memory(refusal, needed):
+    assert tpu_compile._needed(refusal) == ({} if needed is None else {"needed": int(needed)})
+
+
+def test_a_python_without_the_compiler_is_named(monkeypatch):
+    monkeypatch.setattr(tpu_export, "export", lambda *_, **__: None)
+    with pytest.raises(ValueError, match=r"could not compile: .*'libtpu'.* `make tpu-env`"):
+        tpu.measure(tpu.cases(TINY)[0], sys.executable)
+
+
+def test_a_compilation_that_is_ended_from_outside_is_no_refusal(monkeypatch):
+    monkeypatch.setattr(tpu_export, "export", lambda *_, **__: None)
+    monkeypatch.setattr(tpu.subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], -15, "", ""))
+    with pytest.raises(ValueError, match="ended from outside by signal 15"):
+        tpu.measure(tpu.cases(TINY)[0], sys.executable)
+
+
+def test_a_search_halves_the_batch_until_it_fits(monkeypatch):
+    def measure(case, _):
+        images = case["replica_batch"]
+        found = {"compiles": images <= 6, "hbm_there": 6 * 2**30, "hbm": {"needed": images * 2**30, "temporaries": 0}}
+        return {**case, **found, "compile_seconds": 1.0, "flops": 1e12}
+
+    monkeypatch.setattr(tpu, "measure", measure)
+    fields = {**TINY, "global_batch": 96, "topology": ["v4"]}
+    records, text = tpu.run_plan(fields, tpu_python=sys.executable, search=True)
+    assert [record["replica_batch"] for record in records] == [24, 12, 6]
+    assert "24 images a replica, on v4: does not fit: it needs 24.00 GiB of the 6.00 GiB there; 6 images fit." in text
+    records, text = tpu.run_plan(fields, tpu_python=sys.executable)
+    assert len(records) == 1 and "or --microbatches, or --search." in text
+
+
+@pytest.mark.parametrize("loss", ["tiled", "dense"])
+def test_the_stand_in_gives_the_loss_and_gradient_of_the_whole_batch(loss):
+    """With what the others would send as inputs, the replica's share is that of all rows; so is its gradient, by tiles.
+
+    Two images of eight are the replica's. What its keys send back for a row is log D_i and the incoming gradient.
+    """
+    labels = np.array([0, 1, 0, 1, 2, 2, 0, 1])
+    z = tf.math.l2_normalize(tf.random.normal([8, 2, 128]), -1)
+    value, gradient = value_and_gradient(labels, z)
+    rows = tf.reshape(z, [16, 128])
+    similarity = tf.linalg.set_diag(tf.matmul(rows, rows, transpose_b=True) / 0.1, tf.fill([16], -1e9))  # [N, N]
+    numbers = tf.stack([tf.reduce_logsumexp(similarity, 1), tf.fill([16], 0.1 / 2)], 1)  # [N, 2]; 0.1 is tau / 1.0
+    gather = tpu_export._Gather(4)
+    gather.received = [rows[4:], tf.constant(labels[2:]), numbers[4:]]
+    with tpu_export._among_replicas(gather, loss):
+        found, found_gradient = value_and_gradient(labels[:2], z[:2])
+    np.testing.assert_allclose(found, value[:2], rtol=1e-5)
+    if loss == "tiled":
+        np.testing.assert_allclose(found_gradient, gradient[:2], atol=1e-5 * np.abs(gradient).max())
+    alone, alone_gradient = value_and_gradient(labels[:2], z[:2])  # control: without the others both are different
+    assert np.abs(alone - found).max() > 0.01 and np.abs(alone_gradient - found_gradient).max() > 0.01
+
+
+def value_and_gradient(labels, z):
+    with tf.GradientTape() as tape:
+        tape.watch(z)
+        value = supervised_contrastive_loss(labels, z)
+    return value.numpy(), tape.gradient(value, z).numpy()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not COMPILER.exists(), reason="there is no TPU compiler: make tpu-env")
+@pytest.mark.parametrize("change", [{}, {"loss": ["dense"]}, {"microbatches": ["2"]}], ids=str)
+def test_the_step_compiles_for_tpus(change):
+    records, text = tpu.run_plan({**TINY, **change}, tpu_python=str(COMPILER))
+    assert [record["topology"] for record in records] == ["v4", "v5e"]
+    for record in records:
+        assert record["compiles"], record["refusal"]
+        assert 2**20 < record["hbm"]["temporaries"] < record["hbm"]["needed"] < record["hbm_there"]
+        assert record["flops"] > 0
+    assert "resnet18 mixed_bfloat16" in text
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not COMPILER.exists(), reason="there is no TPU compiler: make tpu-env")
+def test_a_step_that_does_not_fit_is_refused_with_what_it_needs():
+    """1,000 images a replica in two views of 256 by 256 pixels: the inputs are 1.5 GB, the first activations 8."""
+    large = {"image_size": 256, "width": 1.0, "precision": ["float32"], "topology": ["v4"]}
+    (record,), text = tpu.run_plan({**TINY, **large, "global_batch": 4000}, tpu_python=str(COMPILER))
+    assert not record["compiles"] and record["hbm"]["needed"] > record["hbm_there"]
+    assert "does not fit: it needs" in text
