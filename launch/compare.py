@@ -44,6 +44,8 @@ def planned() -> dict[pathlib.Path, Experiment]:
         for name in FLAGS.experiments:
             experiment = dataclasses.replace(chosen(catalogue.load(name), only_its_stages=True), seed=seed)
             runs[root / name / f"seed_{seed}"] = experiment
+    if any(experiment.strategy == "multi_worker" for experiment in runs.values()):
+        raise ValueError("a comparison runs on one host; train each experiment with launch.hosts, or launch.train.")
     for directory, experiment in runs.items():
         check_run_directory(directory, experiment)
     return runs

@@ -77,6 +77,7 @@ def test_help_without_an_experiment_still_helps():
         (["--experiments=digits.supcon"], "say where the runs live"),
         ([], "name one with --experiments."),
         (["--experiments=digits.supcon", "--workdir=x", "--seed=3"], "takes its seeds from --seeds; got --seed=3"),
+        (["--experiments=digits.supcon", "--workdir=x", "--strategy=multi_worker"], "a comparison runs on one host"),
     ],
 )
 def test_a_wrong_comparison_ends_with_status_2_and_one_message(arguments, message):
