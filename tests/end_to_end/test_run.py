@@ -111,7 +111,7 @@ def test_an_interrupted_run_continues_to_the_same_bits(finished, tmp_path, monke
     assert [line["loss"] for line in records(finished[0])] == [line["loss"] for line in records(tmp_path)]
 
 
-@pytest.mark.parametrize("decay", [0.0, 0.3])
+@pytest.mark.parametrize("decay", [pytest.param(0.0, marks=pytest.mark.slow), 0.3])
 def test_adamw_is_given_the_decay_and_what_to_leave_alone(tmp_path, decay):
     """The stage's weight decay reaches the optimizer that decays by itself, for kernels only."""
     stage = Stage(epochs=1, batch_size=20, optimizer="adamw", weight_decay=decay, schedule="constant")
