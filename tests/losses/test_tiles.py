@@ -38,7 +38,9 @@ def assert_equal(found, expected, tolerance):
 
 
 @pytest.mark.parametrize("summation, denominator", MODES)
-@pytest.mark.parametrize("labels, cap", [(CLASSES, None), (CLASSES, 2), (SETS, None)])
+@pytest.mark.parametrize(
+    "labels, cap", [(CLASSES, None), pytest.param(CLASSES, 2, marks=pytest.mark.slow), (SETS, None)]
+)
 def test_every_mode_equals_plain_loops_and_the_gradient_of_the_whole_matrix(summation, denominator, labels, cap):
     """Blocks of 4 rows cut classes, images and the 18 rows where it hurts; the low temperature needs the maximum."""
     projections = unit_rows(9, 2, 3)
@@ -57,7 +59,7 @@ def test_every_mode_equals_plain_loops_and_the_gradient_of_the_whole_matrix(summ
 @pytest.mark.parametrize("views, tile_rows", [(1, 1), (1, 4), (2, 7), (3, 5), (3, 100)])
 def test_any_number_of_views_and_any_tile(views, tile_rows):
     projections = unit_rows(9, views, 3)
-    arguments = dict(temperature=0.3, denominator_mode="one_positive", summation_location="in")
+    arguments = dict(temperature=0.3, denominator_mode="one_positive", summation_location="in", positives_cap=2 * views)
     found = value_and_gradient(CLASSES, projections, tile_rows=tile_rows, **arguments)
     np.testing.assert_allclose(
         found[0], oracle.supervised_contrastive_loss(CLASSES, projections, **arguments), rtol=1e-12
