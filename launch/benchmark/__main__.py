@@ -2,7 +2,7 @@
 
     python -m launch.benchmark loss        time and memory of the loss, forward and backward; minutes
     python -m launch.benchmark accuracy    the error of its gradient by temperature and input type
-    python -m launch.benchmark step        time and memory of the training step, micro-batches, replicas; half an hour
+    python -m launch.benchmark step        time and memory of the training step and its parts; tens of minutes
     python -m launch.benchmark communication    what a step sends as replicas are added, on paper
     python -m launch.benchmark tpu         whether a training step compiles for a TPU, its memory; needs no TPU
 

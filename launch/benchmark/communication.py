@@ -3,7 +3,7 @@
 Of one replica with M rows of width D among R replicas, N = R M rows in all, P weights, and C channels over all batch
 norms, in bytes that it hands to collectives in one step:
 
-    gather of projections    4 M D + 8 labels a row of images + 4 (how many)    all-gather
+    projections, labels of B images, how many    4 M D + 8 B + 4    all-gather
     loss statistics          8 M       weight and log denominator of a row      all-gather
     batch norm               20 C      3 forward, 2 backward, cross-replica     all-reduce
     gradients                4 P                                                all-reduce

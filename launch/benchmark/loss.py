@@ -5,12 +5,11 @@ from __future__ import annotations
 import importlib.util
 import json
 import math
-import os
-import subprocess
-import sys
 from typing import Optional
 
 from tqdm import tqdm
+
+from launch.benchmark.process import measure
 
 PAPER = 12_288  # rows: the paper's batch of 6,144 images in two views
 MODES = [
@@ -42,7 +41,7 @@ def run(*, quick: bool, dry_run: bool) -> tuple[list[dict], str]:
         return planned, "\n".join(json.dumps(case) for case in planned)
     records = []
     for case in tqdm(planned, desc="cases", unit="case", disable=None):
-        records.append(_measure(case))
+        records.append(measure("launch.benchmark.case", case))
         print(json.dumps(records[-1]), flush=True)
     return records, f"\n{_table(records)}\n\n{_ratios(records)}"
 
@@ -50,16 +49,6 @@ def run(*, quick: bool, dry_run: bool) -> tuple[list[dict], str]:
 def _installed(peer: str) -> bool:
     needs = {"dense_pytorch": ["torch"], "pytorch_metric_learning": ["torch", "pytorch_metric_learning"]}
     return all(importlib.util.find_spec(name) for name in needs.get(peer, []))
-
-
-def _measure(case: dict) -> dict:
-    """The record of a case, measured in its own process; one that fails is recorded with its last line."""
-    command = [sys.executable, "-m", "launch.benchmark.case", json.dumps(case)]
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    ended = subprocess.run(command, capture_output=True, text=True, env=environment)
-    if ended.returncode:
-        return {**case, "failed": (ended.stderr.strip().splitlines() or [f"status {ended.returncode}"])[-1]}
-    return json.loads(ended.stdout.splitlines()[-1])
 
 
 def _name(record: dict) -> str:

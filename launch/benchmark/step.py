@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
-import subprocess
-import sys
 from typing import Optional
 
 from tqdm import tqdm
+
+from launch.benchmark.process import measure
 
 BATCH = 256  # images
 LARGE = {"images": 2048, "microbatches": 8, "calls": 1}
@@ -35,20 +34,11 @@ def run(*, quick: bool, dry_run: bool) -> tuple[list[dict], str]:
         return planned, "\n".join(json.dumps(case) for case in planned)
     records = []
     for case in tqdm(planned, desc="cases", unit="case", disable=None):
-        records.append(_measure("launch.benchmark.train_step", case))
+        records.append(measure("launch.benchmark.train_step", case))
         print(json.dumps(records[-1]), flush=True)
     if not quick:
-        records.append(_measure("launch.benchmark.case", {"what": "tiled", "rows": LOSS_ROWS}))
+        records.append(measure("launch.benchmark.case", {"what": "tiled", "rows": LOSS_ROWS}))
     return records, f"\n{_table(records)}\n\n{_ratios(records)}"
-
-
-def _measure(module: str, case: dict) -> dict:
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = [sys.executable, "-m", module, json.dumps(case)]
-    ended = subprocess.run(command, capture_output=True, text=True, env=environment)
-    if ended.returncode:
-        return {**case, "failed": (ended.stderr.strip().splitlines() or [f"status {ended.returncode}"])[-1]}
-    return json.loads(ended.stdout.splitlines()[-1])
 
 
 def _table(records: list[dict]) -> str:
