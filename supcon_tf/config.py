@@ -124,6 +124,7 @@ class Train(Checked):
     microbatches: int = setting(1, "parts of a replica's batch that the encoder sees one after the other; the loss "
                                    "still compares the whole global batch", least=1)  # fmt: skip
     jit_compile: bool = setting(False, "compile the update with XLA; one replica only")
+    diagnose_every: int = setting(50, "steps between two looks at projections and updates; 0: never", least=0)
     steps_per_call: int = setting(1, "most updates that TensorFlow does before it comes back to Python", least=1)
 
 

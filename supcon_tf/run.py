@@ -34,6 +34,7 @@ from supcon_tf.optim.optimizers import DECOUPLED, build_optimizer
 from supcon_tf.optim.schedules import learning_rate_schedule, scaled_learning_rate
 from supcon_tf.training import steps
 from supcon_tf.training.checkpoints import StageCheckpoints
+from supcon_tf.training.diagnostics import Observer
 from supcon_tf.training.loop import Duration, train_stage
 from supcon_tf.training.reporting import Reporter
 from supcon_tf.training.run_directory import exclusive, open_run_directory, replace_text
@@ -209,6 +210,13 @@ def _train(run: _Run, name: str) -> None:
             learning_rate=lambda step: float(schedule(step)),
             constants=_plateau(run.experiment) if contrastive else {},
         ),
+        observer=Observer(
+            steps.trained_variables(run.networks, name),
+            run.strategy,
+            every=run.experiment.train.diagnose_every,
+            total_steps=duration.total_steps,
+            kept_images=_kept_images(run.experiment),
+        ),
         evaluate=None if contrastive else accuracy_on(run.networks, strategy=run.strategy, batches=run.test_batches()),
         evaluate_every=stage.evaluate_every,
         steps_per_call=run.experiment.train.steps_per_call,
@@ -256,6 +264,12 @@ def _step(name: str, stage: Stage, experiment: Experiment, state: StageState) ->
         return steps.cross_entropy_step(state, label_smoothing=stage.label_smoothing, **shared)
     loss = dataclasses.asdict(experiment.loss)
     return steps.contrastive_step(state, use_labels=loss.pop("use_labels"), loss=loss, **shared)
+
+
+def _kept_images(experiment: Experiment) -> Optional[int]:
+    """Most other images of its class that an image is drawn to."""
+    cap = experiment.loss.positives_cap
+    return None if cap is None else cap // experiment.data.views
 
 
 def _plateau(experiment: Experiment) -> dict:

@@ -63,7 +63,7 @@ def export(
     @tf.function(jit_compile=True)
     def update(images, labels, *received):
         gather.received = received
-        return step.run(images, labels)
+        return step.run(images, labels)[0]
 
     images = tf.TensorSpec([own, VIEWS, image_size, image_size, 3])
     labels = tf.TensorSpec([own], tf.int64)

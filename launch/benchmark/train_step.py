@@ -47,7 +47,7 @@ def measure(
     step = steps.contrastive_step(
         state, microbatches=microbatches, loss=LOSS, use_labels=True, weight_decay=1e-4, batch_size=images
     )
-    update = compile_update(step, state, strategy, jit_compile=jit_compile)
+    update = _metrics_of(compile_update(step, state, strategy, jit_compile=jit_compile))
     arrays = _arrays(images, side)
     batch = next(iter(strategy.experimental_distribute_dataset(tf.data.Dataset.from_tensors(arrays))))
     before = memory.resident_mb()
@@ -73,7 +73,7 @@ def in_turn(images: int, calls: int = 5, width: float = 1.0, side: int = 32) -> 
     state = _state(strategy, "resnet18", width, side)
     arrays = _arrays(images, side)
     step = steps.contrastive_step(state, loss=LOSS, use_labels=True, weight_decay=1e-4, batch_size=images)
-    update, batch = compile_update(step, state, strategy), [tf.constant(array) for array in arrays]
+    update, batch = _metrics_of(compile_update(step, state, strategy)), [tf.constant(array) for array in arrays]
     theirs = torch_step.contrastive_step(*arrays, width=width, temperature=LOSS["temperature"])
     pairs = [(_seconds(update, *batch), _seconds(theirs)) for _ in range(calls + 1)][1:]  # the first traces
     return {
@@ -105,6 +105,10 @@ def _arrays(images, side):
     random = np.random.default_rng(0)
     batch = random.standard_normal([images, VIEWS, side, side, 3], dtype=np.float32)
     return batch, random.integers(0, CLASSES, images)
+
+
+def _metrics_of(update):
+    return lambda *batch: update(*batch)[0]
 
 
 def _seconds(function, *arguments) -> float:

@@ -10,6 +10,7 @@ from typing import Callable, Optional
 import tensorflow as tf
 
 from supcon_tf.training.checkpoints import StageCheckpoints
+from supcon_tf.training.diagnostics import Observer
 from supcon_tf.training.reporting import Reporter
 from supcon_tf.training.state import StageState
 from supcon_tf.training.steps import Step
@@ -62,6 +63,7 @@ def train_stage(
     duration: Duration,
     checkpoints: StageCheckpoints,
     reporter: Reporter,
+    observer: Optional[Observer] = None,
     evaluate: Optional[Callable[[], dict]] = None,
     evaluate_every: int = 1,
     steps_per_call: int = 1,
@@ -77,6 +79,7 @@ def train_stage(
         duration: of the stage.
         checkpoints: where the state is kept.
         reporter: told of every step and epoch.
+        observer: looks at some of the steps; None at none.
         evaluate: metrics of the test split, added to the record of an epoch.
         evaluate_every: epochs between evaluations; the last epoch always has one.
         steps_per_call: most steps that TensorFlow does before it comes back to Python.
@@ -85,7 +88,8 @@ def train_stage(
     Raises:
         FloatingPointError: a metric of an epoch, or a weight after it, is not finite; that epoch leaves no checkpoint.
     """
-    update = compile_updates(step, state, strategy, jit_compile=jit_compile)
+    updates = Updates(step, state, strategy, jit_compile=jit_compile)
+    observer = observer or Observer([], strategy, every=0, total_steps=duration.total_steps)
     done = checkpoints.restore()
     reporter.start(done)
     if done >= duration.total_steps:
@@ -94,13 +98,25 @@ def train_stage(
     for epoch in range(duration.epochs_done(done) + 1, duration.epochs + 1):
         started, sums, first, end = time.perf_counter(), [], done, duration.steps(epoch)
         while done < end:
-            count = min(steps_per_call, end - done)
-            sums.append(update(stream, tf.constant(count)))
+            count = observer.unseen(done, min(steps_per_call, end - done))
+            if count == 0:  # The next step is one to look at.
+                count = 1
+                observer.before()
+                metrics, outputs = updates.one(stream)
+                observer.after(outputs)
+            elif count == 1:
+                metrics, _ = updates.one(stream)
+            else:
+                metrics = updates.several(stream, tf.constant(count))
+            _wait_for(sums[-1:])
+            sums.append(metrics)
             reporter.advance(count)
             done += count
         record = mean_metrics(sums, done - first)  # waits until the last step is done
         seconds = time.perf_counter() - started
+        record["input_share"] = record.pop("input_seconds") * (done - first) / seconds
         check_finite(record, state, done)
+        record.update(observer.figures())
         if evaluate and (epoch % evaluate_every == 0 or epoch == duration.epochs):
             record.update(evaluate())
         reporter.epoch(epoch, done, done - first, seconds, record)
@@ -108,13 +124,16 @@ def train_stage(
 
 
 def compile_update(step: Step, state: StageState, strategy: tf.distribute.Strategy, *, jit_compile: bool = False):
-    """One update of all replicas as a graph: distributed (images, labels) to metrics of the global batch.
+    """One update of all replicas as a graph: distributed (images, labels) to metrics of the global batch, and outputs.
 
     Args:
         step: what one replica does.
         state: whose step is counted.
         strategy: of the state's variables.
         jit_compile: compile the step with XLA. One replica only: TensorFlow cannot compile what replicas meet in.
+
+    Returns:
+        A function to (metrics by name, the step's other outputs of each replica).
     """
     if jit_compile and strategy.num_replicas_in_sync > 1:
         raise ValueError(
@@ -126,25 +145,59 @@ def compile_update(step: Step, state: StageState, strategy: tf.distribute.Strate
     @tf.function
     def update(images, labels):
         state.step.assign_add(1)
-        per_replica = strategy.run(run, args=(images, labels))
-        return {name: strategy.reduce("SUM", value, axis=None) for name, value in per_replica.items()}
+        per_replica, outputs = strategy.run(run, args=(images, labels))
+        return {name: strategy.reduce("SUM", value, axis=None) for name, value in per_replica.items()}, outputs
 
     return update
 
 
-def compile_updates(step: Step, state: StageState, strategy: tf.distribute.Strategy, *, jit_compile: bool = False):
-    """Several updates in one call: (iterator of global batches, int32 scalar count) to the sums of their metrics."""
-    update = compile_update(step, state, strategy, jit_compile=jit_compile)
+class Updates:
+    """Updates that take their batches from an iterator. Beside the step's metrics, "input_seconds" waited for them.
 
-    @tf.function
-    def updates(stream, count):
-        sums = {name: tf.zeros([]) for name in step.metrics}
-        for _ in tf.range(count):
-            metrics = update(*next(stream))
-            sums = {name: sums[name] + metrics[name] for name in step.metrics}
-        return sums
+    Args: as `compile_update`.
 
-    return updates
+    Attributes:
+        one: iterator of global batches to (metrics, outputs of the replicas).
+        several: (iterator, int32 scalar count) to the sums of the metrics of so many updates.
+    """
+
+    def __init__(self, step: Step, state: StageState, strategy: tf.distribute.Strategy, *, jit_compile: bool = False):
+        update = compile_update(step, state, strategy, jit_compile=jit_compile)
+
+        def next_update(stream, ready):
+            batch, seconds = _timed_next(stream, ready)
+            metrics, outputs = update(*batch)
+            return {**metrics, "input_seconds": seconds}, outputs
+
+        @tf.function
+        def one(stream):
+            return next_update(stream, ())
+
+        @tf.function
+        def several(stream, count):
+            sums = {name: tf.zeros([]) for name in (*step.metrics, "input_seconds")}
+            for _ in tf.range(count):
+                metrics, _ = next_update(stream, list(sums.values()))
+                sums = {name: sums[name] + metrics[name] for name in sums}
+            return sums
+
+        self.one, self.several = one, several
+
+
+def _timed_next(stream, ready):
+    """The next batch and how many seconds it was waited for, once the tensors `ready` are there."""
+    with tf.control_dependencies(list(ready)):
+        begin = tf.timestamp()
+    with tf.control_dependencies([begin]):
+        batch = next(stream)
+    with tf.control_dependencies(tf.nest.flatten(batch, expand_composites=True)):
+        return batch, tf.cast(tf.timestamp() - begin, tf.float32)
+
+
+def _wait_for(calls: list[dict]) -> None:
+    """Until these calls are done: an accelerator is one call ahead of Python and no more, or waiting means nothing."""
+    for metrics in calls:
+        metrics["loss"].numpy()
 
 
 def mean_metrics(sums: list[dict], steps: int) -> dict:

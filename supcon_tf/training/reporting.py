@@ -11,6 +11,7 @@ from typing import Callable
 import tensorflow as tf
 from tqdm import tqdm
 
+from supcon_tf.training.diagnostics import memory
 from supcon_tf.training.run_directory import replace_text
 
 LINES_A_STAGE = 10  # printed to a log file, where there is no bar; metrics.jsonl has every epoch
@@ -87,6 +88,7 @@ class Reporter:
             **self._constants,
             "learning_rate": self._learning_rate(step - 1),
             "images_per_second": steps * self._batch_size / seconds,
+            **memory(),
             "seconds": seconds,
         }
         with self._path.open("a", encoding="utf-8") as file:

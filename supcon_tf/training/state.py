@@ -83,6 +83,12 @@ class StageState:
         optimizer.build(variables)
         return cls(networks, optimizer, tf.Variable(0, dtype=tf.int64, name="step"))
 
+    @property
+    def replicas(self) -> int:
+        """R, of the strategy that the state was made under."""
+        strategy = getattr(self.step, "distribute_strategy", None)  # a variable of one device has none
+        return strategy.num_replicas_in_sync if strategy else 1
+
     def trackable(self) -> tf.train.Checkpoint:
         """The state as TensorFlow saves it."""
         return tf.train.Checkpoint(optimizer=self.optimizer, step=self.step, **self.networks.parts())

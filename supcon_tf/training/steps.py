@@ -12,6 +12,7 @@ from typing import Callable, NamedTuple
 import tensorflow as tf
 
 from supcon_tf.losses.supcon import supervised_contrastive_loss
+from supcon_tf.optim.gradient_norm import GradientNorm
 from supcon_tf.optim.optimizers import loss_scaling
 from supcon_tf.optim.weight_decay import decayed_variables, l2_penalty
 from supcon_tf.training.gradient_cache import forward_state, value_and_gradients
@@ -21,7 +22,8 @@ from supcon_tf.training.state import Networks, StageState
 class Step(NamedTuple):
     """What one replica does in one update."""
 
-    run: Callable[[tf.Tensor, tf.Tensor], dict]  # (images, labels) to metrics, whose sums over replicas are global
+    # (images, labels) to (metrics, whose sums over replicas are global; projections [B, V, D] and labels [B], or ()).
+    run: Callable[[tf.Tensor, tf.Tensor], tuple]
     metrics: tuple  # their names
 
 
@@ -73,11 +75,11 @@ def contrastive_step(
         def of_batch(projections):
             by_image = tf.reshape(projections, [batch, views, projections.shape[-1]])  # [B, V, D]
             value = tf.reduce_sum(supervised_contrastive_loss(labels, by_image, **loss)) / batch_size
-            return value, {"loss": value}
+            return value, ({"loss": value}, (by_image, labels))
 
         return update(functools.partial(state.networks.project, training=True), flat, of_batch)
 
-    return Step(step, ("loss",))
+    return Step(step, ("loss", *update.metrics))
 
 
 def cross_entropy_step(
@@ -94,7 +96,7 @@ def cross_entropy_step(
         of_batch = _classification(labels, label_smoothing, batch_size)
         return update(functools.partial(state.networks.classify, training=True), images[:, 0], of_batch)
 
-    return Step(step, ("loss", "train_accuracy"))
+    return Step(step, ("loss", "train_accuracy", *update.metrics))
 
 
 def linear_step(state: StageState, *, batch_size: int, weight_decay: float, label_smoothing: float) -> Step:
@@ -106,7 +108,7 @@ def linear_step(state: StageState, *, batch_size: int, weight_decay: float, labe
         features = networks.features(images[:, 0], training=False)  # [B, F], outside the tape
         return update(networks.classifier, features, _classification(labels, label_smoothing, batch_size))
 
-    return Step(step, ("loss", "train_accuracy"))
+    return Step(step, ("loss", "train_accuracy", *update.metrics))
 
 
 def _own_share(images, labels, batch_size):
@@ -122,6 +124,8 @@ class _Update:
 
     def __init__(self, state: StageState, stage: str, weight_decay: float, microbatches: int = 1):
         self._optimizer = state.optimizer
+        self._norm = GradientNorm(state.optimizer, state.replicas)
+        self.metrics = ("gradient_norm",) if self._norm.known else ()
         self._variables = trained_variables(state.networks, stage)
         self._decayed = penalized_variables(state.networks, stage)
         self._weight_decay = weight_decay
@@ -130,20 +134,19 @@ class _Update:
             forward_state(*(state.networks.parts()[name] for name in trained_parts(stage))) if microbatches > 1 else []
         )
 
-    def __call__(self, forward, inputs, loss) -> dict:
-        """Updates by the loss of the outputs of `forward`; returns the metrics that `loss` gives beside its value."""
+    def __call__(self, forward, inputs, loss) -> tuple:
+        """Updates by the loss of the outputs of `forward`; returns what `loss` gives beside its value, and the norm."""
         scale, unscale = loss_scaling(self._optimizer)
 
         def scaled(outputs):
-            value, metrics = loss(outputs)
-            return scale(value), metrics
+            value, rest = loss(outputs)
+            return scale(value), rest
 
-        gradients, metrics = value_and_gradients(
+        gradients, (metrics, seen) = value_and_gradients(
             forward, inputs, scaled, variables=self._variables, state=self._changed, microbatches=self._microbatches
         )
         gradients = self._with_penalty(gradients, scale)
-        self._optimizer.apply_gradients(zip(unscale(gradients), self._variables))
-        return metrics
+        return {**metrics, **self._norm.apply(unscale(gradients), self._variables)}, seen
 
     def _with_penalty(self, gradients, scale):
         """Adds the gradient of this replica's share of the L2 penalty: the optimizer sums the shares."""
@@ -164,7 +167,7 @@ def _classification(labels, label_smoothing, batch_size):
 
     def of_batch(logits):
         value = tf.reduce_sum(_cross_entropy(labels, logits, label_smoothing)) / batch_size
-        return value, {"loss": value, "train_accuracy": _correct(labels, logits) / batch_size}
+        return value, ({"loss": value, "train_accuracy": _correct(labels, logits) / batch_size}, ())
 
     return of_batch
 

@@ -30,7 +30,7 @@ def weights_after(strategy, state, feed, batch, *, microbatches, count=2, stage=
         step = steps.cross_entropy_step(state, label_smoothing=0.1, **shared)
     update = compile_update(step, state, strategy)
     for _ in range(count):
-        metrics = update(*feed(strategy, *batch))
+        metrics, _ = update(*feed(strategy, *batch))
     weights = [weight.numpy() for part in state.networks.parts().values() for weight in part.weights]
     return weights, {name: float(value) for name, value in metrics.items()}
 

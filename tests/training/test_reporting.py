@@ -46,7 +46,10 @@ def test_a_record_has_everything_an_epoch_measured(tmp_path):
         "learning_rate": pytest.approx(0.9),  # of step 9, the last that was done
         "images_per_second": 10.0,
         "seconds": 2.0,
+        "memory_mb": lines[1]["memory_mb"],
+        "memory_peak_mb": lines[1]["memory_peak_mb"],
     }
+    assert 50 < lines[1]["memory_mb"] <= lines[1]["memory_peak_mb"]
     assert list((tmp_path / "tensorboard" / "linear").glob("events*"))
 
 

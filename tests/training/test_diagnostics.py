@@ -1,0 +1,165 @@
+"""The figures of a batch against plain float64 loops and closed forms; which steps are looked at; two replicas."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from supcon_tf.training import diagnostics, steps
+from supcon_tf.training.diagnostics import Observer, describe, effective_rank
+from supcon_tf.training.loop import compile_update
+
+LABELS = [0, 1, 0, -1, 2, 0, 1]  # one image is unlabelled, one the only one of its class
+
+
+def unit(rows):
+    return rows / np.linalg.norm(rows, axis=-1, keepdims=True)
+
+
+def projections(images=7, views=2, width=5, seed=0):
+    return unit(np.random.default_rng(seed).normal(size=[images, views, width]))
+
+
+def oracle(projections, labels, kept_images=None):
+    """Everything by plain loops in float64, from the definitions."""
+    images, views, width = projections.shape
+    rows, places = projections.reshape(-1, width), range(images * views)
+
+    def positives(i):
+        """P(i): other views of the image, and of the first `kept_images` other images of its class."""
+        image = i // views
+        others = [j for j in range(images) if j != image and labels[j] == labels[image] >= 0][:kept_images]
+        return [j for j in places if j != i and (j // views == image or j // views in others)]
+
+    count = [len(positives(i)) for i in places]
+    pairs = list(itertools.combinations(places, 2))
+    is_positive = {(i, j): j in positives(i) or i in positives(j) for i, j in pairs}
+    same_class = {(i, j): i // views == j // views or labels[i // views] == labels[j // views] >= 0 for i, j in pairs}
+    positive = [rows[i] @ rows[j] for i, j in pairs if is_positive[i, j]]
+    negative = [rows[i] @ rows[j] for i, j in pairs if not same_class[i, j]]
+    singular = np.linalg.svd(rows.T @ rows, compute_uv=False)
+    share = singular / singular.sum()
+    found = {
+        "alignment": np.mean([np.sum((rows[i] - rows[j]) ** 2) for i, j in pairs if is_positive[i, j]]),
+        "uniformity": np.log(np.mean([np.exp(-2 * np.sum((rows[i] - rows[j]) ** 2)) for i, j in pairs])),
+        "effective_rank": np.exp(-sum(p * np.log(p) for p in share if p > 0)),
+        "positives_min": min(count),
+        "positives_mean": np.mean(count),
+        "positives_none": np.mean([n == 0 for n in count]),
+    }
+    for name, values in (("positive_similarity", positive), ("negative_similarity", negative)):
+        found |= {f"{name}_p{q}": np.percentile(values, q) if values else math.nan for q in (5, 50, 95)}
+    return found
+
+
+def described(rows, labels, **how):
+    found = describe(tf.constant(rows, tf.float32), tf.constant(labels, tf.int64), **how)
+    return {name: float(value) for name, value in found.items()}
+
+
+@pytest.mark.parametrize("views, kept_images", [(1, None), (2, None), (3, None), (2, 1)])
+def test_every_figure_is_that_of_plain_loops(views, kept_images):
+    rows = projections(views=views)
+    found, expected = described(rows, LABELS, kept_images=kept_images), oracle(rows, LABELS, kept_images)
+    assert set(found) == set(expected)
+    for name, value in expected.items():
+        assert found[name] == pytest.approx(value, rel=1e-5, abs=1e-5), name
+    assert (found["positives_none"] > 0) == (views == 1)
+
+
+def test_equal_rows_have_rank_1_and_no_distance():
+    rows = np.tile(unit(np.arange(1.0, 6)), [6, 2, 1])
+    found = described(rows, [0, 0, 1, 1, 2, 2])
+    assert found["effective_rank"] == pytest.approx(1, abs=1e-4)
+    for name in ("alignment", "uniformity"):
+        assert found[name] == pytest.approx(0, abs=1e-5)
+    assert found["negative_similarity_p5"] == found["positive_similarity_p95"] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("count, width", [(40, 8), (8, 40)])
+def test_the_effective_rank_of_orthogonal_rows_is_their_number(count, width):
+    rows = np.eye(max(count, width))[:count, :width]
+    rows = np.tile(np.eye(width), [count // width, 1]) if count > width else rows
+    assert float(effective_rank(tf.constant(rows, tf.float32))) == pytest.approx(min(count, width), rel=1e-5)
+
+
+def test_rows_of_a_dead_network_have_rank_1():
+    assert float(effective_rank(tf.zeros([4, 3]))) == 1.0
+
+
+def test_pairs_are_those_of_the_first_rows_and_counts_those_of_all(monkeypatch):
+    monkeypatch.setattr(diagnostics, "SAMPLE_ROWS", 9)  # four images in two views
+    rows, labels = projections(), [0, 0, 1, 1, 0, 0, 0]
+    found, first = described(rows, labels), oracle(rows[:4], labels[:4])
+    for name in ("alignment", "uniformity", "negative_similarity_p50", "positive_similarity_p95"):
+        assert found[name] == pytest.approx(first[name], rel=1e-5), name
+    whole = oracle(rows, labels)
+    for name in ("positives_mean", "positives_min", "effective_rank"):
+        assert found[name] == pytest.approx(whole[name], rel=1e-5), name
+
+
+def test_steps_to_look_at(one_device):
+    observer = Observer([], one_device, every=4, total_steps=10)
+    assert [step for step in range(1, 11) if observer.due(step)] == [4, 8, 10]
+    assert [observer.unseen(0, 9), observer.unseen(0, 2), observer.unseen(3, 9), observer.unseen(8, 2)] == [3, 2, 0, 1]
+    assert not any(Observer([], one_device, every=0, total_steps=10).due(step) for step in range(1, 11))
+
+
+def test_figures_are_means_of_looks_without_those_that_have_no_value(one_device):
+    observer = Observer([], one_device, every=1, total_steps=9)
+    observer._seen = [{"a": 1.0, "positives_min": 3.0, "b": math.nan}, {"a": 2.0, "positives_min": 1.0, "b": math.nan}]
+    assert observer.figures() == {"a": 1.5, "positives_min": 1.0}
+    assert observer.figures() == {}
+
+
+def observed(strategy, rows, labels, gather=True):
+    """What an observer sees of a step whose replicas hold a share of the rows each, and which moves a weight by 3."""
+    replicas = strategy.num_replicas_in_sync if gather else 1
+
+    def share(array):
+        parts = np.split(array, strategy.num_replicas_in_sync)[:replicas] * (2 // replicas)
+        return strategy.experimental_distribute_values_from_function(
+            lambda context: tf.constant(parts[context.replica_id_in_sync_group])
+        )
+
+    with strategy.scope():
+        weight = tf.Variable([1.0, 2.0])
+    observer = Observer([weight], strategy, every=1, total_steps=1)
+    observer.before()
+    weight.assign([1.0, 5.0])
+    observer.after((share(rows.astype(np.float32)), share(np.array(labels, np.int64))))
+    return observer.figures()
+
+
+@pytest.mark.two_replicas_required
+def test_two_replicas_see_what_one_device_sees(one_device, two_replicas):
+    """`test_steps.py` compares the gradient norm. The control sees the rows of one replica twice."""
+    rows, labels = projections(images=6), [0, 1, 0, 2, 2, 0]
+    alone, shared = observed(one_device, rows, labels), observed(two_replicas, rows, labels)
+    assert alone["update_norm"] == 3 and alone == pytest.approx({"update_norm": 3, **oracle(rows, labels)}, rel=1e-5)
+    assert shared == pytest.approx(alone, rel=1e-6)
+    local = observed(two_replicas, rows, labels, gather=False)
+    assert local["uniformity"] != pytest.approx(alone["uniformity"], rel=1e-2)
+
+
+def test_the_gradient_norm_is_that_of_the_first_update(one_device, make_state, feed, batch):
+    """The first update of SGD is rate times gradient."""
+    state = make_state(one_device, learning_rate=0.1)
+    step = steps.contrastive_step(state, batch_size=8, weight_decay=0.5, loss={}, use_labels=True)
+    variables = steps.trained_variables(state.networks, "contrastive")
+    before = [variable.numpy() for variable in variables]
+    metrics, _ = compile_update(step, state, one_device)(*feed(one_device, *batch))
+    moved = np.sqrt(sum(np.sum((v.numpy() - start) ** 2) for v, start in zip(variables, before)))
+    assert float(metrics["gradient_norm"]) == pytest.approx(moved / 0.1, rel=1e-4)
+
+
+def test_memory_is_of_this_process():
+    before = diagnostics.memory()
+    held = np.ones(20_000_000)  # 160 MB
+    after = diagnostics.memory()
+    assert after["memory_mb"] - before["memory_mb"] > 100 and after["memory_peak_mb"] >= after["memory_mb"] - 1
+    del held
