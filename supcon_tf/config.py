@@ -15,8 +15,10 @@ from supcon_tf.settings import Checked, setting
 POLICIES = ("none", "crop_flip", "sim_augment")
 ENCODERS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnet200")
 STEMS = ("small_image", "image")
-OPTIMIZERS = ("momentum", "nesterov", "rmsprop", "adam", "adamw")
+OPTIMIZERS = ("lars", "momentum", "nesterov", "rmsprop", "adam", "adamw")
 SCHEDULES = ("cosine", "exponential", "piecewise", "constant")
+DECAYED = ("kernels", "biases", "batch_norm")
+PARTS = ("encoder", "projection", "classifier")
 STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker", "tpu")
 STAGES = ("contrastive", "linear", "cross_entropy")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -103,7 +105,11 @@ class Stage(Checked):
     decay_epochs: tuple[float, ...] = setting(
         (), "epochs, after warm-up, where the piecewise schedule falls", above=0.0
     )
-    weight_decay: float = setting(0.0, "coefficient of the L2 penalty on kernels", least=0.0)
+    rmsprop_epsilon: float = setting(1e-3, "what rmsprop adds to its mean square", above=0.0)
+    weight_decay: float = setting(0.0, "coefficient of the L2 penalty; lars and adamw decay by themselves", least=0.0)
+    decayed: tuple[str, ...] = setting(("kernels",), "kinds of variables that decay", choices=DECAYED)
+    decayed_parts: tuple[str, ...] = setting(PARTS, "networks that decay, of those that the stage trains",
+                                             choices=PARTS)  # fmt: skip
     label_smoothing: float = setting(0.0, "share of the target spread over all classes", least=0.0, most=1.0)
     evaluate_every: int = setting(1, "epochs between evaluations on the test split; the last always is one", least=1)
     augment: Augment = Augment()

@@ -30,7 +30,7 @@ from supcon_tf.evaluation import report
 from supcon_tf.evaluation.features import embed_split
 from supcon_tf.evaluation.linear import accuracy_on
 from supcon_tf.evaluation.result import save_result
-from supcon_tf.optim.optimizers import DECOUPLED, build_optimizer
+from supcon_tf.optim.optimizers import OWN_DECAY, build_optimizer
 from supcon_tf.optim.schedules import learning_rate_schedule, scaled_learning_rate
 from supcon_tf.training import steps
 from supcon_tf.training.checkpoints import StageCheckpoints
@@ -240,23 +240,32 @@ def _schedule(stage: Stage, duration: Duration) -> tf.keras.optimizers.schedules
 def _state(run: _Run, name: str, stage: Stage) -> StageState:
     """The stage's state at step 0."""
     variables = steps.trained_variables(run.networks, name)
-    decayed = {id(variable) for variable in steps.penalized_variables(run.networks, name)}
+    decayed = {id(variable) for variable in _decayed(run.networks, name, stage)}
     with run.strategy.scope():
         optimizer = build_optimizer(
             stage.optimizer,
             learning_rate=run.schedules[name],
-            weight_decay=stage.weight_decay if stage.optimizer in DECOUPLED else 0.0,
+            weight_decay=stage.weight_decay if stage.optimizer in OWN_DECAY else 0.0,
             undecayed=[variable for variable in variables if id(variable) not in decayed],
+            rmsprop_epsilon=stage.rmsprop_epsilon,
         )
         if run.experiment.precision == "mixed_float16":
             optimizer = tf.keras.mixed_precision.LossScaleOptimizer(optimizer)
         return StageState.create(run.networks, optimizer, variables)
 
 
+def _decayed(networks: Networks, name: str, stage: Stage) -> list:
+    """The variables that the stage's weight decay shrinks."""
+    return steps.penalized_variables(networks, name, kinds=stage.decayed, parts=stage.decayed_parts)
+
+
 def _step(name: str, stage: Stage, experiment: Experiment, state: StageState) -> steps.Step:
     """What one replica does in this stage."""
-    penalty = 0.0 if stage.optimizer in DECOUPLED else stage.weight_decay
-    shared = {"batch_size": stage.batch_size, "weight_decay": penalty}
+    shared = {
+        "batch_size": stage.batch_size,
+        "weight_decay": 0.0 if stage.optimizer in OWN_DECAY else stage.weight_decay,
+        "decayed": _decayed(state.networks, name, stage),
+    }
     if name == "linear":
         return steps.linear_step(state, label_smoothing=stage.label_smoothing, **shared)
     shared["microbatches"] = experiment.train.microbatches

@@ -73,13 +73,14 @@ def test_names_in_the_config_are_those_of_the_rooms():
     from supcon_tf.augment import policies
     from supcon_tf.distribution import strategy
     from supcon_tf.encoders import registry
-    from supcon_tf.optim import optimizers, schedules
+    from supcon_tf.optim import optimizers, schedules, weight_decay
 
     assert tuple(policies.POLICIES) == config.POLICIES
     assert tuple(registry.ENCODERS) == config.ENCODERS
     assert tuple(optimizers.OPTIMIZERS) == config.OPTIMIZERS
     assert tuple(schedules.SCHEDULES) == config.SCHEDULES
     assert tuple(strategy.STRATEGIES) == config.STRATEGIES
+    assert tuple(weight_decay.KINDS) == config.DECAYED
 
 
 def test_the_loss_section_has_the_arguments_of_the_loss():

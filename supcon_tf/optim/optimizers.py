@@ -7,10 +7,11 @@ from typing import Callable, Union
 
 import tensorflow as tf
 
+from supcon_tf.optim.lars import LARS
 from supcon_tf.settings import nearest
 
-OPTIMIZERS = ("momentum", "nesterov", "rmsprop", "adam", "adamw")
-DECOUPLED = ("adamw",)  # These decay weights themselves; the loss must not carry an L2 penalty as well.
+OPTIMIZERS = ("lars", "momentum", "nesterov", "rmsprop", "adam", "adamw")
+OWN_DECAY = ("lars", "adamw")  # These decay weights themselves; the loss must not carry an L2 penalty as well.
 
 
 def build_optimizer(
@@ -19,36 +20,43 @@ def build_optimizer(
     learning_rate: Union[float, tf.keras.optimizers.schedules.LearningRateSchedule],
     weight_decay: float = 0.0,
     undecayed: Sequence = (),
+    rmsprop_epsilon: float = 1e-3,
 ) -> tf.keras.optimizers.Optimizer:
     """The optimizer called `name`; make it, and `build` it, inside `strategy.scope()`.
 
-    "momentum" and "nesterov" are SGD with momentum 0.9; "rmsprop" has decay 0.9, momentum 0.9 and epsilon 1e-3, that
-    of the authors' linear stage (its mean square starts at 0, as Keras does it, where TensorFlow 1 started at 1);
-    "adam" and "adamw" have the defaults of Keras.
+    "lars" is that of `lars.py`, with momentum 0.9; "momentum" and "nesterov" are SGD with momentum 0.9; "rmsprop" has
+    decay 0.9 and momentum 0.9 (its mean square starts at 0, as Keras does it, where TensorFlow 1 started at 1); "adam"
+    and "adamw" have the defaults of Keras.
 
     Args:
         name: one of `OPTIMIZERS`.
         learning_rate: number or schedule.
-        weight_decay: decoupled decay of the optimizers in `DECOUPLED` (w -= rate weight_decay w). The others take the
-            penalty of `weight_decay.py` into the loss.
-        undecayed: variables that a decoupled decay leaves alone, such as those of batch norm.
+        weight_decay: decay of the optimizers in `OWN_DECAY`: "adamw" decouples it from the gradient (w -= rate
+            weight_decay w), "lars" adds it to the gradient (g += weight_decay w). The others take the penalty of
+            `weight_decay.py` into the loss.
+        undecayed: variables that the optimizer's decay, and the adaptation of "lars", leave alone, such as those of
+            batch norm.
+        rmsprop_epsilon: what "rmsprop" adds to its mean square; the authors' linear stage has 1e-3, their default for
+            the first stage is 1.
 
     Raises:
         ValueError: unknown name, or a decay for an optimizer that has none.
     """
     if name not in OPTIMIZERS:
         raise ValueError(f"no optimizer is called '{name}'.{nearest(name, OPTIMIZERS)}")
-    if weight_decay and name not in DECOUPLED:
+    if weight_decay and name not in OWN_DECAY:
         raise ValueError(
             f"optimizer '{name}' has no decay of its own; got weight_decay={weight_decay}. Add "
             f"`l2_penalty(decayed_variables(model), coefficient={weight_decay})` to the loss instead."
         )
+    if name == "lars":
+        return LARS(learning_rate, weight_decay=weight_decay, undecayed=undecayed)
     if name == "momentum":
         return tf.keras.optimizers.SGD(learning_rate, momentum=0.9)
     if name == "nesterov":
         return tf.keras.optimizers.SGD(learning_rate, momentum=0.9, nesterov=True)
     if name == "rmsprop":
-        return tf.keras.optimizers.RMSprop(learning_rate, rho=0.9, momentum=0.9, epsilon=1e-3)
+        return tf.keras.optimizers.RMSprop(learning_rate, rho=0.9, momentum=0.9, epsilon=rmsprop_epsilon)
     if name == "adam":
         return tf.keras.optimizers.Adam(learning_rate)
     optimizer = tf.keras.optimizers.AdamW(learning_rate, weight_decay=weight_decay)

@@ -1,7 +1,7 @@
-"""Coupled weight decay: an L2 penalty on kernels, which the loss adds.
+"""Which variables decay, and coupled weight decay: an L2 penalty, which the loss adds.
 
-Kernels are found by the type of their layer. Names do not decide, so that renaming a layer changes no training run,
-and batch norm is never decayed.
+Kernels, biases and batch norm are told apart by the type of their layer. Names do not decide, so that renaming a layer
+changes no training run.
 """
 
 from __future__ import annotations
@@ -10,32 +10,49 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-_DECAYED_LAYERS = (tf.keras.layers.Conv2D, tf.keras.layers.Dense)
+from supcon_tf.settings import nearest
+
+KINDS = ("kernels", "biases", "batch_norm")
+
+_LINEAR = (tf.keras.layers.Conv2D, tf.keras.layers.Dense)
+_NORM = tf.keras.layers.BatchNormalization
 
 
-def decayed_variables(model: tf.keras.layers.Layer, *, biases: bool = False) -> list:
-    """The kernels of all convolutions and dense layers in `model`, at any depth, each once.
+def decayed_variables(model: tf.keras.layers.Layer, *, kinds: Sequence[str] = ("kernels",)) -> list:
+    """The variables of some kinds in `model`, at any depth, each once.
 
     Args:
         model: a built layer or model. Layers whose `trainable` is False are passed over.
-        biases: the biases of those layers too, as the authors' code has it.
+        kinds: of `KINDS`: "kernels" and "biases" of convolutions and dense layers, "batch_norm" its gamma and beta.
+            The authors' code decays kernels and biases.
 
     Returns:
         List of variables, in the order of the layers.
 
     Raises:
-        ValueError: a layer has no weights yet.
+        ValueError: a layer has no weights yet, or an unknown kind.
     """
+    unknown = [kind for kind in kinds if kind not in KINDS]
+    if unknown:
+        raise ValueError(f"no variables are called '{unknown[0]}'.{nearest(unknown[0], KINDS)}")
     found = {}
     # Private, but the one walk over layers in layers, lists of them included, that both Keras generations have.
     for layer in model._flatten_layers():
-        if not isinstance(layer, _DECAYED_LAYERS) or not layer.trainable:
+        if not isinstance(layer, (*_LINEAR, _NORM)) or not layer.trainable:
             continue
         if not layer.built:
             raise ValueError(f"layer '{layer.name}' has no weights yet: build '{model.name}' or call it once before.")
-        chosen = [layer.kernel, layer.bias] if biases and layer.use_bias else [layer.kernel]
-        found.update({id(variable): variable for variable in chosen})
+        found.update({id(variable): variable for kind, variable in _by_kind(layer) if kind in kinds})
     return list(found.values())
+
+
+def _by_kind(layer) -> list[tuple[str, object]]:
+    """(kind, variable) of a layer; nothing for what it does without."""
+    if isinstance(layer, _NORM):
+        pairs = [("batch_norm", layer.gamma), ("batch_norm", layer.beta)]
+    else:
+        pairs = [("kernels", layer.kernel), ("biases", layer.bias)]
+    return [(kind, variable) for kind, variable in pairs if variable is not None]
 
 
 def l2_penalty(variables: Sequence, *, coefficient: float) -> tf.Tensor:

@@ -7,10 +7,12 @@ the returned metrics over replicas, do not depend on how many replicas share the
 from __future__ import annotations
 
 import functools
-from typing import Callable, NamedTuple
+from collections.abc import Sequence
+from typing import Callable, NamedTuple, Optional
 
 import tensorflow as tf
 
+from supcon_tf.config import PARTS
 from supcon_tf.losses.supcon import supervised_contrastive_loss
 from supcon_tf.optim.gradient_norm import GradientNorm
 from supcon_tf.optim.optimizers import loss_scaling
@@ -41,13 +43,27 @@ def trained_variables(networks: Networks, stage: str) -> list:
     return [variable for name in trained_parts(stage) for variable in networks.parts()[name].trainable_variables]
 
 
-def penalized_variables(networks: Networks, stage: str) -> list:
-    """Those of the trained variables that weight decay shrinks: the kernels."""
-    return [variable for name in trained_parts(stage) for variable in decayed_variables(networks.parts()[name])]
+def penalized_variables(
+    networks: Networks, stage: str, *, kinds: Sequence[str] = ("kernels",), parts: Sequence[str] = PARTS
+) -> list:
+    """Those of the trained variables that weight decay shrinks: by kind (`optim.weight_decay`), in some parts."""
+    return [
+        variable
+        for name in trained_parts(stage)
+        if name in parts
+        for variable in decayed_variables(networks.parts()[name], kinds=kinds)
+    ]
 
 
 def contrastive_step(
-    state: StageState, *, batch_size: int, weight_decay: float, loss: dict, use_labels: bool, microbatches: int = 1
+    state: StageState,
+    *,
+    batch_size: int,
+    weight_decay: float,
+    loss: dict,
+    use_labels: bool,
+    decayed: Optional[Sequence] = None,
+    microbatches: int = 1,
 ) -> Step:
     """Encoder and projection head on V views of each image, by the supervised contrastive loss (Eq. 2).
 
@@ -57,13 +73,14 @@ def contrastive_step(
         weight_decay: coefficient of the L2 penalty.
         loss: keyword arguments of `supervised_contrastive_loss`.
         use_labels: False makes every image a class of its own (SimCLR).
+        decayed: variables of the penalty; None: those of `penalized_variables`.
         microbatches: parts of a replica's batch that go through the networks one after the other; the gradient is
             still that of the whole global batch (`training.gradient_cache`).
 
     Returns:
         A step on images float32 [B, V, S, S, ch] and labels int [B].
     """
-    update = _Update(state, "contrastive", weight_decay, microbatches)
+    update = _Update(state, "contrastive", weight_decay, decayed, microbatches)
 
     def step(images, labels):
         images, labels = _own_share(images, labels, batch_size)
@@ -83,13 +100,19 @@ def contrastive_step(
 
 
 def cross_entropy_step(
-    state: StageState, *, batch_size: int, weight_decay: float, label_smoothing: float, microbatches: int = 1
+    state: StageState,
+    *,
+    batch_size: int,
+    weight_decay: float,
+    label_smoothing: float,
+    decayed: Optional[Sequence] = None,
+    microbatches: int = 1,
 ) -> Step:
     """Encoder and classifier together on the first view, by cross-entropy: the baseline.
 
     Args: as `contrastive_step`; label_smoothing is the share of the target that is spread over all classes.
     """
-    update = _Update(state, "cross_entropy", weight_decay, microbatches)
+    update = _Update(state, "cross_entropy", weight_decay, decayed, microbatches)
 
     def step(images, labels):
         images, labels = _own_share(images, labels, batch_size)
@@ -99,10 +122,17 @@ def cross_entropy_step(
     return Step(step, ("loss", "train_accuracy", *update.metrics))
 
 
-def linear_step(state: StageState, *, batch_size: int, weight_decay: float, label_smoothing: float) -> Step:
+def linear_step(
+    state: StageState,
+    *,
+    batch_size: int,
+    weight_decay: float,
+    label_smoothing: float,
+    decayed: Optional[Sequence] = None,
+) -> Step:
     """The classifier alone, on the frozen encoder: batch norm uses its moving statistics and keeps them (Sec. 4.4)."""
     networks = state.networks
-    update = _Update(state, "linear", weight_decay)
+    update = _Update(state, "linear", weight_decay, decayed)
 
     def step(images, labels):
         features = networks.features(images[:, 0], training=False)  # [B, F], outside the tape
@@ -122,12 +152,14 @@ def _own_share(images, labels, batch_size):
 class _Update:
     """Gradient of loss and penalty, and an optimizer step, over the variables that one stage trains."""
 
-    def __init__(self, state: StageState, stage: str, weight_decay: float, microbatches: int = 1):
+    def __init__(
+        self, state: StageState, stage: str, weight_decay: float, decayed: Optional[Sequence], microbatches: int = 1
+    ):
         self._optimizer = state.optimizer
         self._norm = GradientNorm(state.optimizer, state.replicas)
         self.metrics = ("gradient_norm",) if self._norm.known else ()
         self._variables = trained_variables(state.networks, stage)
-        self._decayed = penalized_variables(state.networks, stage)
+        self._decayed = penalized_variables(state.networks, stage) if decayed is None else list(decayed)
         self._weight_decay = weight_decay
         self._microbatches = microbatches
         self._changed = (

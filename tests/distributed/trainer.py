@@ -2,10 +2,10 @@
 
 R = 0 is one worker of the cluster that TF_CONFIG describes.
 
-Data, views, schedules, both stages, evaluation and files are those of `run_experiment`; only the encoder is small. In
-a process of its own, as `tests.distributed.replicas`. Weights and records end in `OUT/weights.npz` and the run's own
-`metrics.jsonl`. A third argument changes that: `no gather` is the control, replicas that do not see each other's
-images; `impatient` waits 5 s for other workers; `long` trains for 500 epochs.
+Data, views, schedules, both stages (LARS, then SGD with momentum), evaluation and files are those of `run_experiment`;
+only the encoder is small. In a process of its own, as `tests.distributed.replicas`. Weights and records end in
+`OUT/weights.npz` and the run's own `metrics.jsonl`. A third argument changes that: `no gather` is the control, replicas
+that do not see each other's images; `impatient` waits 5 s for other workers; `long` trains for 500 epochs.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from supcon_tf.training import steps
 from tests import tiny
 from tests.distributed.replicas import allow_waiting
 
-STAGE = {"batch_size": 16, "base_learning_rate": 1.0, "weight_decay": 1e-3}
+STAGE = {"batch_size": 16, "weight_decay": 1e-3, "decayed": ("kernels", "biases")}
 
 
 def experiment(replicas: int, control: str) -> Experiment:
@@ -42,8 +42,8 @@ def experiment(replicas: int, control: str) -> Experiment:
         wait_seconds=5.0 if control == "impatient" else 60.0,
         data=Data(name="digits", examples=48),
         loss=Loss(temperature=0.2),
-        contrastive=Stage(**stage, optimizer="nesterov"),
-        linear=Stage(**stage, label_smoothing=0.1),
+        contrastive=Stage(**stage, optimizer="lars", base_learning_rate=8.0),
+        linear=Stage(**stage, optimizer="momentum", base_learning_rate=1.0, label_smoothing=0.1),
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from supcon_tf.optim.optimizers import DECOUPLED, OPTIMIZERS, build_optimizer
+from supcon_tf.optim.optimizers import OPTIMIZERS, OWN_DECAY, build_optimizer
 from supcon_tf.optim.schedules import learning_rate_schedule
 
 
@@ -20,11 +20,19 @@ def _momentum(gradients, rates, weight, nesterov=False):
     return weight
 
 
-def _rmsprop(gradients, rates, weight):
+def _lars(gradients, rates, weight):
+    velocity = 0.0
+    for gradient, rate in zip(gradients, rates):
+        velocity = 0.9 * velocity + rate * 0.001 * abs(weight / gradient) * gradient
+        weight -= velocity
+    return weight
+
+
+def _rmsprop(gradients, rates, weight, epsilon=1e-3):
     square = velocity = 0.0
     for gradient, rate in zip(gradients, rates):
         square = 0.9 * square + 0.1 * gradient**2
-        velocity = 0.9 * velocity + rate * gradient / math.sqrt(square + 1e-3)
+        velocity = 0.9 * velocity + rate * gradient / math.sqrt(square + epsilon)
         weight -= velocity
     return weight
 
@@ -39,6 +47,7 @@ def _adam(gradients, rates, weight, decay=0.0):
 
 
 PLAIN = {
+    "lars": _lars,
     "momentum": _momentum,
     "nesterov": lambda *run: _momentum(*run, nesterov=True),
     "rmsprop": _rmsprop,
@@ -56,7 +65,7 @@ def _train(optimizer, gradients, weights):
 
 
 def test_there_is_a_rule_for_every_name():
-    assert OPTIMIZERS == ("momentum", "nesterov", "rmsprop", "adam", "adamw") == tuple(PLAIN)
+    assert OPTIMIZERS == ("lars", "momentum", "nesterov", "rmsprop", "adam", "adamw") == tuple(PLAIN)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -81,12 +90,20 @@ def test_adamw_decays_weights_but_not_those_it_was_told_to_leave():
     assert float(left) == pytest.approx(_adam(gradients, [0.1] * 3, 2.0), rel=1e-5)
 
 
+def test_the_epsilon_of_rmsprop_is_a_choice():
+    """The authors' default for their first stage is 1."""
+    gradients = [0.3, -0.2, 0.1, 0.4]
+    (trained,) = _train(build_optimizer("rmsprop", learning_rate=0.1, rmsprop_epsilon=1.0), gradients, [2.0])
+    assert trained == pytest.approx(_rmsprop(gradients, [0.1] * 4, 2.0, epsilon=1.0), rel=1e-5)
+    assert abs(trained - _rmsprop(gradients, [0.1] * 4, 2.0)) > 0.1  # Control.
+
+
 def test_unknown_name_is_answered_with_the_nearest():
     with pytest.raises(ValueError, match=r"no optimizer is called 'nestrov'\. Did you mean `nesterov`\?"):
         build_optimizer("nestrov", learning_rate=0.1)
 
 
-@pytest.mark.parametrize("name", [name for name in OPTIMIZERS if name not in DECOUPLED])
+@pytest.mark.parametrize("name", [name for name in OPTIMIZERS if name not in OWN_DECAY])
 def test_a_decay_that_would_be_ignored_is_refused(name):
     with pytest.raises(
         ValueError, match=rf"optimizer '{name}' has no decay of its own; got weight_decay=0.01.*l2_penalty"

@@ -26,7 +26,7 @@ def test_encoder_gives_its_kernels_and_nothing_of_batch_norm():
     chosen = decayed_variables(encoder)
     assert _ids(chosen) == _ids(v for v in encoder.trainable_variables if len(v.shape) == 4)
     assert len(chosen) == 1 + 8 * 2 + 4
-    assert _ids(decayed_variables(encoder, biases=True)) == _ids(chosen)  # It has no biases; betas are none.
+    assert _ids(decayed_variables(encoder, kinds=("kernels", "biases"))) == _ids(chosen)  # It has none; betas are none.
 
 
 def test_head_gives_the_kernels_in_its_list_of_layers():
@@ -39,7 +39,23 @@ def test_head_gives_the_kernels_in_its_list_of_layers():
 
 def test_biases_come_along_when_asked():
     head = _head()
-    assert _ids(decayed_variables(head, biases=True)) == _ids([*head.dense[0].weights, head.dense[1].kernel])
+    assert _ids(decayed_variables(head, kinds=("kernels", "biases"))) == _ids(
+        [*head.dense[0].weights, head.dense[1].kernel]
+    )
+    assert _ids(decayed_variables(head, kinds=("biases",))) == _ids([head.dense[0].bias])
+
+
+def test_batch_norm_comes_along_when_asked():
+    head = _head(use_batch_norm=True)
+    norm = head.norms[0]
+    assert _ids(decayed_variables(head, kinds=("batch_norm",))) == _ids([norm.gamma, norm.beta])
+    every = decayed_variables(head, kinds=("kernels", "biases", "batch_norm"))
+    assert sorted(_ids(every)) == sorted(_ids(head.trainable_variables))
+
+
+def test_an_unknown_kind_is_answered_with_the_nearest():
+    with pytest.raises(ValueError, match=r"no variables are called 'bias'\. Did you mean `biases`\?"):
+        decayed_variables(_head(), kinds=("bias",))
 
 
 def test_names_do_not_decide():
@@ -107,7 +123,7 @@ def test_two_replicas_see_the_same_penalty_and_a_share_each_makes_the_whole_grad
         def replica():
             variables = head.trainable_variables
             with tf.GradientTape() as tape:
-                penalty = l2_penalty(decayed_variables(head, biases=True), coefficient=0.25)
+                penalty = l2_penalty(decayed_variables(head, kinds=("kernels", "biases")), coefficient=0.25)
                 loss = penalty * share
             optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables))
             return penalty
