@@ -24,6 +24,7 @@ import tensorflow as tf
 
 from supcon_tf.config import Experiment, Stage, check_batches
 from supcon_tf.data import pipeline, sources
+from supcon_tf.data.source import Facts, Source
 from supcon_tf.distribution import cluster
 from supcon_tf.distribution.strategy import describe, is_chief, make_strategy
 from supcon_tf.evaluation import report
@@ -107,7 +108,7 @@ def _assist(experiment: Experiment, directory: pathlib.Path, data_dir: Optional[
         run = _prepare(experiment, directory, pathlib.Path(own), data_dir or str(pathlib.Path(own) / "data"))
         for name in experiment.stages:
             _train(run, name)
-        embed_split(run.networks, strategy=run.strategy, batches=run.test_batches())  # the chief's evaluation needs all
+        embed_split(run.networks, strategy=run.strategy, batches=run.test_batches)  # the chief's evaluation needs all
     return {}
 
 
@@ -119,14 +120,16 @@ class _Run:
     directory: pathlib.Path  # of the run
     written: pathlib.Path  # where this host writes: the same for the chief
     strategy: tf.distribute.Strategy
-    source: sources.Source
+    source: Source
     size: int  # S, the side of the images that the encoder sees
     durations: dict[str, Duration]  # of each stage
     schedules: dict[str, tf.keras.optimizers.schedules.LearningRateSchedule]  # of each stage
     networks: Networks
 
-    def test_batches(self) -> tf.data.Dataset:
-        return pipeline.evaluation(self.source, "test", batch_size=EVALUATION_BATCH, size=self.size)
+    def test_batches(self, context: tf.distribute.InputContext) -> tf.data.Dataset:
+        return pipeline.evaluation(
+            self.source, "test", batch_size=EVALUATION_BATCH, size=self.size, input_context=context
+        )
 
 
 def _prepare(experiment: Experiment, directory: pathlib.Path, written: pathlib.Path, data_dir: str) -> _Run:
@@ -153,7 +156,7 @@ def _prepare(experiment: Experiment, directory: pathlib.Path, written: pathlib.P
     return _Run(experiment, directory, written, strategy, source, size, durations, schedules, networks)
 
 
-def _image_size(experiment: Experiment, facts: sources.Facts) -> int:
+def _image_size(experiment: Experiment, facts: Facts) -> int:
     """S, the side of the images that the encoder sees."""
     size = experiment.data.image_size or facts.image_shape[0]
     if size is None:
@@ -195,7 +198,7 @@ def _train(run: _Run, name: str) -> None:
         _step(name, stage, run.experiment, state),
         state,
         strategy=run.strategy,
-        batches=lambda done: training(start_step=done),
+        batches=lambda done, context: training(start_step=done, input_context=context),
         duration=duration,
         checkpoints=StageCheckpoints(
             state, run.written / "checkpoints" / name, read_from=run.directory / "checkpoints" / name
@@ -217,7 +220,7 @@ def _train(run: _Run, name: str) -> None:
             total_steps=duration.total_steps,
             kept_images=_kept_images(run.experiment),
         ),
-        evaluate=None if contrastive else accuracy_on(run.networks, strategy=run.strategy, batches=run.test_batches()),
+        evaluate=None if contrastive else accuracy_on(run.networks, strategy=run.strategy, batches=run.test_batches),
         evaluate_every=stage.evaluate_every,
         steps_per_call=run.experiment.train.steps_per_call,
         jit_compile=run.experiment.train.jit_compile,
@@ -298,7 +301,7 @@ def _result(run: _Run) -> dict:
         run.directory,
         run.networks,
         strategy=run.strategy,
-        batches=run.test_batches(),
+        batches=run.test_batches,
         source=run.source,
         size=run.size,
         classified=set(experiment.stages)

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from supcon_tf.augment.geometry import central_square, resize
 from supcon_tf.augment.views import views
-from supcon_tf.data.sources import Source
+from supcon_tf.data.source import Source
 
 
 def pictures(source: Source, split: str, numbers: Sequence[int], *, size: int) -> np.ndarray:
@@ -24,15 +24,9 @@ def pictures(source: Source, split: str, numbers: Sequence[int], *, size: int) -
     Returns:
         float32 [k, S, S, ch] in [0, 1].
     """
-    wanted = {int(number) for number in numbers}
-    shape = (0, size, size, source.facts.image_shape[-1])
-    if not wanted:
-        return np.zeros(shape, np.float32)
-    images = (
-        source.decode(encoded)
-        for n, (encoded, _) in enumerate(source.stream(split).take(max(wanted) + 1))
-        if n in wanted
-    )
+    if not len(numbers):
+        return np.zeros((0, size, size, source.facts.image_shape[-1]), np.float32)
+    images = _stored(source, split, numbers)
     return np.stack([resize(central_square(image), size=size).numpy() for image in images])
 
 
@@ -50,7 +44,17 @@ def preview(source: Source, count: int, *, view_count: int, seed: int, size: int
     Returns:
         float32 [k, V, S, S, ch] in [0, 1].
     """
-    images = [source.decode(encoded) for encoded, _ in source.stream("train").take(count)]
+    images = _stored(source, "train", range(min(count, source.count("train"))))
     seeds = [tf.constant([seed, number], tf.int64) for number in range(len(images))]
     drawn = [views(i, s, count=view_count, size=size, **parameters).numpy() for i, s in zip(images, seeds)]
     return np.clip(np.stack(drawn), 0, 1)
+
+
+def _stored(source: Source, split: str, numbers: Sequence[int]) -> list[tf.Tensor]:
+    """The images of these numbers, ascending: uint8 [height, width, ch] each."""
+    fetch = source.fetch(split)
+    if fetch:
+        return [fetch(tf.constant(number, tf.int64))[0] for number in numbers]
+    wanted = {int(number) for number in numbers}
+    examples = enumerate(source.stream(split).take(max(wanted) + 1))
+    return [source.decode(encoded) for n, (encoded, _) in examples if n in wanted]

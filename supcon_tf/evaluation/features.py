@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Callable
+
 import numpy as np
 import tensorflow as tf
 
 from supcon_tf.training.state import Networks
 
 
-def embed_split(networks: Networks, *, strategy: tf.distribute.Strategy, batches: tf.data.Dataset) -> dict:
+def embed_split(
+    networks: Networks,
+    *,
+    strategy: tf.distribute.Strategy,
+    batches: Callable[[tf.distribute.InputContext], tf.data.Dataset],
+) -> dict:
     """Every example of a split through encoder and classifier, in inference mode.
 
     Args:
         networks: encoder and classifier.
         strategy: spreads the batches over its replicas.
-        batches: (images [B, S, S, ch], labels [B], weights [B]); rows of weight 0 are padding and are left out.
+        batches: from an input pipeline to its (images [B, S, S, ch], labels [B], weights [B]), in batches for one
+            replica each; rows of weight 0 are padding and are left out.
 
     Returns:
         "embeddings" float32 [n, F], "logits" float32 [n, C], "labels" int64 [n].
@@ -32,7 +40,7 @@ def embed_split(networks: Networks, *, strategy: tf.distribute.Strategy, batches
         return strategy.gather(values, axis=0).numpy()  # of all hosts
 
     parts = {"embeddings": [], "logits": [], "labels": []}
-    for images, labels, weights in strategy.experimental_distribute_dataset(batches):
+    for images, labels, weights in strategy.distribute_datasets_from_function(batches):
         features, logits = one_batch(images)
         real = whole(weights) > 0  # [B]
         for name, values in (("embeddings", features), ("logits", logits), ("labels", labels)):

@@ -11,16 +11,20 @@ from supcon_tf.training.state import Networks
 
 
 def accuracy_on(
-    networks: Networks, *, strategy: tf.distribute.Strategy, batches: tf.data.Dataset
+    networks: Networks,
+    *,
+    strategy: tf.distribute.Strategy,
+    batches: Callable[[tf.distribute.InputContext], tf.data.Dataset],
 ) -> Callable[[], dict]:
     """A function that measures test accuracy now: `{"test_accuracy": share of examples classified right}`.
 
     Args:
         networks: encoder and classifier.
         strategy: spreads the batches over its replicas.
-        batches: (images [B, S, S, ch], labels [B], weights [B]); weight 0 marks padding.
+        batches: from an input pipeline to its (images [B, S, S, ch], labels [B], weights [B]), in batches for one
+            replica each; weight 0 marks padding.
     """
-    spread = strategy.experimental_distribute_dataset(batches)
+    spread = strategy.distribute_datasets_from_function(batches)
 
     def count(images, labels, weights):
         predicted = tf.argmax(networks.classify(images, training=False), -1)  # [B]

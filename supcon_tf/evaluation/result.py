@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import pathlib
+from typing import Callable
 
 import numpy as np
 import tensorflow as tf
 
 from supcon_tf.data import pictures
-from supcon_tf.data.sources import Source
+from supcon_tf.data.source import Source
 from supcon_tf.evaluation.features import embed_split
 from supcon_tf.training.state import Networks
 
@@ -21,7 +22,7 @@ def save_result(
     networks: Networks,
     *,
     strategy: tf.distribute.Strategy,
-    batches: tf.data.Dataset,
+    batches: Callable[[tf.distribute.InputContext], tf.data.Dataset],
     source: Source,
     size: int,
     classified: bool,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import time
 from typing import Callable, Optional
@@ -59,7 +60,7 @@ def train_stage(
     state: StageState,
     *,
     strategy: tf.distribute.Strategy,
-    batches: Callable[[int], tf.data.Dataset],
+    batches: Callable[[int, tf.distribute.InputContext], tf.data.Dataset],
     duration: Duration,
     checkpoints: StageCheckpoints,
     reporter: Reporter,
@@ -75,7 +76,8 @@ def train_stage(
         step: what one replica does, from `training.steps`.
         state: of the stage; left as it is after the last step.
         strategy: spreads each global batch over its replicas.
-        batches: from the number of steps done to the rest of the stream of global batches.
+        batches: from the number of steps done, and one of the strategy's input pipelines, to the rest of its share of
+            the stream, in batches for one replica each (`data.pipeline.training`).
         duration: of the stage.
         checkpoints: where the state is kept.
         reporter: told of every step and epoch.
@@ -94,7 +96,7 @@ def train_stage(
     reporter.start(done)
     if done >= duration.total_steps:
         return
-    stream = iter(strategy.experimental_distribute_dataset(batches(done)))
+    stream = iter(strategy.distribute_datasets_from_function(functools.partial(batches, done)))
     for epoch in range(duration.epochs_done(done) + 1, duration.epochs + 1):
         started, sums, first, end = time.perf_counter(), [], done, duration.steps(epoch)
         while done < end:

@@ -83,7 +83,6 @@ def contrastive_step(
     update = _Update(state, "contrastive", weight_decay, decayed, microbatches)
 
     def step(images, labels):
-        images, labels = _own_share(images, labels, batch_size)
         batch, views = images.shape[:2]
         flat = tf.reshape(images, [batch * views, *images.shape[2:]])  # [M, S, S, ch]
         if not use_labels:
@@ -115,7 +114,6 @@ def cross_entropy_step(
     update = _Update(state, "cross_entropy", weight_decay, decayed, microbatches)
 
     def step(images, labels):
-        images, labels = _own_share(images, labels, batch_size)
         of_batch = _classification(labels, label_smoothing, batch_size)
         return update(functools.partial(state.networks.classify, training=True), images[:, 0], of_batch)
 
@@ -139,14 +137,6 @@ def linear_step(
         return update(networks.classifier, features, _classification(labels, label_smoothing, batch_size))
 
     return Step(step, ("loss", "train_accuracy", *update.metrics))
-
-
-def _own_share(images, labels, batch_size):
-    """A replica's images and labels of known size: where several hosts share a batch, TensorFlow forgets it."""
-    if images.shape[0] is not None:
-        return images, labels
-    share = batch_size // tf.distribute.get_strategy().num_replicas_in_sync
-    return tf.ensure_shape(images, [share, *images.shape[1:]]), tf.ensure_shape(labels, [share])
 
 
 class _Update:

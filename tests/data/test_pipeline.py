@@ -13,13 +13,13 @@ from supcon_tf.data import pipeline, sources
 TRAIN = 40
 
 
-@pytest.fixture(params=["memory", "disk", "disk, many shapes, cached"])
+@pytest.fixture(params=["memory", "files in memory", "disk"])
 def source(request, numbered_dir, monkeypatch):
     """40 training and 13 test images, each of one value: its number. On disk they are shuffled in several blocks."""
     monkeypatch.setattr(pipeline, "STREAM_BLOCK", 16)
     if request.param == "disk":
-        monkeypatch.setattr(sources, "MEMORY_LIMIT", 0)
-    return sources.load("numbered_photos" if "shapes" in request.param else "numbered_grey", numbered_dir)
+        monkeypatch.setattr("supcon_tf.data.source.MEMORY_LIMIT", 0)
+    return sources.load("numbered_photos" if "files" in request.param else "numbered_grey", numbered_dir)
 
 
 def train(source, **changes):
@@ -72,29 +72,6 @@ def test_every_epoch_is_a_permutation_and_epochs_differ(source):
 def test_a_batch_may_straddle_two_epochs_and_loses_nothing(source):
     order = plain_order(source, 5, batch_size=16)
     np.testing.assert_array_equal(np.bincount(order, minlength=TRAIN), 2)
-
-
-def test_in_memory_the_whole_set_is_shuffled(numbered_dir):
-    source = sources.load("numbered_grey", numbered_dir)
-    places = np.array([np.argsort(plain_order(source, 5, seed=seed)) for seed in range(12)])
-    # Image 0 and image 39 land anywhere: the mean place of each is near the middle, and far ends are reached.
-    assert 10 < places[:, 0].mean() < 30 and 10 < places[:, -1].mean() < 30
-    assert places[:, 0].max() > 30 and places[:, -1].min() < 10
-
-
-def test_from_disk_the_blocks_move_and_are_shuffled_each_in_its_own_way(numbered_dir):
-    numbers = tf.data.Dataset.range(TRAIN).map(lambda number: (number,))
-    borders, patterns = set(), set()
-    for epoch in range(6):
-        shuffled = pipeline._shuffled(numbers, TRAIN, block=8, seed=tf.constant([3, epoch]))
-        order = np.array([number for (number,) in shuffled.as_numpy_iterator()])
-        # The first block is short: it ends where the numbers so far are exactly those below the border.
-        border = next(end for end in range(8) if set(order[end : end + 8]) == set(range(end, end + 8)))
-        assert set(order[:border]) == set(range(border))
-        borders.add(border)
-        patterns |= {tuple(order[start : start + 8] - start) for start in range(border, TRAIN - 7, 8)}
-    assert len(borders) > 2
-    assert len(patterns) > 20  # Of 24 to 30 whole blocks.
 
 
 def test_parallelism_changes_no_byte(source):
@@ -198,25 +175,99 @@ def test_evaluation_refuses_empty_batches(numbered_dir):
         pipeline.evaluation(sources.load("numbered_grey", numbered_dir), "test", batch_size=0, size=8)
 
 
+def hosts(count, replicas_each=1):
+    """How `tf.distribute` describes each of so many hosts to its input pipeline."""
+    return [tf.distribute.InputContext(count, host, count * replicas_each) for host in range(count)]
+
+
+def slow(*values):
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("count, replicas_each", [(3, 2), slow(1, 1), slow(1, 2), slow(2, 1), slow(4, 1)])
+def test_hosts_make_slices_of_the_batches_of_one_host(source, count, replicas_each):
+    """48 images of an epoch of 40 in batches of 12, from within an epoch and over its end, byte for byte."""
+    settings = {"batch_size": 12, "start_step": 2}
+    alone = batches(train(source, **settings), 4)
+    each = [train(source, input_context=context, **settings) for context in hosts(count, replicas_each)]
+    assert {dataset.element_spec[0].shape[0] for dataset in each} == {12 // (count * replicas_each)}
+    parts = [batches(dataset, 4 * replicas_each) for dataset in each]
+    assert_same(join(parts, replicas_each), alone)
+
+
+def join(parts, replicas_each):
+    """Global batches, as (images, labels), from the lists of replica batches of each host in turn."""
+    steps = zip(*[zip(*[iter(part)] * replicas_each) for part in parts])
+    rows = ([pair for host in step for pair in host] for step in steps)
+    return [tuple(np.concatenate(column) for column in zip(*pairs)) for pairs in rows]
+
+
+def test_a_host_touches_no_image_of_another(numbered_dir):
+    """Numbers of all fetched images, counted where they are fetched; one epoch over three hosts."""
+    whole, shares = sources.load("numbered_grey", numbered_dir), []
+    for context in hosts(3):
+        source = Watched(whole)
+        batches(train(source, batch_size=12, parallel_calls=1, input_context=context), 10)
+        shares.append(source.fetched[: 10 * 4])  # tf.data reads ahead.
+    seen = np.bincount(np.concatenate(shares), minlength=TRAIN)
+    np.testing.assert_array_equal(seen, 3)  # 120 rows of 40 images: nobody twice, nobody left out.
+
+
+class Watched:
+    """A source that notes which numbers are fetched."""
+
+    def __init__(self, source):
+        self.facts, self.count, self._source, self.fetched = source.facts, source.count, source, []
+
+    def fetch(self, split):
+        fetch = self._source.fetch(split)
+
+        def noted(number):
+            tf.numpy_function(lambda value: self.fetched.append(int(value)), [number], [], stateful=True)
+            return fetch(number)
+
+        return noted
+
+
+def test_a_batch_that_hosts_cannot_share_is_refused(numbered_dir):
+    with pytest.raises(ValueError, match="batch of 8 rows cannot be shared equally by 3 replicas on 3 hosts"):
+        train(sources.load("numbered_grey", numbered_dir), input_context=hosts(3)[0])
+
+
+@pytest.mark.parametrize("count, replicas_each, batch_size", [(3, 1, 4), slow(1, 3, 4), slow(2, 1, 5), slow(4, 2, 32)])
+def test_hosts_evaluate_every_example_once(source, count, replicas_each, batch_size):
+    """In the order of one host, and in equally many batches of one shape."""
+    parts = []
+    for context in hosts(count, replicas_each):
+        dataset = pipeline.evaluation(source, "test", batch_size=batch_size, size=8, input_context=context)
+        parts.append([tuple(value.numpy() for value in batch) for batch in dataset])
+    assert len({len(part) for part in parts}) == 1 and len({batch[0].shape for part in parts for batch in part}) == 1
+    images, labels, weights = (np.concatenate(column) for column in zip(*join(parts, replicas_each)))
+    assert weights.tolist() == [1.0] * 13 + [0.0] * (len(weights) - 13)
+    np.testing.assert_array_equal(numbers_of(source, images[:13]), np.arange(100, 113))
+    np.testing.assert_array_equal(labels[:13], np.arange(100, 113) % 4)
+
+
 @pytest.mark.two_replicas_required
 def test_two_replicas_share_every_example_once(numbered_dir, two_replicas):
     source = sources.load("numbered_grey", numbered_dir)
-    dataset = pipeline.evaluation(source, "test", batch_size=4, size=8)
     seen = []
-    for images, _, weights in two_replicas.experimental_distribute_dataset(dataset):
+    for images, _, weights in two_replicas.distribute_datasets_from_function(
+        lambda context: pipeline.evaluation(source, "test", batch_size=3, size=8, input_context=context)
+    ):
         for part, weight in zip(
             two_replicas.experimental_local_results(images), two_replicas.experimental_local_results(weights)
         ):
             assert len(part) == 2
             seen += numbers_of(source, part.numpy()[weight.numpy() > 0]).tolist()
-    assert sorted(seen) == list(range(100, 113))
+    assert seen == list(range(100, 113))
 
 
 @pytest.mark.two_replicas_required
 def test_two_replicas_share_the_global_training_batch(numbered_dir, two_replicas):
     source = sources.load("numbered_grey", numbered_dir)
     alone = batches(train(source), 7)
-    shared = two_replicas.experimental_distribute_dataset(train(source))
+    shared = two_replicas.distribute_datasets_from_function(lambda context: train(source, input_context=context))
     for (expected, _), (images, _) in zip(alone, shared):
         parts = np.concatenate([part.numpy() for part in two_replicas.experimental_local_results(images)])
         assert parts.tobytes() == expected.tobytes()

@@ -9,13 +9,15 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from supcon_tf.data import source as source_module
 from supcon_tf.data import sources
 from supcon_tf.data.prepared import DataNotPrepared
+from supcon_tf.data.source import Facts
 
 
 def test_facts_of_the_digits_are_read_and_the_data_written_on_first_use(tmp_path):
     facts = sources.load("digits", str(tmp_path)).facts
-    assert facts == sources.Facts(
+    assert facts == Facts(
         name="digits",
         classes=10,
         class_names=tuple("0123456789"),
@@ -58,7 +60,7 @@ def test_arrays_hold_every_image_in_stored_order_and_are_read_once(numbered_dir)
 @pytest.mark.parametrize("limit", [0, 2**32])
 @pytest.mark.parametrize("name", ["numbered_grey", "numbered_photos"])
 def test_the_stream_gives_the_same_images_encoded(numbered_dir, monkeypatch, name, limit):
-    monkeypatch.setattr(sources, "MEMORY_LIMIT", limit)
+    monkeypatch.setattr(source_module, "MEMORY_LIMIT", limit)
     source = sources.load(name, numbered_dir)
     for _ in range(2):  # The second pass comes from the cache, where there is one.
         numbers = []
@@ -76,7 +78,7 @@ def test_images_of_many_shapes_or_too_many_are_no_array(numbered_dir, monkeypatc
     with pytest.raises(ValueError, match=r"numbered_photos.*does not fit in memory: 40 images.*Use `stream`"):
         photos.arrays("train")
     grey = sources.load("numbered_grey", numbered_dir)
-    monkeypatch.setattr(sources, "MEMORY_LIMIT", 40 * 64 - 1)
+    monkeypatch.setattr(source_module, "MEMORY_LIMIT", 40 * 64 - 1)
     assert not grey.fits_in_memory("train") and grey.fits_in_memory("test")
 
 

@@ -10,7 +10,7 @@ from supcon_tf.evaluation.features import embed_split
 from supcon_tf.evaluation.linear import accuracy_on
 from tests.tiny import SIDE, tiny_networks
 
-EXAMPLES = 13
+EXAMPLES, GLOBAL_BATCH = 13, 4
 
 
 @pytest.fixture
@@ -18,9 +18,9 @@ def images():
     return np.random.default_rng(0).normal(size=(EXAMPLES, SIDE, SIDE, 1)).astype(np.float32)
 
 
-def padded_batches(images, labels, batch_size=4):
+def padded_batches(images, labels, batch_size):
     """As the evaluation pipeline gives them: the last batch is filled up with weight 0."""
-    missing = -len(images) % batch_size
+    missing = -len(images) % GLOBAL_BATCH
     filled = np.concatenate([images, np.zeros([missing, *images.shape[1:]], np.float32)])
     weights = np.concatenate([np.ones(len(images)), np.zeros(missing)]).astype(np.float32)
     data = tf.data.Dataset.from_tensor_slices((filled, np.concatenate([labels, np.zeros(missing, np.int64)]), weights))
@@ -30,7 +30,10 @@ def padded_batches(images, labels, batch_size=4):
 def through(strategy, images, labels):
     with strategy.scope():
         networks = tiny_networks()
-    batches = padded_batches(images, labels)
+
+    def batches(context):
+        return padded_batches(images, labels, batch_size=context.get_per_replica_batch_size(GLOBAL_BATCH))
+
     result = embed_split(networks, strategy=strategy, batches=batches)
     return networks, result, accuracy_on(networks, strategy=strategy, batches=batches)()["test_accuracy"]
 

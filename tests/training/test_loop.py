@@ -49,7 +49,9 @@ def test_how_steps_are_called_changes_no_weight(options, tmp_path, make_state, o
             contrastive_step(state, batch_size=8, weight_decay=0.01, loss={}, use_labels=True),
             state,
             strategy=one_device,
-            batches=lambda done, images=images, labels=labels: tf.data.Dataset.from_tensors((images, labels)).repeat(),
+            batches=lambda done, context, images=images, labels=labels: tf.data.Dataset.from_tensors(
+                (images, labels)
+            ).repeat(),
             duration=Duration(epochs=1, examples=40, batch_size=8),
             checkpoints=StageCheckpoints(state, tmp_path / str(number) / "checkpoints"),
             reporter=reporter,
@@ -94,7 +96,7 @@ def test_a_divergence_in_the_last_update_leaves_no_checkpoint(tmp_path, make_sta
             contrastive_step(state, batch_size=8, weight_decay=0.0, loss={}, use_labels=True),
             state,
             strategy=one_device,
-            batches=lambda done: tf.data.Dataset.from_tensors((images * 1e3, labels)).repeat(),
+            batches=lambda done, context: tf.data.Dataset.from_tensors((images * 1e3, labels)).repeat(),
             duration=duration,
             checkpoints=StageCheckpoints(state, tmp_path / "checkpoints"),
             reporter=reporter,

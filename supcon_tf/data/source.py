@@ -1,0 +1,86 @@
+"""What a data set is to everything else: facts, and images by number or as a stream."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+from typing import Callable, Optional
+
+import numpy as np
+import tensorflow as tf
+
+MEMORY_LIMIT = 2**32  # Bytes. Below it a split is held in memory, above it is read from disk in every epoch.
+
+
+@dataclasses.dataclass(frozen=True)
+class Facts:
+    """What a run needs to know of a data set before it reads one image.
+
+    Attributes:
+        name: as asked for, such as "cifar10", "imagenet_resized/32x32" or "cifar10:3.0.2".
+        classes: C.
+        class_names: C names.
+        image_shape: (height, width, ch); height and width are None where they vary.
+        train_examples: images to train on, after everything that `sources.load` leaves out.
+        test_examples: images to evaluate on; 0 where the set has none.
+        test_split: the split they come from ("test", else "validation"), or "".
+        mean, std: ch values each, on the [0, 1] scale.
+    """
+
+    name: str
+    classes: int
+    class_names: tuple[str, ...]
+    image_shape: tuple[Optional[int], Optional[int], int]
+    train_examples: int
+    test_examples: int
+    test_split: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+class Source(abc.ABC):
+    """One data set, ready to read. Splits are "train" and "test"; example k is the same in every process and run.
+
+    Attributes:
+        facts: Facts.
+    """
+
+    def __init__(self, facts: Facts):
+        self.facts = facts
+
+    def count(self, split: str) -> int:
+        """Number of examples of a split; ValueError where the set has no such split."""
+        counts = {"train": self.facts.train_examples, "test": self.facts.test_examples}
+        if not counts.get(split):
+            offered = ", ".join(repr(name) for name, count in counts.items() if count)
+            raise ValueError(f"{self.facts.name!r} has no split {split!r}; it has {offered}.")
+        return counts[split]
+
+    def fetch(self, split: str) -> Optional[Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]]:
+        """A function for use in tf.data: number int64 [] -> (image uint8 [height, width, ch], label int64 []).
+
+        None where an image cannot be had by its number: the split is too large for memory and its files hold many
+        images each. Then `stream` reads it from beginning to end.
+        """
+        image_of = self._image_of(split)
+        if image_of is None:
+            return None
+        with tf.device("CPU:0"):  # tf.data runs on the host; a constant made near an accelerator would land on it.
+            labels = tf.constant(self.labels(split))
+        return lambda number: (image_of(number), tf.gather(labels, number))
+
+    @abc.abstractmethod
+    def labels(self, split: str) -> np.ndarray:
+        """int64 [n], the label of every example."""
+
+    @abc.abstractmethod
+    def stream(self, split: str) -> tf.data.Dataset:
+        """The split in order: tf.data.Dataset of (bytes [], int64 []), images still encoded (`decode` opens them)."""
+
+    @abc.abstractmethod
+    def decode(self, encoded: tf.Tensor) -> tf.Tensor:
+        """One image of `stream`: bytes [] -> uint8 [height, width, ch]."""
+
+    @abc.abstractmethod
+    def _image_of(self, split: str) -> Optional[Callable[[tf.Tensor], tf.Tensor]]:
+        """number int64 [] -> image uint8 [height, width, ch]; None as in `fetch`."""

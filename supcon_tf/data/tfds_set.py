@@ -1,0 +1,145 @@
+"""A prepared TFDS image-classification set: its facts and its examples."""
+
+from __future__ import annotations
+
+from typing import Callable, Optional
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from supcon_tf.data import source
+from supcon_tf.data.prepared import base_name, directory
+
+# Per-channel mean and deviation on the [0, 1] scale. CIFAR: the authors' two codes; digits: measured on "train".
+# Every other set: 0.5 and 0.5, which is [-1, 1], as the authors do for ImageNet.
+_NORMALISATION = {
+    "digits": ((0.3062,), (0.3764,)),
+    "cifar10": ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)),
+    "cifar100": ((0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)),
+}
+_TEST_SPLIT = {"imagenet2012": "validation"}  # Its "test" split has no labels.
+
+
+class TfdsSet(source.Source):
+    """A prepared TFDS set.
+
+    Args:
+        name: TFDS name, with config and version where wanted.
+        data_dir: TFDS data directory.
+
+    Raises:
+        DataNotPrepared: the set does not lie in `data_dir`.
+        ValueError: it is no image-classification set.
+    """
+
+    def __init__(self, name: str, data_dir: str):
+        self._builder = tfds.builder_from_directory(directory(name, data_dir))
+        self._image_key, self._label_key = keys = _image_and_label(name, self._builder)
+        self._held: dict[tuple[str, bool], tuple[np.ndarray, np.ndarray]] = {}
+        super().__init__(_facts(name, self._builder, keys))
+
+    def fits_in_memory(self, split: str) -> bool:
+        """Whether `arrays` can hold the split: images of one shape, within `MEMORY_LIMIT` bytes."""
+        shape = self.facts.image_shape
+        return None not in shape and self.count(split) * int(np.prod(shape)) <= source.MEMORY_LIMIT
+
+    def arrays(self, split: str) -> tuple[np.ndarray, np.ndarray]:
+        """The whole split, read once and kept.
+
+        Returns:
+            images uint8 [n, height, width, ch] and labels int64 [n], in stored order.
+
+        Raises:
+            ValueError: the images differ in shape, or are too many; see `fits_in_memory`.
+        """
+        if not self.fits_in_memory(split):
+            raise ValueError(
+                f"{self.facts.name!r}, split {split!r}, does not fit in memory: {self.count(split)} images of shape "
+                f"{self.facts.image_shape}, limit {source.MEMORY_LIMIT} bytes. Use `stream`."
+            )
+        return self._hold(split, encoded=False)
+
+    def labels(self, split: str) -> np.ndarray:
+        if self.fits_in_memory(split):
+            return self.arrays(split)[1]
+        if self._files_fit_in_memory(split):
+            return self._hold(split, encoded=True)[1]
+        return np.array([label for _, label in self.stream(split).as_numpy_iterator()], np.int64)
+
+    def stream(self, split: str) -> tf.data.Dataset:
+        return self._read(split, decoders={self._image_key: tfds.decode.SkipDecoding()})
+
+    def decode(self, encoded: tf.Tensor) -> tf.Tensor:
+        return self._builder.info.features[self._image_key].decode_example(encoded)
+
+    def _image_of(self, split: str) -> Optional[Callable[[tf.Tensor], tf.Tensor]]:
+        in_memory = self.fits_in_memory(split)
+        if not in_memory and not self._files_fit_in_memory(split):
+            return None
+        with tf.device("CPU:0"):
+            images = tf.constant(self._hold(split, encoded=not in_memory)[0])  # [n, height, width, ch], or bytes [n]
+        if in_memory:
+            return lambda number: tf.gather(images, number)
+        return lambda number: self.decode(tf.gather(images, number))
+
+    def _files_fit_in_memory(self, split: str) -> bool:
+        return self._builder.info.splits[self._split_name(split)].num_bytes <= source.MEMORY_LIMIT
+
+    def _hold(self, split: str, *, encoded: bool) -> tuple[np.ndarray, np.ndarray]:
+        if (split, encoded) not in self._held:
+            examples = self.stream(split) if encoded else self._read(split)
+            batches = list(examples.batch(1024).as_numpy_iterator())
+            self._held[split, encoded] = tuple(np.concatenate(column) for column in zip(*batches))
+        return self._held[split, encoded]
+
+    def _split_name(self, split: str) -> str:
+        return self.facts.test_split if split == "test" else "train"
+
+    def _read(self, split: str, **options) -> tf.data.Dataset:
+        examples = self._builder.as_dataset(
+            split=f"{self._split_name(split)}[:{self.count(split)}]",
+            shuffle_files=False,
+            read_config=tfds.ReadConfig(try_autocache=False),
+            **options,
+        )
+        return examples.map(lambda example: (example[self._image_key], example[self._label_key]))
+
+
+def _image_and_label(name: str, builder: tfds.core.DatasetBuilder) -> tuple[str, str]:
+    """The keys of image and label, after a check that they are what training needs."""
+    features = builder.info.features
+    keys = builder.info.supervised_keys or ("image", "label")
+    image, label = (features[key] if isinstance(key, str) and key in features else None for key in keys[:2])
+    if not isinstance(image, tfds.features.Image) or not isinstance(label, tfds.features.ClassLabel):
+        raise ValueError(
+            f"{name!r} is not an image-classification set: it needs one image and one class label an example; it has "
+            f"{', '.join(f'{key}: {type(feature).__name__}' for key, feature in features.items())}."
+        )
+    if image.shape[-1] not in (1, 3) or image.np_dtype != np.uint8:
+        raise ValueError(
+            f"{name!r} has images of shape {image.shape} and type {np.dtype(image.np_dtype).name}; only uint8 with "
+            "1 or 3 channels can be augmented."
+        )
+    return keys[:2]
+
+
+def _facts(name: str, builder: tfds.core.DatasetBuilder, keys: tuple[str, str]) -> source.Facts:
+    info, base = builder.info, base_name(name)
+    image, label = (info.features[key] for key in keys)
+    wanted = [_TEST_SPLIT[base]] if base in _TEST_SPLIT else ["test", "validation"]
+    test_split = next((split for split in wanted if split in info.splits), "")
+    if "train" not in info.splits:
+        raise ValueError(f"{name!r} has no split 'train' to learn from; it has {', '.join(info.splits) or 'none'}.")
+    mean, std = _NORMALISATION.get(base, ((0.5,) * image.shape[-1],) * 2)
+    return source.Facts(
+        name=name,
+        classes=label.num_classes,
+        class_names=tuple(label.names),
+        image_shape=tuple(image.shape),
+        train_examples=info.splits["train"].num_examples,
+        test_examples=info.splits[test_split].num_examples if test_split else 0,
+        test_split=test_split,
+        mean=mean,
+        std=std,
+    )
