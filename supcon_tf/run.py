@@ -15,7 +15,6 @@ import contextlib
 import dataclasses
 import functools
 import json
-import math
 import pathlib
 import tempfile
 from typing import Optional, Union
@@ -37,6 +36,7 @@ from supcon_tf.training import steps
 from supcon_tf.training.checkpoints import StageCheckpoints
 from supcon_tf.training.diagnostics import Observer
 from supcon_tf.training.loop import Duration, train_stage
+from supcon_tf.training.plateau import Plateau, PlateauWatch
 from supcon_tf.training.reporting import Reporter
 from supcon_tf.training.run_directory import exclusive, open_run_directory, replace_text
 from supcon_tf.training.state import Networks, StageState, build_networks
@@ -85,18 +85,19 @@ def _lead(
 ) -> dict:
     """A run on its only host, or on the chief of several: all steps and all files."""
     open_run_directory(directory, experiment)
-    summary_path, page = directory / "summary.json", directory / "report.html"
+    summary_path, page = directory / "summary.json", report.RunningReport(directory)
     with exclusive(directory):
         if summary_path.exists():
             print(f"{directory} is complete; its result is in {summary_path}.", flush=True)
         else:
             run = _prepare(experiment, directory, directory, data_dir or str(directory / "data"))
+            run = dataclasses.replace(run, page=page if write_report else None)
             for name in experiment.stages:
                 _train(run, name)
             replace_text(summary_path, json.dumps({**_result(run), "command": command}, indent=2) + "\n")
-        if write_report and not page.exists():
-            report.write_report(page, [directory])
-            print(f"report: {page}", flush=True)
+        if write_report and not page.is_final():
+            page.write()
+            print(f"report: {page.path}", flush=True)
     return json.loads(summary_path.read_text(encoding="utf-8"))
 
 
@@ -125,6 +126,7 @@ class _Run:
     durations: dict[str, Duration]  # of each stage
     schedules: dict[str, tf.keras.optimizers.schedules.LearningRateSchedule]  # of each stage
     networks: Networks
+    page: Optional[report.RunningReport] = None  # written as the run goes on, by the chief
 
     def test_batches(self, context: tf.distribute.InputContext) -> tf.data.Dataset:
         return pipeline.evaluation(
@@ -184,6 +186,7 @@ def _train(run: _Run, name: str) -> None:
     """Trains one stage, from wherever its checkpoints say it stopped."""
     stage, contrastive = run.experiment.stages[name], name == "contrastive"
     duration, schedule = run.durations[name], run.schedules[name]
+    plateau = _plateau(run.experiment) if contrastive else None
     state = _state(run, name, stage)
     training = functools.partial(
         pipeline.training,
@@ -211,7 +214,9 @@ def _train(run: _Run, name: str) -> None:
             total_steps=duration.total_steps,
             batch_size=stage.batch_size,
             learning_rate=lambda step: float(schedule(step)),
-            constants=_plateau(run.experiment) if contrastive else {},
+            constants={"plateau": plateau.value} if plateau else {},
+            watch=_watch(run, plateau) if plateau else None,
+            recorded=run.page.update if run.page else lambda: None,
         ),
         observer=Observer(
             steps.trained_variables(run.networks, name),
@@ -284,13 +289,23 @@ def _kept_images(experiment: Experiment) -> Optional[int]:
     return None if cap is None else cap // experiment.data.views
 
 
-def _plateau(experiment: Experiment) -> dict:
-    """The loss when all embeddings are equal, ln(N - 1) times the scale: where a collapsed run stays."""
+def _plateau(experiment: Experiment) -> Optional[Plateau]:
+    """What collapsed embeddings cost, where that does not depend on the batch."""
     loss, rows = experiment.loss, experiment.data.views * experiment.contrastive.batch_size
     if loss.denominator_mode != "all" or loss.positives_cap is not None or experiment.data.views == 1:
-        return {}  # How many rows an anchor is compared with, or whether with any, then depends on the batch.
+        return None  # How many rows an anchor is compared with, or whether with any, then depends on the batch.
     scale = 1.0 if loss.base_temperature is None else loss.temperature / loss.base_temperature
-    return {"plateau": scale * math.log(rows - 1)}
+    return Plateau(rows, loss.temperature, scale)
+
+
+def _watch(run: _Run, plateau: Plateau) -> PlateauWatch:
+    stage, duration = run.experiment.contrastive, run.durations["contrastive"]
+    return PlateauWatch(
+        plateau,
+        total_steps=duration.total_steps,
+        warmup_steps=stage.warmup_epochs * duration.steps_per_epoch,
+        width=run.experiment.projection.widths[-1],
+    )
 
 
 def _result(run: _Run) -> dict:

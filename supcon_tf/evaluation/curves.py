@@ -43,7 +43,7 @@ def lines(groups: Sequence[RunGroup], stage: str, key: str, *, kind: str = "mean
         groups: experiments; the place in the list is the colour.
         stage: name of the stage.
         key: name of the metric.
-        kind: stroke of the main line; "train" leaves out the single seeds.
+        kind: stroke of the main line; all but "mean" leave out the single seeds.
     """
     found = []
     for tone, group in enumerate(groups):
@@ -60,7 +60,7 @@ def lines(groups: Sequence[RunGroup], stage: str, key: str, *, kind: str = "mean
 
 
 def _stage(groups: Sequence[RunGroup], stage: str) -> list[str]:
-    """Markup of a stage: its two most telling panels side by side, the others to be opened."""
+    """Markup of a stage: its most telling panels side by side, the others to be opened."""
     levels = _plateaus(groups, stage)
     collapsed = "Dashed: what collapsed embeddings cost, ln(N - 1) on the scale of this loss." if levels else ""
     train, test = lines(groups, stage, "train_accuracy", kind="train"), lines(groups, stage, "test_accuracy")
@@ -68,12 +68,59 @@ def _stage(groups: Sequence[RunGroup], stage: str) -> list[str]:
     panels = [
         _panel("Loss", lines(groups, stage, "loss"), levels=levels, caption=collapsed),
         _panel("Top-1 accuracy", train + test, percent=True, caption=strokes),
+        _panel(
+            "Nearest-neighbour accuracy",
+            lines(groups, stage, "knn_accuracy"),
+            percent=True,
+            caption="Test images, by a weighted vote of their neighbours among the training images.",
+        ),
+    ]
+    more = [_folded("Diagnosis", _diagnosis(groups, stage)), _folded("Pace of this stage", _pace(groups, stage))]
+    return [page.pair([panel for panel in panels if panel]), *more]
+
+
+def _diagnosis(groups: Sequence[RunGroup], stage: str) -> list[str]:
+    """Panels of what `training/diagnostics.py` measured."""
+    ends = [
+        line
+        for pair in ("positive", "negative")
+        for end in ("p5", "p95")
+        for line in lines(groups, stage, f"{pair}_similarity_{end}", kind="seed")
+    ]
+    medians = lines(groups, stage, "positive_similarity_p50", kind="median")
+    medians += lines(groups, stage, "negative_similarity_p50", kind="train")
+    return [
+        _panel(
+            "Similarity of pairs",
+            medians + ends,
+            caption="Medians: solid of positives, dotted of negatives. Thin: 5% and 95% of each.",
+        ),
+        _panel("Effective rank", lines(groups, stage, "effective_rank"), caption="Directions that embeddings use."),
+        _panel(
+            "Alignment", lines(groups, stage, "alignment"), caption="Squared distance of positives; lower is closer."
+        ),
+        _panel(
+            "Uniformity", lines(groups, stage, "uniformity"), caption="0 when all embeddings are equal; lower is wider."
+        ),
+        _panel("Gradient norm", lines(groups, stage, "gradient_norm")),
+        _panel("Norm of an update", lines(groups, stage, "update_norm")),
+        _panel("Positives of an anchor", lines(groups, stage, "positives_mean")),
+        _panel("Anchors without positives", lines(groups, stage, "positives_none"), percent=True),
+    ]
+
+
+def _pace(groups: Sequence[RunGroup], stage: str) -> list[str]:
+    return [
         _panel("Learning rate", lines(groups, stage, "learning_rate")),
         _panel("Images per second", lines(groups, stage, "images_per_second")),
+        _panel("Share of time waiting for images", lines(groups, stage, "input_share"), percent=True),
+        _panel("Memory of the process, MB", lines(groups, stage, "memory_mb")),
     ]
-    panels = [panel for panel in panels if panel]
-    more = page.details("Pace of this stage", page.pair(panels[2:])) if panels[2:] else ""
-    return [page.pair(panels[:2]), more]
+
+
+def _folded(title: str, panels: Sequence[str]) -> str:
+    found = [panel for panel in panels if panel]
+    return page.details(title, page.pair(found)) if found else ""
 
 
 def _panel(title: str, found: Sequence[figures.Line], *, caption: str = "", **options) -> str:

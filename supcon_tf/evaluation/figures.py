@@ -21,7 +21,7 @@ WIDTH = 520
 
 @dataclasses.dataclass(frozen=True)
 class Line:
-    """One curve: float [n] x and y, where NaN leaves a gap; kind "mean", "seed" or "train" sets its stroke."""
+    """One curve: float [n] x and y, where NaN leaves a gap; kind "mean", "median", "seed", "train" sets its stroke."""
 
     x: np.ndarray
     y: np.ndarray
@@ -80,7 +80,7 @@ def line_chart(lines: Sequence[Line], *, levels: Sequence[Level] = (), percent: 
     frame = Frame(46, WIDTH - 16, 10, 228, (first, last) if last > first else (first - 1, last + 1), y_range)
     budget = max(60, 12_000 // len(lines))
     marks = [_axes(frame, percent=percent), *_levels(frame, levels)]
-    for kind in ("seed", "train", "mean"):  # What matters most is drawn last, on top.
+    for kind in ("seed", "train", "median", "mean"):  # What matters most is drawn last, on top.
         for line in lines:
             if line.kind == kind:
                 path = _path(frame, *_thinned(line.x, line.y, budget))

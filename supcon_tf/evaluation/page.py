@@ -43,6 +43,8 @@ h3 { font-size: 15px; margin: 26px 0 10px; overflow-wrap: anywhere; }
 p { margin: 0 0 12px; max-width: 46em; }
 .lead { font-size: 17px; color: var(--soft); }
 .note { color: var(--soft); font-size: 14px; }
+.warning { background: var(--sheet); border-left: 4px solid rgb(var(--wrong)); border-radius: 8px; padding: 12px 18px;
+  max-width: none; }
 section { margin-top: 52px; padding-top: 26px; border-top: 1px solid var(--rule); }
 .tiles { display: grid; gap: 14px;
   grid-template-columns: repeat(auto-fit, minmax(max(150px, 100% / var(--columns) - 14px), 1fr)); margin: 28px 0 0; }
@@ -96,7 +98,7 @@ svg .note { font-size: 12px; fill: var(--soft); font-style: italic; stroke: var(
   paint-order: stroke; }
 .grid { stroke: var(--rule); }
 .line { fill: none; stroke: var(--tone); stroke-linejoin: round; stroke-linecap: round; }
-.line.mean { stroke-width: 2.4; }
+.line.mean, .line.median { stroke-width: 2.4; }
 .line.seed { stroke-width: 1; opacity: 0.45; }
 .line.train { stroke-width: 1.4; stroke-dasharray: 1 4; }
 .level { stroke: var(--tone, var(--soft)); stroke-width: 1.3; stroke-dasharray: 6 4; }
@@ -144,6 +146,11 @@ def section(title: str, html: Sequence[str], *, lead: str = "") -> str:
 def note(text: str) -> str:
     """A sentence in small print."""
     return f'<p class="note">{escape(text)}</p>'
+
+
+def warning(text: str) -> str:
+    """A sentence that must not be missed."""
+    return f'<p class="warning">{escape(text)}</p>'
 
 
 def legend(names: Sequence[str]) -> str:

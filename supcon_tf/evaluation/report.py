@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import math
 import pathlib
+import time
 from collections.abc import Sequence
 
 import numpy as np
 
 from supcon_tf.evaluation import curves, figures, gallery, page
-from supcon_tf.evaluation.runs import RunGroup, flat, merged, read_groups
+from supcon_tf.evaluation.runs import Run, RunGroup, flat, merged, read_groups
+from supcon_tf.training.run_directory import replace_text
+
+COST = 0.01  # Most of a run's time that its page may take while it trains.
 
 ABOUT = (
     "Supervised contrastive learning (Khosla et al., NeurIPS 2020, arXiv:2004.11362) pulls the embeddings of images of "
@@ -22,7 +26,38 @@ ABOUT = (
 )
 
 
-def write_report(path: str | pathlib.Path, run_directories: Sequence[str | pathlib.Path]) -> None:
+class RunningReport:
+    """`report.html` of a run that is going on, and of the run when it has ended.
+
+    Args:
+        directory: of the run.
+    """
+
+    def __init__(self, directory: pathlib.Path):
+        self.path = directory / "report.html"
+        self._ended, self._cost = -math.inf, 0.0
+
+    def update(self) -> None:
+        """Writes the page again, if that costs less than `COST` of the time since it was written last."""
+        if time.perf_counter() - self._ended >= self._cost / COST:
+            self.write()
+
+    def write(self) -> None:
+        """Writes the page as the run stands; a reader sees the old one or the new one, never half of one."""
+        started = time.perf_counter()
+        write_report(self.path, [self.path.parent], unfinished=True)
+        self._ended = time.perf_counter()
+        self._cost = self._ended - started
+
+    def is_final(self) -> bool:
+        """Whether the page was written after the run had ended."""
+        summary = self.path.parent / "summary.json"
+        return self.path.exists() and summary.exists() and self.path.stat().st_mtime >= summary.stat().st_mtime
+
+
+def write_report(
+    path: str | pathlib.Path, run_directories: Sequence[str | pathlib.Path], *, unfinished: bool = False
+) -> None:
     """Writes a self-contained HTML page about one or many runs.
 
     Runs of one experiment that differ in their seed are shown as mean and spread.
@@ -30,11 +65,12 @@ def write_report(path: str | pathlib.Path, run_directories: Sequence[str | pathl
     Args:
         path: file to write, usually `report.html`; its folder is made where needed.
         run_directories: directories that training wrote; all of the same or of different experiments.
+        unfinished: take runs that have not ended, too; the page says which.
 
     Raises:
         ValueError: no directory, one that is given twice, or one that is not a run directory.
     """
-    groups = read_groups(run_directories)
+    groups = read_groups(run_directories, unfinished=unfinished)
     title = _title(groups)
     sections = [
         _header(title, groups),
@@ -46,7 +82,7 @@ def write_report(path: str | pathlib.Path, run_directories: Sequence[str | pathl
     ]
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page.document(title, sections), encoding="utf-8")
+    replace_text(path, page.document(title, sections))
 
 
 def summary_table(run_directories: Sequence[str | pathlib.Path]) -> str:
@@ -105,8 +141,24 @@ def _header(title: str, groups: Sequence[RunGroup]) -> str:
     what = f"This page shows {count} on {data}, and was made from nothing but the run directories."
     return (
         f'<header>\n<h1>{page.escape(title)}</h1>\n<p class="lead">{ABOUT} {page.escape(what)}</p>\n'
+        f"{''.join(page.warning(sentence) for sentence in _states(runs))}"
         f"{page.tiles(_tiles(groups))}\n</header>"
     )
+
+
+def _states(runs: Sequence[Run]) -> list[str]:
+    """What a reader has to know first: runs that are going on, and what they warned of."""
+    sentences = []
+    for run in runs:
+        name = f"{run.summary['experiment']}, seed {run.seed}"
+        if not run.finished:
+            sentences.append(f"{name} is running: {run.progress}.")
+        sentences += [
+            f"{name}, {line['stage']} stage, epoch {line['epoch']}: {line['warning']}"
+            for line in run.metrics
+            if line.get("warning")
+        ]
+    return sentences
 
 
 def _tiles(groups: Sequence[RunGroup]) -> list[str]:

@@ -24,6 +24,7 @@ class Run:
     config: dict[str, Any]
     environment: dict[str, Any]
     metrics: list[dict[str, Any]]
+    finished: bool = True
 
     @property
     def seed(self) -> Any:
@@ -33,6 +34,14 @@ class Run:
     def accuracy(self) -> float:
         """Top-1 accuracy on the test images, 0 to 1; NaN where the run had no classifier."""
         return _number(self.summary.get("test_accuracy"))
+
+    @property
+    def progress(self) -> str:
+        """How far a run has come: `contrastive, epoch 3 of 36`."""
+        if not self.metrics:
+            return "no epoch is complete"
+        last = self.metrics[-1]
+        return f"{last['stage']}, epoch {last['epoch']} of {last.get('epochs', '?')}"
 
     @property
     def seconds(self) -> float:
@@ -104,20 +113,32 @@ class RunGroup:
         return [name for name in self.settings() if len({config.get(name) for config in configs}) > 1]
 
 
-def read_run(directory: str | pathlib.Path) -> Run:
+def read_run(directory: str | pathlib.Path, *, unfinished: bool = False) -> Run:
     """Reads one run directory.
+
+    Args:
+        directory: of the run.
+        unfinished: also of one that has no `summary.json` yet.
 
     Raises:
         ValueError: a file that every run has is missing, is not JSON, or lacks the name or seed of the run.
     """
     directory = pathlib.Path(directory)
+    finished = (directory / "summary.json").is_file() or not unfinished
     missing = [name for name in ("summary.json", "config.json") if not (directory / name).is_file()]
+    if not finished:
+        missing.remove("summary.json")
     if missing:
         raise ValueError(
             f"A run directory holds summary.json and config.json; {directory} has no {' and no '.join(missing)}. "
             "Give the --workdir of a finished run."
         )
-    summary = _read_json(directory / "summary.json")
+    config = _read_json(directory / "config.json")
+    summary = (
+        _read_json(directory / "summary.json")
+        if finished
+        else {"experiment": config.get("name", "unnamed"), "seed": config.get("seed", 0)}
+    )
     for key in ("experiment", "seed"):
         if key not in summary:
             raise ValueError(f"{directory / 'summary.json'} must name its `{key}`; it has {', '.join(summary)}.")
@@ -125,17 +146,19 @@ def read_run(directory: str | pathlib.Path) -> Run:
     return Run(
         directory,
         summary,
-        config=_read_json(directory / "config.json"),
+        config=config,
         environment=_read_json(environment) if environment.exists() else {},
         metrics=_read_lines(directory / "metrics.jsonl"),
+        finished=finished,
     )
 
 
-def read_groups(directories: Sequence[str | pathlib.Path]) -> list[RunGroup]:
+def read_groups(directories: Sequence[str | pathlib.Path], *, unfinished: bool = False) -> list[RunGroup]:
     """Reads runs and groups them by experiment.
 
     Args:
         directories: run directories, in any order.
+        unfinished: take runs that have not ended, too.
 
     Returns:
         One group an experiment, in the order in which the experiments first come; runs ordered by seed.
@@ -152,7 +175,7 @@ def read_groups(directories: Sequence[str | pathlib.Path]) -> list[RunGroup]:
             raise ValueError(f"Every run counts once in the mean; {path} was given twice.")
         seen.add(path.resolve())
     groups: dict[str, list[Run]] = {}
-    for run in map(read_run, paths):
+    for run in (read_run(path, unfinished=unfinished) for path in paths):
         groups.setdefault(str(run.summary["experiment"]), []).append(run)
     return [RunGroup(name, tuple(sorted(runs, key=lambda run: run.seed))) for name, runs in groups.items()]
 

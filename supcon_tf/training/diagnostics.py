@@ -64,7 +64,7 @@ def alignment(positive_similarity: tf.Tensor) -> tf.Tensor:
 
     For rows of unit length ||z_i - z_p||^2 = 2 - 2 z_i . z_p. 0 is best: all positives in one place.
     """
-    return 2 - 2 * tf.reduce_mean(positive_similarity)
+    return tf.maximum(2 - 2 * tf.reduce_mean(positive_similarity), 0)  # rounding may leave less
 
 
 def uniformity(similarity: tf.Tensor) -> tf.Tensor:
@@ -157,10 +157,12 @@ class Observer:
 
 
 def memory() -> dict[str, float]:
-    """Memory of this process in MB of 1e6 bytes: resident now (on Linux), and the most so far."""
-    unit = 1 if pathlib.Path("/System/Library").exists() else 1024  # macOS counts bytes, others units of 1024
-    found = {"memory_peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6}
+    """Memory of this process in MB of 1e6 bytes: "memory_mb" resident now, and "memory_peak_mb", the most so far.
+
+    Both where the system has `/proc`, the second alone elsewhere.
+    """
     if _STATUS.exists():
         lines = dict(line.split(":", 1) for line in _STATUS.read_text().splitlines() if ":" in line)
-        found["memory_mb"] = int(lines["VmRSS"].split()[0]) * 1024 / 1e6
-    return found
+        kib = {"memory_mb": lines["VmRSS"], "memory_peak_mb": lines["VmHWM"]}
+        return {name: int(value.split()[0]) * 1024 / 1e6 for name, value in kib.items()}
+    return {"memory_peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6}  # macOS counts bytes

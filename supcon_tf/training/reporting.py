@@ -1,30 +1,47 @@
-"""What a run says while it trains: a progress bar or plain lines, `metrics.jsonl`, and TensorBoard files."""
+"""What a run says while it trains: a line an epoch, a bar on a terminal, `metrics.jsonl`, and TensorBoard files."""
 
 from __future__ import annotations
 
 import json
-import math
 import pathlib
 import sys
-from typing import Callable
+from typing import Callable, Optional
 
 import tensorflow as tf
 from tqdm import tqdm
 
 from supcon_tf.training.diagnostics import memory
+from supcon_tf.training.plateau import PlateauWatch
 from supcon_tf.training.run_directory import replace_text
 
-LINES_A_STAGE = 10  # printed to a log file, where there is no bar; metrics.jsonl has every epoch
-
-# The order in which a line shows what an epoch measured.
-SHOWN = (("loss", "{:.4f}"), ("train_accuracy", "{:.1%}"), ("test_accuracy", "{:.1%}"))
+# What a line shows of what an epoch measured, in this order. BUILD.md has a table of all that is recorded.
+SHOWN = (
+    ("loss", "loss {:.4f}"),
+    ("plateau_distance", "{:.1%} below its plateau"),
+    ("train_accuracy", "train accuracy {:.1%}"),
+    ("test_accuracy", "test accuracy {:.1%}"),
+    ("knn_accuracy", "kNN accuracy {:.1%}"),
+    ("alignment", "alignment {:.2f}"),
+    ("uniformity", "uniformity {:.2f}"),
+    ("effective_rank", "rank {:.1f}"),
+    ("positive_similarity_p50", "positives {:.2f}"),
+    ("negative_similarity_p50", "negatives {:.2f}"),
+    ("positives_mean", "{:.1f} positives an anchor"),
+    ("positives_none", "{:.0%} without"),
+    ("gradient_norm", "gradient {:.2g}"),
+    ("update_norm", "update {:.2g}"),
+    ("learning_rate", "learning rate {:.3g}"),
+    ("images_per_second", "{:,.0f} images/s"),
+    ("input_share", "{:.0%} of the time waiting for them"),
+    ("memory_mb", "{:,.0f} MB"),
+)
 
 
 class Reporter:
     """Tells a person, a file and TensorBoard of one stage's progress.
 
-    On a terminal there is one bar a stage with images a second and the time left; elsewhere (a log file, CI) about
-    ten plain lines a stage and no control characters.
+    Every epoch has one line. On a terminal there is a bar below them with images a second and the time left; elsewhere
+    (a log file, CI) no control characters.
 
     Args:
         directory: of the run; metrics go to `metrics.jsonl`, events to `tensorboard/<stage>`.
@@ -35,6 +52,8 @@ class Reporter:
         batch_size: global images a step.
         learning_rate: step -> learning rate that was applied in it.
         constants: values added to every record.
+        watch: told of every epoch of a contrastive stage; what it warns of is said, and recorded as "warning".
+        recorded: called after each epoch.
     """
 
     def __init__(
@@ -48,17 +67,22 @@ class Reporter:
         batch_size: int,
         learning_rate: Callable[[int], float],
         constants: dict,
+        watch: Optional[PlateauWatch] = None,
+        recorded: Callable[[], None] = lambda: None,
     ):
         self._path = directory / "metrics.jsonl"
         self._stage, self._title, self._epochs = stage, title, epochs
         self._total_images, self._batch_size = total_steps * batch_size, batch_size
         self._learning_rate, self._constants = learning_rate, constants
+        self._watch, self._recorded = watch, recorded
         self._writer = tf.summary.create_file_writer(str(directory / "tensorboard" / stage))
         self._bar = None
 
     def start(self, steps_done: int) -> None:
         """Begins at `steps_done`; records of steps that will be done again are taken out of `metrics.jsonl`."""
-        drop_records(self._path, self._stage, after_step=steps_done)
+        kept = drop_records(self._path, self._stage, after_step=steps_done)
+        for record in kept if self._watch else []:
+            self._watch.read(record)  # what was said before an interruption is not said again
         if steps_done > 0:
             left = "complete" if steps_done * self._batch_size >= self._total_images else "continues"
             print(f"{self._title}: {left} at step {steps_done}", flush=True)
@@ -91,42 +115,62 @@ class Reporter:
             **memory(),
             "seconds": seconds,
         }
+        warning = ""
+        if self._watch:
+            record["plateau_distance"] = self._watch.plateau.distance(record["loss"])
+            warning = self._watch.read(record)
+        if warning:
+            record["warning"] = warning
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
         self._summarize(record)
         self._show(record)
+        self._recorded()
 
     def _summarize(self, record: dict) -> None:
         with self._writer.as_default(step=record["step"]):
             for name, value in record.items():
                 if isinstance(value, float):
                     tf.summary.scalar(name, value)
+            if "warning" in record:
+                tf.summary.text("warning", record["warning"])
         self._writer.flush()
 
     def _show(self, record: dict) -> None:
-        shown = ", ".join(f"{n.replace('_', ' ')} {form.format(record[n])}" for n, form in SHOWN if n in record)
-        last = record["epoch"] == self._epochs
-        if not self._bar.disable:
-            self._bar.set_postfix_str(shown)
-        elif last or record["epoch"] % math.ceil(self._epochs / LINES_A_STAGE) == 0:
-            rate = f"{record['images_per_second']:,.0f} images/s"
-            left = (self._epochs - record["epoch"]) * record["seconds"]
-            print(
-                f"{self._title}: epoch {record['epoch']}/{self._epochs}, {shown}, {rate}, {left:.0f} s left", flush=True
-            )
-        if last:
+        shown = ", ".join(_said(name, form, record[name]) for name, form in SHOWN if name in record)
+        left = brief((self._epochs - record["epoch"]) * record["seconds"])
+        lines = [f"{self._title}: epoch {record['epoch']}/{self._epochs}, {shown}, {left} left"]
+        if "warning" in record:
+            lines.append(f"{self._title}: WARNING: {record['warning']}")
+        with tqdm.external_write_mode(file=sys.stdout):  # above the bar, if there is one
+            print("\n".join(lines), flush=True)
+        if record["epoch"] == self._epochs:
             self._bar.close()
 
 
-def drop_records(path: pathlib.Path, stage: str, *, after_step: int) -> None:
-    """Takes the records of `stage` after a step out of a metrics file: those steps run again."""
+def _said(name: str, form: str, value: float) -> str:
+    if name == "plateau_distance" and value < 0:
+        return form.replace("below", "above").format(-value)
+    return form.format(value)
+
+
+def brief(seconds: float) -> str:
+    """`45 s`, `12 min`, `3.4 h`: a duration as a person says it."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def drop_records(path: pathlib.Path, stage: str, *, after_step: int) -> list[dict]:
+    """Takes the records of `stage` after a step out of a metrics file: those steps run again. Returns its others."""
     if not path.exists():
-        return
+        return []
     lines = path.read_text(encoding="utf-8").splitlines()
     records = [_parse(line, path, number, last=number == len(lines)) for number, line in enumerate(lines, 1)]
     kept = [record for record in records if record and (record["stage"] != stage or record["step"] <= after_step)]
     if len(kept) < len(lines):
         replace_text(path, "".join(json.dumps(record) + "\n" for record in kept))
+    return [record for record in kept if record["stage"] == stage]
 
 
 def _parse(line: str, path: pathlib.Path, number: int, *, last: bool) -> dict:

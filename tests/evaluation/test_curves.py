@@ -66,6 +66,21 @@ def test_a_metric_that_is_nowhere_a_number_has_no_panel(tmp_path):
     assert "Loss</figcaption>" not in html and "Top-1 accuracy" in html
 
 
+def test_what_diagnosis_measured_has_panels_to_be_opened(tmp_path):
+    path = write_run(tmp_path)
+    metrics = stage_lines("contrastive", 4, 0.9, 0)
+    for line in metrics[1::2]:  # not every epoch is looked at
+        line |= {name: 0.5 for name in ("alignment", "uniformity", "effective_rank", "update_norm", "knn_accuracy")}
+        line |= {f"{kind}_similarity_p{q}": 0.5 for kind in ("positive", "negative") for q in (5, 50, 95)}
+    write_metrics(path, metrics)
+    html = curves_section(read_groups([path]))
+    for title in ("Similarity of pairs", "Effective rank", "Alignment", "Uniformity", "Norm of an update"):
+        assert f"<figcaption>{title}" in html and html.index("<summary>Diagnosis") < html.index(title)
+    assert html.index("Nearest-neighbour accuracy") < html.index("<summary>Diagnosis")
+    assert html.count('class="line median tone-0"') == 1 and html.count('class="line seed tone-0"') == 4
+    assert "Gradient norm" not in html
+
+
 def test_no_metrics_make_a_sentence(tmp_path):
     path = write_run(tmp_path)
     (path / "metrics.jsonl").unlink()

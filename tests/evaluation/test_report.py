@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html.parser
+import os
 import re
 import subprocess
 import sys
@@ -10,8 +11,9 @@ import sys
 import numpy as np
 import pytest
 
-from supcon_tf.evaluation.report import duration, summary_table, write_report
-from tests.evaluation.run_directories import answers, write_run
+from supcon_tf.evaluation import report as report_module
+from supcon_tf.evaluation.report import RunningReport, duration, summary_table, write_report
+from tests.evaluation.run_directories import answers, stage_lines, write_metrics, write_run
 
 ACCURACIES = {"supcon": (0.981, 0.989, 0.9775), "cross_entropy": (0.97, 0.96)}
 REFERENCES = ("src", "srcset", "href", "xlink:href", "data", "action")
@@ -124,6 +126,46 @@ def test_one_run_has_no_spread_and_no_comparison(directories, tmp_path):
     page = Page((tmp_path / "one.html").read_text(encoding="utf-8"))
     assert page.count("circle", "seed") == 1 and page.count("rect", "band") == 0 and page.count("path", "seed") == 0
     assert "\u00b1" not in page.text and "What the experiments differ in" not in page.text
+
+
+def test_a_run_that_goes_on_has_a_page_that_says_so_and_repeats_its_warnings(tmp_path):
+    path = write_run(tmp_path, evaluation=False)
+    lines = stage_lines("contrastive", 20, 0.9, 0)[:7]
+    lines[4]["warning"] = "the loss has stayed <where> it was"
+    write_metrics(path, lines)
+    summary = (path / "summary.json").read_text()
+    (path / "summary.json").unlink()
+    running = RunningReport(path)
+    running.update()
+    page = Page(running.path.read_text(encoding="utf-8"))
+    assert "digits.supcon, seed 0 is running: contrastive, epoch 7 of 20." in page.text
+    assert "contrastive stage, epoch 5: the loss has stayed <where> it was" in page.text
+    assert not running.is_final() and [p.name for p in path.iterdir() if p.name.endswith(".new")] == []
+    with pytest.raises(ValueError, match=r"no summary\.json"):
+        write_report(tmp_path / "all.html", [path])
+    (path / "summary.json").write_text(summary)
+    later = running.path.stat().st_mtime + 10
+    os.utime(path / "summary.json", (later, later))
+    assert not running.is_final()
+    os.utime(path / "summary.json", (0, 0))
+    running.write()
+    assert running.is_final() and "is running" not in running.path.read_text(encoding="utf-8")
+
+
+def test_a_page_is_written_again_when_that_is_a_small_part_of_the_time_since(tmp_path, monkeypatch):
+    clock, writes = [0.0], []
+
+    def write(*arguments, **named):
+        writes.append(clock[0])
+        clock[0] += 2.0  # what a page costs
+
+    monkeypatch.setattr(report_module, "write_report", write)
+    monkeypatch.setattr(report_module.time, "perf_counter", lambda: clock[0])
+    running = RunningReport(tmp_path)
+    for _ in range(100):
+        running.update()
+        clock[0] += 10.0
+    assert writes == [0.0, 202.0, 404.0, 606.0, 808.0]
 
 
 def test_a_bare_run_still_makes_a_page(tmp_path):

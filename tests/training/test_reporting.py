@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import pty
+import re
+import select
+import struct
+import sys
+import termios
 
 import pytest
 
-from supcon_tf.training.reporting import Reporter, drop_records
+from supcon_tf.training.plateau import Plateau, PlateauWatch
+from supcon_tf.training.reporting import Reporter, brief, drop_records
 
 
 def report(directory, epochs=20, start=0):
@@ -53,13 +62,63 @@ def test_a_record_has_everything_an_epoch_measured(tmp_path):
     assert list((tmp_path / "tensorboard" / "linear").glob("events*"))
 
 
-def test_without_a_terminal_a_stage_has_about_ten_plain_lines(tmp_path, capfd):
+def test_without_a_terminal_every_epoch_is_a_plain_line(tmp_path, capfd):
     report(tmp_path)
     out, err = capfd.readouterr()
     lines = out.splitlines()
-    assert len(lines) == 10
-    assert lines[-1] == "demo linear: epoch 20/20, loss 0.0500, test accuracy 50.0%, 10 images/s, 0 s left"
+    assert len(lines) == 20
+    assert re.fullmatch(
+        r"demo linear: epoch 20/20, loss 0.0500, test accuracy 50.0%, learning rate 9.9, 10 images/s, [\d,]+ MB, "
+        "0 s left",
+        lines[-1],
+    )
     assert "\r" not in out + err and "\x1b" not in out + err
+
+
+def test_on_a_terminal_a_bar_stands_below_the_lines(tmp_path, monkeypatch, capfd):
+    """A pseudo-terminal as stderr: the bar goes there, and the lines on stdout keep clear of it."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))  # without a width it shows nothing
+    with open(theirs, "w", encoding="utf-8") as terminal:
+        monkeypatch.setattr(sys, "stderr", terminal)
+        report(tmp_path, epochs=3)
+        terminal.flush()
+        bar = ""
+        while select.select([ours], [], [], 0)[0]:
+            bar += os.read(ours, 100_000).decode()
+    os.close(ours)
+    out = capfd.readouterr().out
+    assert "\r" in bar and "100%" in bar and "images/s" in bar
+    assert len(out.splitlines()) == 3 and "\r" not in out and "\x1b" not in out
+
+
+def test_a_duration_is_said_in_its_unit():
+    assert [brief(seconds) for seconds in (41.2, 1500, 12345)] == ["41 s", "25 min", "3.4 h"]
+
+
+def watched(directory, epochs, start=0):
+    """A stage whose loss stays on its plateau, ten steps an epoch."""
+    plateau = Plateau(rows=8, temperature=0.1, scale=0.1)
+    reporter = Reporter(
+        directory, "contrastive", title="t", epochs=20, total_steps=200, batch_size=4, learning_rate=float,
+        constants={}, watch=PlateauWatch(plateau, total_steps=200, warmup_steps=0, width=8),
+    )  # fmt: skip
+    reporter.start(start * 10)
+    for epoch in range(start + 1, epochs + 1):
+        reporter.epoch(epoch, epoch * 10, 10, 2.0, {"loss": plateau.value * 0.999})
+
+
+def test_a_loss_on_its_plateau_is_said_and_recorded_once(tmp_path, capfd):
+    """In the fifth epoch of ten steps, a quarter of the stage; a resumed run knows that it was said."""
+    watched(tmp_path, 7)
+    watched(tmp_path, 9, start=6)
+    assert capfd.readouterr().out.count("t: WARNING: the loss has stayed at") == 1
+    lines = records(tmp_path)
+    assert len(lines) == 9 and [line["epoch"] for line in lines if "warning" in line] == [5]
+    assert lines[0]["plateau_distance"] == pytest.approx(0.001)
+    assert b"the loss has stayed at" in b"".join(
+        path.read_bytes() for path in (tmp_path / "tensorboard" / "contrastive").iterdir()
+    )
 
 
 def test_a_resumed_stage_replaces_the_records_of_steps_it_does_again(tmp_path, capfd):

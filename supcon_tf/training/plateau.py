@@ -1,0 +1,113 @@
+"""The plateau of a contrastive loss: where it stays when all embeddings are equal, said in plain words when it lasts.
+
+Every anchor then finds its positive among N - 1 rows that all look the same, and the loss is scale ln(N - 1) whatever
+the labels. A deep network also begins near it, for its first embeddings are nearly equal: so warm-up does not count,
+and only a loss that stays is worth a word.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+NEAR = 0.01  # of the plateau: nearer than that is on it
+LEFT = 2.0  # times as far: off it again, after which a second collapse is worth a second word
+PATIENCE = 100  # steps on it after warm-up; a quarter of a shorter stage, but at least
+LEAST_PATIENCE = 20
+EQUAL = 0.9  # median similarity of negatives from which embeddings count as equal
+
+
+@dataclasses.dataclass(frozen=True)
+class Plateau:
+    """What equal embeddings cost.
+
+    Attributes:
+        rows: N, of the global batch, views included.
+        temperature: tau.
+        scale: what the loss is multiplied by.
+    """
+
+    rows: int
+    temperature: float
+    scale: float
+
+    @property
+    def value(self) -> float:
+        """scale ln(N - 1)."""
+        return self.scale * math.log(self.rows - 1)
+
+    @property
+    def near(self) -> float:
+        """How near counts as on it: of the plateau, or of all that similarities from -1 to 1 can change a loss by."""
+        return NEAR * min(self.value, 10 * self.scale * 2 / self.temperature)
+
+    def distance(self, loss: float) -> float:
+        """How far below the plateau a loss is, as a share of it: 0 on it, 1 for a loss of 0, negative above."""
+        return 1 - loss / self.value
+
+
+class PlateauWatch:
+    """Follows the epochs of a contrastive stage and speaks up once when the loss has stayed on its plateau.
+
+    Args:
+        plateau: of the loss.
+        total_steps: of the stage.
+        warmup_steps: of the stage; they do not count.
+        width: D, of the embeddings.
+    """
+
+    def __init__(self, plateau: Plateau, *, total_steps: int, warmup_steps: float, width: int):
+        self.plateau, self._width = plateau, width
+        self._patience = min(PATIENCE, max(LEAST_PATIENCE, total_steps // 4))
+        self._step = self._warmup_steps = math.ceil(warmup_steps)
+        self._steps_on, self._warned, self._figures = 0, False, {}
+
+    def read(self, record: dict) -> str:
+        """Takes the record of the next epoch; a warning where one is due, else "".
+
+        Args:
+            record: with the "step" it ended at, its mean "loss", and the figures of `diagnostics` as they are known.
+        """
+        self._figures.update(record)
+        steps, self._step = record["step"] - self._step, max(record["step"], self._warmup_steps)
+        away = abs(record["loss"] - self.plateau.value)
+        if steps <= 0 or away > self.plateau.near:
+            self._steps_on = 0
+            self._warned = self._warned and away <= LEFT * self.plateau.near
+            return ""
+        self._steps_on += steps
+        if self._warned or self._steps_on < self._patience:
+            return ""
+        self._warned = True
+        return f"{self._what()} {self._why()} {self._advice()}"
+
+    def _what(self) -> str:
+        plateau = self.plateau
+        return (
+            f"the loss has stayed at {self._figures['loss']:.4g} for {self._steps_on} steps: the plateau, which is "
+            f"{plateau.scale:.3g} ln({plateau.rows:,} - 1) = {plateau.value:.4g}, what {plateau.rows:,} rows cost when "
+            "all their embeddings are equal."
+        )
+
+    def _why(self) -> str:
+        similarity, rank = (self._figures.get(name) for name in ("negative_similarity_p50", "effective_rank"))
+        if similarity is None:
+            return "The network has most likely collapsed: it gives all images the same embedding."
+        seen = f"median similarity of different classes {similarity:.3f}, effective rank {rank:.1f} of {self._width}"
+        if similarity >= EQUAL:
+            dead = " No gradient is left: training on cannot help." if self._figures.get("gradient_norm") == 0 else ""
+            return f"The network has collapsed: it gives all images nearly the same embedding ({seen}).{dead}"
+        if self.plateau.temperature >= 1:
+            return (
+                f"The embeddings differ ({seen}), but at temperature {self.plateau.temperature:g} the loss hardly sees "
+                "it."
+            )
+        return f"The embeddings differ ({seen}), but not by class: the network has not begun to learn."
+
+    def _advice(self) -> str:
+        return (
+            "What to try, in this order: a lower contrastive.base_learning_rate, a longer contrastive.warmup_epochs, "
+            "loss.temperature between 0.05 and 0.2, batch norm in the head (projection.batch_norm=true), a larger "
+            "batch. Check that labels belong to their images. Where the loss stays when the learning rate falls, "
+            "start again in a new --workdir."
+        )
