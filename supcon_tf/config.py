@@ -12,7 +12,11 @@ from typing import Optional
 
 from supcon_tf.settings import Checked, setting
 
-POLICIES = ("none", "crop_flip", "sim_augment")
+POLICIES = ("none", "crop_flip", "sim_augment", "auto_augment", "rand_augment", "stacked_rand_augment")
+JITTERS = ("pytorch", "simclr")
+AUTO_POLICIES = ("imagenet", "cifar10")
+STACKED_ORDERS = ("code", "paper")
+EVALUATION_CROPS = ("resize_then_crop", "crop_then_resize", "crop_then_distort", "identity")
 ENCODERS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnet200")
 STEMS = ("small_image", "image")
 OPTIMIZERS = ("lars", "momentum", "nesterov", "rmsprop", "adam", "adamw")
@@ -32,6 +36,8 @@ class Data(Checked):
     image_size: int = setting(0, "side in pixels that images are brought to; 0 keeps the stored side", least=0)
     examples: int = setting(0, "first n training examples; 0 takes all", least=0)
     views: int = setting(2, "V, augmented views of each image in the contrastive stage", least=1)
+    evaluation_crop: str = setting("crop_then_resize", "how evaluation cuts its square", choices=EVALUATION_CROPS)
+    evaluation_padding: int = setting(0, "pixels around that square; 32 is ImageNet's 224 of 256", least=0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,13 +82,24 @@ class Loss(Checked):
 
 @dataclasses.dataclass(frozen=True)
 class Augment(Checked):
-    """How a training image is changed (paper, Sec. 5.2 and supplement)."""
+    """How a training image is changed (paper, Sec. 5.2 and supplement); `augment.policies` says who reads what."""
 
     policy: str = setting("sim_augment", "name of the augmentation", choices=POLICIES)
     crop_area: tuple[float, float] = setting((0.2, 1.0), "smallest and largest cropped share of the area",
                                              above=0.0, most=1.0)  # fmt: skip
     flip: bool = setting(True, "mirror half of the images left to right")
     strength: float = setting(0.5, "strength of the colour jitter", least=0.0, most=1.25)
+    jitter: str = setting("pytorch", "colour jitter as in torchvision, or as in SimCLR's code", choices=JITTERS)
+    jitter_probability: float = setting(0.8, "share of images with colour jitter", least=0.0, most=1.0)
+    grayscale_probability: float = setting(0.2, "share of images made grey", least=0.0, most=1.0)
+    warp_probability: float = setting(0.0, "share of images warped; needs TensorFlow Addons", least=0.0, most=1.0)
+    blur_probability: Optional[float] = setting(None, "share of images blurred; none: 0.5 from 64 pixels up, else 0",
+                                                least=0.0, most=1.0)  # fmt: skip
+    auto_policy: str = setting("imagenet", "which of the policies of AutoAugment", choices=AUTO_POLICIES)
+    rand_layers: int = setting(2, "operations of RandAugment on an image", least=0)
+    rand_magnitude: float = setting(10.0, "level of RandAugment's operations", least=0.0, most=10.0)
+    stacked_order: str = setting("code", "RandAugment after the colour jitter (code) or before it (paper)",
+                                 choices=STACKED_ORDERS)  # fmt: skip
 
     def __post_init__(self):
         super().__post_init__()

@@ -130,8 +130,14 @@ class _Run:
 
     def test_batches(self, context: tf.distribute.InputContext) -> tf.data.Dataset:
         return pipeline.evaluation(
-            self.source, "test", batch_size=EVALUATION_BATCH, size=self.size, input_context=context
+            self.source, "test", batch_size=EVALUATION_BATCH, size=self.size, input_context=context, **self.crop
         )
+
+    @property
+    def crop(self) -> dict:
+        """Arguments of `augment.evaluation_crops`."""
+        data = self.experiment.data
+        return {"crop": data.evaluation_crop, "padding": data.evaluation_padding}
 
 
 def _prepare(experiment: Experiment, directory: pathlib.Path, written: pathlib.Path, data_dir: str) -> _Run:
@@ -321,6 +327,7 @@ def _result(run: _Run) -> dict:
         size=run.size,
         classified=set(experiment.stages)
         != {"contrastive"},  # a contrastive stage alone leaves the classifier as it was
+        crop=run.crop,
         view_count=experiment.data.views,
         seed=experiment.seed,
         **dataclasses.asdict(first_stage.augment),

@@ -14,7 +14,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 # Rooms from left to right: a room may import what stands to its left, and itself. Rooms of one column are strangers.
 COLUMNS = [
     {"__init__"},
-    {"settings"},
+    {"settings", "addons"},
     {"config"},
     {"losses", "layers", "augment", "distribution", "optim"},
     {"encoders", "data"},

@@ -70,12 +70,16 @@ def test_sections_are_frozen():
 
 def test_names_in_the_config_are_those_of_the_rooms():
     """The config imports nothing, so its lists of names must be held to the rooms that own them."""
-    from supcon_tf.augment import policies
+    from supcon_tf.augment import autoaugment, color, evaluation_crops, policies
     from supcon_tf.distribution import strategy
     from supcon_tf.encoders import registry
     from supcon_tf.optim import optimizers, schedules, weight_decay
 
     assert tuple(policies.POLICIES) == config.POLICIES
+    assert policies.STACKED_ORDERS == config.STACKED_ORDERS
+    assert color.JITTERS == config.JITTERS
+    assert tuple(autoaugment.SUB_POLICIES) == config.AUTO_POLICIES
+    assert tuple(evaluation_crops.EVALUATION_CROPS) == config.EVALUATION_CROPS
     assert tuple(registry.ENCODERS) == config.ENCODERS
     assert tuple(optimizers.OPTIMIZERS) == config.OPTIMIZERS
     assert tuple(schedules.SCHEDULES) == config.SCHEDULES
@@ -94,6 +98,21 @@ def test_the_loss_section_has_the_arguments_of_the_loss():
     how = {"cross_replica", "tile_rows"}  # How it is computed: a run gathers, and the loss chooses its tiles.
     theirs = {name: p.default for name, p in arguments.items() if p.default is not p.empty and name not in how}
     assert ours == theirs
+
+
+def test_the_augment_section_has_the_arguments_of_the_policies():
+    import inspect
+
+    from supcon_tf.augment.policies import augment
+
+    arguments = inspect.signature(augment).parameters
+    ours = {field.name: getattr(Augment(), field.name) for field in dataclasses.fields(Augment)}
+    theirs = {name: p.default for name, p in arguments.items() if p.default is not p.empty}
+    assert set(ours) - {"policy"} == set(theirs)
+    cifar = {"crop_area", "strength"}  # Defaults of a run are the paper's for CIFAR, of the function for ImageNet.
+    assert {n: v for n, v in ours.items() if n not in cifar | {"policy"}} == {
+        n: v for n, v in theirs.items() if n not in cifar
+    }
 
 
 def test_defaults_are_the_papers():

@@ -23,7 +23,7 @@ def gaussian_blur(image: tf.Tensor, sigma: tf.Tensor, *, taps: int) -> tf.Tensor
         taps: odd length of the kernel, at most 2 * min(height, width) - 1.
 
     Returns:
-        float32 [height, width, ch].
+        float32 [height, width, ch] in [0, 1].
 
     Raises:
         ValueError: `taps` is even.
@@ -38,7 +38,7 @@ def gaussian_blur(image: tf.Tensor, sigma: tf.Tensor, *, taps: int) -> tf.Tensor
     padded = tf.pad(unit_range(image), [[radius, radius], [radius, radius], [0, 0]], mode="REFLECT")
     rows = tf.nn.depthwise_conv2d(padded[None], kernel[:, None], [1, 1, 1, 1], "VALID")  # kernel [taps, 1, ch, 1]
     both = tf.nn.depthwise_conv2d(rows, kernel[None], [1, 1, 1, 1], "VALID")  # kernel [1, taps, ch, 1]
-    return tf.ensure_shape(both[0], image.shape)
+    return tf.clip_by_value(tf.ensure_shape(both[0], image.shape), 0.0, 1.0)  # A sum of weights may round above 1.
 
 
 def random_blur(image: tf.Tensor, seed: tf.Tensor, *, taps: int, probability: float = 0.5) -> tf.Tensor:
@@ -54,6 +54,8 @@ def random_blur(image: tf.Tensor, seed: tf.Tensor, *, taps: int, probability: fl
         float32 [S, S, ch] in [0, 1].
     """
     image = unit_range(image)
+    if probability == 0:
+        return image
     draws = tf.random.stateless_uniform([2], seed)
     sigma = SIGMA_RANGE[0] + (SIGMA_RANGE[1] - SIGMA_RANGE[0]) * draws[0]
     return tf.cond(draws[1] < probability, lambda: gaussian_blur(image, sigma, taps=taps), lambda: image)

@@ -1,7 +1,8 @@
-"""What the pixels say: colour jitter, greyscale and whitening.
+"""What the pixels say: colour jitter in both published variants, greyscale and whitening.
 
-The jitter is the variant of the authors' code that follows torchvision: brightness multiplies, contrast blends with the
-mean grey, saturation blends with the grey image, hue turns the colour circle; in random order, clipped after each.
+"pytorch" is torchvision's: brightness multiplies, contrast blends with the mean grey, saturation with the grey image.
+"simclr" is the one of SimCLR's TensorFlow code: brightness is added, contrast is about each channel's own mean, and
+saturation is that of HSV. In both, hue turns the colour circle, and the four come in random order, clipped after each.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import tensorflow as tf
 from supcon_tf.augment.geometry import unit_range
 
 GREY_WEIGHTS = (0.299, 0.587, 0.114)  # ITU-R BT.601, as in Pillow and torchvision.
+JITTERS = ("pytorch", "simclr")
 MAX_STRENGTH = 2.5  # Above it the hue shift of 0.2 * strength leaves the half circle.
 
 
@@ -30,7 +32,7 @@ def to_grey(image: tf.Tensor) -> tf.Tensor:
 
 def adjust_brightness(image: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
     """`factor` times the image, clipped to [0, 1]. Image float [S, S, ch], factor float []; same shape out."""
-    return tf.clip_by_value(image * factor, 0.0, 1.0)
+    return _clipped(image * factor)
 
 
 def adjust_contrast(image: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
@@ -43,25 +45,31 @@ def adjust_saturation(image: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
     return _blend(to_grey(image), image, factor)
 
 
-def jitter(image: tf.Tensor, seed: tf.Tensor, *, strength: float, probability: float = 0.8) -> tf.Tensor:
+def jitter(
+    image: tf.Tensor, seed: tf.Tensor, *, strength: float, probability: float = 0.8, variant: str = "pytorch"
+) -> tf.Tensor:
     """Random brightness, contrast, saturation and hue, in random order.
 
-    Factors are uniform in 1 +- 0.8 strength (not below 0), the hue's turn in +- 0.2 strength. Strength 0.5 is
-    torchvision's ColorJitter(0.4, 0.4, 0.4, 0.1), the paper's CIFAR setting; strength 1 its ImageNet setting. Grey
-    images have neither saturation nor hue: only brightness and contrast act on them.
+    Factors are uniform in 1 +- 0.8 strength (not below 0), the hue's turn in +- 0.2 strength, and the brightness that
+    "simclr" adds in +- 0.8 strength. Strength 0.5 is torchvision's ColorJitter(0.4, 0.4, 0.4, 0.1), the paper's CIFAR
+    setting; strength 1 its ImageNet setting. Grey images have neither saturation nor hue: only brightness and contrast
+    act on them.
 
     Args:
         image: uint8 or float [S, S, ch], ch = 1 or 3.
         seed: int32 or int64 [2].
         strength: from 0 (identity) to 2.5.
         probability: of acting at all.
+        variant: one of `JITTERS`.
 
     Returns:
         float32 [S, S, ch] in [0, 1].
 
     Raises:
-        ValueError: `strength` is out of range, or the image has neither 1 nor 3 channels.
+        ValueError: `strength` is out of range, there is no such variant, or the image has neither 1 nor 3 channels.
     """
+    if variant not in JITTERS:
+        raise ValueError(f"The colour jitter has the variants {', '.join(JITTERS)}; got {variant!r}.")
     if not 0 <= strength <= MAX_STRENGTH:
         raise ValueError(f"The colour strength must be between 0 and {MAX_STRENGTH}; got {strength}.")
     image = unit_range(image)
@@ -73,9 +81,15 @@ def jitter(image: tf.Tensor, seed: tf.Tensor, *, strength: float, probability: f
     low, high = max(0.0, 1 - 0.8 * strength), 1 + 0.8 * strength
     brightness, contrast, saturation = tf.unstack(low + (high - low) * draws[:3])
     hue = (2 * draws[3] - 1) * 0.2 * strength
-    changes = [lambda x: adjust_brightness(x, brightness), lambda x: adjust_contrast(x, contrast)]
-    if image.shape[-1] == 3:
+    if variant == "pytorch":
+        changes = [lambda x: adjust_brightness(x, brightness), lambda x: adjust_contrast(x, contrast)]
         changes += [lambda x: adjust_saturation(x, saturation), lambda x: tf.image.adjust_hue(x, hue)]
+    else:
+        added = (2 * draws[0] - 1) * 0.8 * strength
+        changes = [lambda x: _clipped(x + added), lambda x: _clipped(tf.image.adjust_contrast(x, contrast))]
+        changes += [lambda x: tf.image.adjust_saturation(x, saturation), lambda x: tf.image.adjust_hue(x, hue)]
+    if image.shape[-1] == 1:
+        changes = changes[:2]
     order = tf.argsort(draws[4 : 4 + len(changes)])  # Uniform draws sort into a uniform order.
     return tf.cond(draws[8] < probability, lambda: _in_order(image, changes, order), lambda: image)
 
@@ -125,7 +139,11 @@ def require_grey_or_rgb(image: tf.Tensor) -> None:
 
 
 def _blend(other: tf.Tensor, image: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
-    return tf.clip_by_value(other + factor * (image - other), 0.0, 1.0)
+    return _clipped(other + factor * (image - other))
+
+
+def _clipped(image: tf.Tensor) -> tf.Tensor:
+    return tf.clip_by_value(image, 0.0, 1.0)
 
 
 def _in_order(image: tf.Tensor, changes: list, order: tf.Tensor) -> tf.Tensor:

@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import difflib
+import functools
+from typing import Optional
 
 import tensorflow as tf
 
 from supcon_tf.augment import blur, color, geometry
+from supcon_tf.augment.autoaugment import auto_augment
+from supcon_tf.augment.randaugment import rand_augment
+from supcon_tf.augment.warp import random_warp
 
 MIN_BLUR_SIDE = 64  # The authors blur ImageNet (224) and leave CIFAR (32) sharp.
+STACKED_ORDERS = ("code", "paper")
+
+# What each policy does, in order.
+POLICIES = {
+    "none": ("centre",),
+    "crop_flip": ("crop", "flip"),
+    "sim_augment": ("crop", "flip", "jitter", "grayscale", "warp", "blur"),
+    "auto_augment": ("crop", "flip", "auto_augment"),
+    "rand_augment": ("crop", "flip", "rand_augment"),
+    "stacked_rand_augment": ("crop", "flip", "jitter", "rand_augment", "grayscale", "warp", "blur"),
+}
 
 
 def augment(
@@ -20,60 +36,92 @@ def augment(
     crop_area: tuple[float, float] = (0.08, 1.0),
     flip: bool = True,
     strength: float = 1.0,
+    jitter: str = "pytorch",
+    jitter_probability: float = 0.8,
+    grayscale_probability: float = 0.2,
+    warp_probability: float = 0.0,
+    blur_probability: Optional[float] = None,
+    auto_policy: str = "imagenet",
+    rand_layers: int = 2,
+    rand_magnitude: float = 10.0,
+    stacked_order: str = "code",
 ) -> tf.Tensor:
     """One random view of an image; the same (image, seed) gives the same view, eagerly and inside tf.data.
+
+    All policies but "none" crop at random, resize and flip first. Then (paper, Sec. 4 and supplement; authors' code):
+
+    * "none": the central square, resized; "crop_flip": nothing more;
+    * "sim_augment": colour jitter, greyscale, warp, blur; with `strength` 0 nothing;
+    * "auto_augment": the policy of AutoAugment that `auto_policy` names;
+    * "rand_augment": RandAugment;
+    * "stacked_rand_augment": jitter, RandAugment, greyscale, warp, blur in the order of the authors' code; RandAugment
+      stands before the jitter in that of the paper. With `strength` 0 nothing.
 
     Args:
         image: uint8 or float [height, width, ch], ch = 1 or 3.
         seed: int32 or int64 [2].
-        policy: one of `POLICIES`: "none" is the evaluation crop, "crop_flip" is random crop and flip, "sim_augment"
-            adds colour jitter, greyscale and, from 64 pixels up, blur (SimAugment, Sec. 4 of the paper).
+        policy: one of `POLICIES`.
         size: side of the view in pixels, S.
         crop_area: smallest and largest share of the image's area in a crop (paper's code: 0.08 ImageNet, 0.2 CIFAR).
         flip: whether left and right may be swapped; False where they mean something, as in digits.
-        strength: of the colour jitter. 0 leaves crop and flip alone.
+        strength: of the colour jitter.
+        jitter: variant of the colour jitter, one of `color.JITTERS`.
+        jitter_probability: of the colour jitter.
+        grayscale_probability: of greyscale.
+        warp_probability: of the warp, which needs TensorFlow Addons.
+        blur_probability: of the blur; None is 0.5 from 64 pixels up and 0 below.
+        auto_policy: one of `autoaugment.SUB_POLICIES`.
+        rand_layers: operations of RandAugment.
+        rand_magnitude: level of RandAugment's operations, 0 to 10.
+        stacked_order: one of `STACKED_ORDERS`.
 
     Returns:
         float32 [S, S, ch] in [0, 1].
 
     Raises:
-        ValueError: the policy is unknown, or an argument is out of its range.
+        ValueError: the policy is unknown, an argument is out of its range, or the warp is asked for without TensorFlow
+            Addons.
     """
     color.require_grey_or_rgb(image)
-    view = _policy(policy)(image, seed, size=size, crop_area=crop_area, flip=flip, strength=strength)
-    return tf.ensure_shape(view, [size, size, image.shape[-1]])
+    if blur_probability is None:
+        blur_probability = 0.5 if size >= MIN_BLUR_SIDE else 0.0
+    actions = {
+        "centre": lambda image, seed: geometry.resize(geometry.central_square(image), size=size),
+        "crop": functools.partial(geometry.random_resized_crop, size=size, area_range=crop_area),
+        "flip": geometry.random_flip if flip else lambda image, seed: image,
+        "jitter": functools.partial(color.jitter, strength=strength, probability=jitter_probability, variant=jitter),
+        "grayscale": functools.partial(color.random_grayscale, probability=grayscale_probability),
+        "warp": functools.partial(random_warp, probability=warp_probability),
+        "blur": functools.partial(blur.random_blur, taps=blur.kernel_size(size), probability=blur_probability),
+        "auto_augment": _on_uint8(functools.partial(auto_augment, policy=auto_policy)),
+        "rand_augment": _on_uint8(functools.partial(rand_augment, layers=rand_layers, magnitude=rand_magnitude)),
+    }
+    seeds = dict(zip(actions, tf.unstack(tf.random.split(seed, len(actions)))))
+    for step in _steps(policy, strength, stacked_order):
+        image = actions[step](image, seeds[step])
+    return tf.ensure_shape(image, [size, size, image.shape[-1]])
 
 
-def _none(image: tf.Tensor, seed: tf.Tensor, *, size: int, **_) -> tf.Tensor:
-    return geometry.resize(geometry.central_square(image), size=size)
-
-
-def _crop_flip(image: tf.Tensor, seed: tf.Tensor, *, size: int, crop_area: tuple, flip: bool, **_) -> tf.Tensor:
-    crop_seed, flip_seed = tf.unstack(tf.random.split(seed, 2))
-    view = geometry.random_resized_crop(image, crop_seed, size=size, area_range=crop_area)
-    return geometry.random_flip(view, flip_seed) if flip else view
-
-
-def _sim_augment(
-    image: tf.Tensor, seed: tf.Tensor, *, size: int, crop_area: tuple, flip: bool, strength: float
-) -> tf.Tensor:
-    view = _crop_flip(image, seed, size=size, crop_area=crop_area, flip=flip)
-    if strength == 0:
-        return view
-    jitter_seed, grey_seed, blur_seed = tf.unstack(tf.random.split(tf.random.fold_in(seed, 1), 3))
-    view = color.jitter(view, jitter_seed, strength=strength)
-    view = color.random_grayscale(view, grey_seed)
-    if size < MIN_BLUR_SIDE:
-        return view
-    return blur.random_blur(view, blur_seed, taps=blur.kernel_size(size))
-
-
-POLICIES = {"none": _none, "crop_flip": _crop_flip, "sim_augment": _sim_augment}
-
-
-def _policy(name: str):
-    if name not in POLICIES:
-        nearest = difflib.get_close_matches(name, POLICIES, n=1)
+def _steps(policy: str, strength: float, stacked_order: str) -> tuple[str, ...]:
+    """What is done to an image, in order."""
+    if policy not in POLICIES:
+        nearest = difflib.get_close_matches(policy, POLICIES, n=1)
         hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
-        raise ValueError(f"Unknown augmentation policy {name!r}; there are {', '.join(POLICIES)}.{hint}")
-    return POLICIES[name]
+        raise ValueError(f"Unknown augmentation policy {policy!r}; there are {', '.join(POLICIES)}.{hint}")
+    if stacked_order not in STACKED_ORDERS:
+        raise ValueError(f"`stacked_order` must be one of {', '.join(STACKED_ORDERS)}; got {stacked_order!r}.")
+    if strength == 0 and "jitter" in POLICIES[policy]:
+        return POLICIES["crop_flip"]
+    if policy == "stacked_rand_augment" and stacked_order == "paper":
+        return ("crop", "flip", "rand_augment", "jitter", "grayscale", "warp", "blur")
+    return POLICIES[policy]
+
+
+def _on_uint8(change):
+    """A change of uint8 images as one of float images in [0, 1]; values are rounded to whole grey levels."""
+
+    def changed(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        levels = tf.cast(geometry.unit_range(image) * 255.0 + 0.5, tf.uint8)
+        return geometry.unit_range(change(levels, seed))
+
+    return changed

@@ -16,7 +16,7 @@ def views(image: tf.Tensor, seed: tf.Tensor, *, count: int, policy: str, size: i
         count: V, at least 1. The paper uses 2; the first views stay the same when more are asked for.
         policy: name of the policy; see `policies.augment`.
         size: side of a view in pixels, S.
-        **parameters: `crop_area`, `flip`, `strength` of `policies.augment`.
+        **parameters: all others of `policies.augment`.
 
     Returns:
         float32 [V, S, S, ch] in [0, 1].

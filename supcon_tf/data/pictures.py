@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from supcon_tf.augment.geometry import central_square, resize
+from supcon_tf.augment.evaluation_crops import evaluation_crop
 from supcon_tf.augment.views import views
 from supcon_tf.data.source import Source
 
 
-def pictures(source: Source, split: str, numbers: Sequence[int], *, size: int) -> np.ndarray:
+def pictures(source: Source, split: str, numbers: Sequence[int], *, size: int, **crop) -> np.ndarray:
     """Images of a split by their numbers in stored order, as evaluation shows them to the encoder but not whitened.
 
     Args:
@@ -20,6 +20,7 @@ def pictures(source: Source, split: str, numbers: Sequence[int], *, size: int) -
         split: "train" or "test".
         numbers: k of them, ascending.
         size: side in pixels, S.
+        **crop: `crop` and `padding` of `augment.evaluation_crops`.
 
     Returns:
         float32 [k, S, S, ch] in [0, 1].
@@ -27,7 +28,7 @@ def pictures(source: Source, split: str, numbers: Sequence[int], *, size: int) -
     if not len(numbers):
         return np.zeros((0, size, size, source.facts.image_shape[-1]), np.float32)
     images = _stored(source, split, numbers)
-    return np.stack([resize(central_square(image), size=size).numpy() for image in images])
+    return np.stack([evaluation_crop(image, size=size, **crop).numpy() for image in images])
 
 
 def preview(source: Source, count: int, *, view_count: int, seed: int, size: int, **parameters) -> np.ndarray:
@@ -39,7 +40,7 @@ def preview(source: Source, count: int, *, view_count: int, seed: int, size: int
         view_count: V.
         seed: decides the views.
         size: side in pixels, S.
-        **parameters: `policy`, `crop_area`, `flip`, `strength` of `augment.policies.augment`.
+        **parameters: `policy` and all others of `augment.policies.augment`.
 
     Returns:
         float32 [k, V, S, S, ch] in [0, 1].

@@ -12,7 +12,7 @@ from typing import Optional
 import tensorflow as tf
 
 from supcon_tf.augment.color import whiten
-from supcon_tf.augment.geometry import central_square, resize
+from supcon_tf.augment.evaluation_crops import evaluation_crop
 from supcon_tf.augment.views import views
 from supcon_tf.data import order
 from supcon_tf.data.source import Source
@@ -51,7 +51,7 @@ def training(
         input_context: of one of several input pipelines, as `strategy.distribute_datasets_from_function` gives it.
             The pipeline then makes its own slice of each global batch, in batches for one replica each.
         parallel_calls: images augmented at once. Changes the speed, never a byte.
-        **parameters: `crop_area`, `flip`, `strength` of `augment.policies`.
+        **parameters: all others of `augment.policies.augment`.
 
     Returns:
         tf.data.Dataset of (images float32 [B, V, S, S, ch], labels int64 [B]); B is batch_size without a context.
@@ -96,11 +96,12 @@ def evaluation(
     batch_size: int,
     size: int,
     input_context: Optional[tf.distribute.InputContext] = None,
+    **crop,
 ) -> tf.data.Dataset:
     """Every example of a split exactly once, in stored order, without randomness.
 
     The last batch is filled up with flat images of weight 0: all batches have one shape, and all replicas equally many
-    of them. Images are cut to their central square, resized where their size differs, and whitened.
+    of them. Images are cut and resized by `augment.evaluation_crops`, and whitened.
 
     Args:
         source: of `sources.load`.
@@ -108,13 +109,14 @@ def evaluation(
         batch_size: images per global batch; rounded up to a multiple of the replicas.
         size: side in pixels, S.
         input_context: as in `training`.
+        **crop: `crop` and `padding` of `augment.evaluation_crops`.
 
     Returns:
         tf.data.Dataset of (images float32 [B, S, S, ch], labels int64 [B], weights float32 [B]), B as in `training`;
         weight 1 for an example, 0 for filling, whose label is 0.
 
     Raises:
-        ValueError: no such split, or batch_size < 1.
+        ValueError: no such split, batch_size < 1, or as `evaluation_crop`.
     """
     if batch_size < 1:
         raise ValueError(f"An evaluation batch holds at least one image; got batch_size={batch_size}.")
@@ -126,7 +128,7 @@ def evaluation(
 
     def prepare(n: tf.Tensor, example) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         image, label = fetch(n) if fetch else (source.decode(example[0]), example[1])
-        image = resize(central_square(image), size=size)  # [S, S, ch]
+        image = evaluation_crop(image, size=size, **crop)  # [S, S, ch]
         return whiten(image, mean=facts.mean, std=facts.std), label, tf.constant(1.0)
 
     filled = range(count, count - count % -batch_size)  # the numbers that fill the last batch

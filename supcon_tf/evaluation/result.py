@@ -26,6 +26,7 @@ def save_result(
     source: Source,
     size: int,
     classified: bool,
+    crop: dict,
     **views,
 ) -> dict:
     """Evaluates the test split, and writes `evaluation.npz` to the run's directory.
@@ -38,6 +39,7 @@ def save_result(
         source: where pictures are taken from.
         size: side in pixels, S.
         classified: whether any stage trained the classifier; otherwise nothing is said of its accuracy.
+        crop: `crop` and `padding` of `augment.evaluation_crops`, as in `batches`.
         **views: `view_count`, `seed` and augmentation of `data.pictures.preview`.
 
     Returns:
@@ -47,14 +49,14 @@ def save_result(
     arrays = {"labels": result["labels"], "embeddings": result["embeddings"]}
     arrays["class_names"] = np.array(source.facts.class_names)
     arrays["views"] = pictures.preview(source, PICTURED, size=size, **views)
-    arrays["originals"] = pictures.pictures(source, "train", range(len(arrays["views"])), size=size)
+    arrays["originals"] = pictures.pictures(source, "train", range(len(arrays["views"])), size=size, **crop)
     accuracy = None
     if classified:
         predictions = result["logits"].argmax(-1)  # [n]
         accuracy = float(np.mean(predictions == result["labels"]))
         wrong = np.flatnonzero(predictions != result["labels"])[:PICTURED]
         arrays["predictions"] = predictions
-        arrays["mistakes"] = pictures.pictures(source, "test", wrong, size=size)
+        arrays["mistakes"] = pictures.pictures(source, "test", wrong, size=size, **crop)
         arrays["mistake_labels"], arrays["mistake_predictions"] = result["labels"][wrong], predictions[wrong]
     np.savez_compressed(directory / "evaluation.npz", **arrays)
     return {

@@ -43,36 +43,53 @@ def turn_hue(image, delta):
     return result
 
 
-def jitter_oracle(image, seed, strength):
+def turn_saturation(image, factor):
+    result = np.empty_like(image)
+    for place in np.ndindex(image.shape[:2]):
+        hue, saturation, value = colorsys.rgb_to_hsv(*image[place])
+        result[place] = colorsys.hsv_to_rgb(hue, min(saturation * factor, 1.0), value)
+    return result
+
+
+def jitter_oracle(image, seed, strength, variant):
     """The jitter in float64 from the same nine draws."""
     draws = tf.random.stateless_uniform([9], seed).numpy().astype(np.float64)
     if draws[8] >= 0.8:
         return image
     low, high = max(0.0, 1 - 0.8 * strength), 1 + 0.8 * strength
     brightness, contrast, saturation = low + (high - low) * draws[:3]
+    added = (2 * draws[0] - 1) * 0.8 * strength
     weights = np.array([0.299, 0.587, 0.114]) if image.shape[-1] == 3 else np.ones(1)
+    torch = variant == "pytorch"
     for change in np.argsort(draws[4 : 4 + (4 if image.shape[-1] == 3 else 2)]):
         grey = (image @ weights)[..., None]
         if change == 0:
-            image = brightness * image
+            image = brightness * image if torch else image + added
         elif change == 1:
-            image = contrast * image + (1 - contrast) * grey.mean()
+            mean = grey.mean() if torch else image.mean((0, 1))
+            image = contrast * image + (1 - contrast) * mean
         elif change == 2:
-            image = saturation * image + (1 - saturation) * grey
+            image = saturation * image + (1 - saturation) * grey if torch else turn_saturation(image, saturation)
         else:
             image = turn_hue(image, 0.2 * strength * (2 * draws[3] - 1))
         image = np.clip(image, 0, 1)
     return image
 
 
+@pytest.mark.parametrize("variant", color.JITTERS)
 @pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("strength", [0.5, 1.5])
-def test_jitter_equals_the_loop(channels, strength):
-    image = random_image(channels=channels)
+@pytest.mark.parametrize("strength", [0.5, 1.25])
+def test_jitter_equals_the_loop(channels, strength, variant):
+    image = random_image(8, channels)
     for number in range(25):
         seed = tf.constant([5, number])
-        got = color.jitter(tf.constant(image), seed, strength=strength)
-        np.testing.assert_allclose(got, jitter_oracle(image / 255, seed, strength), atol=2e-5)
+        got = color.jitter(tf.constant(image), seed, strength=strength, variant=variant)
+        np.testing.assert_allclose(got, jitter_oracle(image / 255, seed, strength, variant), atol=2e-5)
+
+
+def test_an_unknown_jitter_is_refused():
+    with pytest.raises(ValueError, match="has the variants pytorch, simclr; got 'torch'"):
+        color.jitter(tf.zeros([4, 4, 3]), tf.constant([0, 0]), strength=1.0, variant="torch")
 
 
 def test_jitter_acts_in_every_order_and_four_times_of_five():

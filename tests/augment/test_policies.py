@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from supcon_tf.augment import geometry
+from supcon_tf.augment import color, geometry
 from supcon_tf.augment.policies import MIN_BLUR_SIDE, POLICIES, augment
 
 
@@ -14,8 +14,7 @@ def random_image(channels=3, shape=(24, 20), seed=0):
     return tf.constant(np.random.RandomState(seed).randint(0, 256, (*shape, channels), dtype=np.uint8))
 
 
-@pytest.mark.parametrize("size", [16, MIN_BLUR_SIDE])
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("size, channels", [(16, 1), pytest.param(MIN_BLUR_SIDE, 3, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("policy", POLICIES)
 def test_eager_and_inside_tf_data_agree_keep_the_range_and_the_shape(policy, channels, size):
     image = random_image(channels)
@@ -31,7 +30,7 @@ def test_eager_and_inside_tf_data_agree_keep_the_range_and_the_shape(policy, cha
         np.testing.assert_allclose(view(tf.constant(number)), mapped, atol=1e-6)
 
 
-@pytest.mark.parametrize("policy", ["crop_flip", "sim_augment"])
+@pytest.mark.parametrize("policy", [name for name in POLICIES if name != "none"])
 def test_one_seed_one_view_other_seeds_other_views(policy):
     image = random_image()
 
@@ -72,6 +71,36 @@ def test_sim_augment_without_strength_is_crop_and_flip(size):
         assert number > 0 or not np.array_equal(augment(random_image(), seed, policy="sim_augment", size=size), plain)
 
 
+def test_steps_of_the_stacked_policy_stand_in_the_order_that_is_asked_for():
+    """Every step is seen alone by switching the others off; the two orders differ, and only in the place of one."""
+    image, seed = random_image(), tf.constant([3, 4])
+
+    def view(policy, **arguments):
+        return augment(image, seed, policy=policy, size=16, strength=0.5, jitter_probability=1.0, **arguments).numpy()
+
+    stacked = "stacked_rand_augment"
+    np.testing.assert_allclose(view(stacked, rand_layers=0), view("sim_augment"), atol=0.51 / 255)
+    sharp = {"grayscale_probability": 0.0}
+    code, paper = (view(stacked, stacked_order=order, **sharp) for order in ("code", "paper"))
+    assert np.abs(code - paper).max() > 2 / 255
+    seeds = tf.unstack(tf.random.split(seed, 9))
+    jittered = color.jitter(
+        augment(image, seed, policy="rand_augment", size=16), seeds[3], strength=0.5, probability=1.0
+    )
+    np.testing.assert_allclose(paper, jittered, atol=1e-6)
+
+
+def test_probabilities_of_one_and_zero():
+    image, seed = random_image(), tf.constant([3, 4])
+    arguments = {"policy": "sim_augment", "size": 16, "jitter_probability": 0.0}
+    plain = augment(image, seed, policy="crop_flip", size=16)
+    np.testing.assert_array_equal(augment(image, seed, grayscale_probability=0.0, **arguments), plain)
+    grey = augment(image, seed, grayscale_probability=1.0, **arguments).numpy()
+    np.testing.assert_array_equal(grey[..., 0], grey[..., 1])
+    blurred = augment(image, seed, grayscale_probability=0.0, blur_probability=1.0, **arguments).numpy()
+    assert np.abs(np.diff(blurred, axis=0)).mean() <= np.abs(np.diff(plain.numpy(), axis=0)).mean()
+
+
 def test_flip_false_never_mirrors():
     ramp = tf.tile(tf.range(16, dtype=tf.float32)[None, :, None] / 15, [16, 1, 1])
     for flip, expected in [(False, {True}), (True, {True, False})]:
@@ -95,7 +124,7 @@ def test_only_large_images_are_blurred():
 
 def test_a_wrong_name_is_answered_with_the_nearest():
     with pytest.raises(
-        ValueError, match=r"Unknown.*'sim_augmnt'; there are none, crop_flip, sim_augment.*'sim_augment'"
+        ValueError, match=r"Unknown.*'sim_augmnt'; there are none, crop_flip, sim_augment, auto.*'sim_augment'"
     ):
         augment(random_image(), tf.constant([0, 0]), policy="sim_augmnt", size=16)
 

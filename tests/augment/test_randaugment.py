@@ -1,0 +1,43 @@
+"""RandAugment: how many operations, which ones, at what level."""
+
+from __future__ import annotations
+
+import collections
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from supcon_tf.augment import operations, randaugment
+
+IMAGE = tf.constant(np.random.RandomState(4).randint(0, 256, (12, 12, 3), dtype=np.uint8))
+
+
+def test_all_operations_come_with_equal_chances(monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        randaugment, "operate", lambda image, number, level, seed: asked.append((number, level)) or image
+    )
+    for number in range(200):
+        randaugment.rand_augment(IMAGE, tf.constant([1, number]), layers=3, magnitude=6.5)
+    counts = collections.Counter(int(number) for number, _ in asked)
+    assert len(asked) == 600 and {float(level) for _, level in asked} == {6.5}
+    assert set(counts) == set(operations.NUMBERS.values())
+    assert all(abs(count - 600 / 17) < 5 * (600 / 17) ** 0.5 for count in counts.values())
+
+
+def test_no_layers_change_nothing_and_the_seed_decides():
+    np.testing.assert_array_equal(randaugment.rand_augment(IMAGE, tf.constant([1, 2]), layers=0), IMAGE)
+    first, second = (randaugment.rand_augment(IMAGE, tf.constant([1, 5])) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    views = {bytes(randaugment.rand_augment(IMAGE, tf.constant([1, number])).numpy()) for number in range(10)}
+    assert len(views) > 5
+
+
+@pytest.mark.parametrize("arguments, message", [
+    ({"layers": -1}, "0 or more layers; got -1"),
+    ({"magnitude": 10.5}, "between 0 and 10; got 10.5"),
+])  # fmt: skip
+def test_what_is_out_of_range_is_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        randaugment.rand_augment(IMAGE, tf.constant([0, 0]), **arguments)

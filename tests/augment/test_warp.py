@@ -1,0 +1,46 @@
+"""The warp: TensorFlow Addons' where it is installed, one clear error where it is not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from supcon_tf import addons
+from supcon_tf.augment import warp
+from supcon_tf.augment.geometry import unit_range
+
+IMAGE = tf.constant(np.random.RandomState(0).randint(0, 256, (16, 16, 3), dtype=np.uint8))
+SMOOTH = tf.constant(np.stack(np.meshgrid(*[np.linspace(0.1, 0.9, 24)] * 2, indexing="ij"), -1)[..., :1], tf.float32)
+
+
+def installed():
+    pytest.importorskip("tensorflow_addons", reason="TensorFlow Addons exists up to Python 3.11 only")
+
+
+def test_the_points_go_where_the_flow_says():
+    """A smooth ramp of rows: moved down by d at all four points, each row shows what was d rows above."""
+    installed()
+    flow = tf.constant([[[3.0, 0.0]] * 4])
+    moved = warp._warp(SMOOTH, flow, addons.tensorflow_addons("test"))
+    np.testing.assert_allclose(moved[8:17, 8:17], SMOOTH[5:14, 8:17], atol=1e-3)
+    np.testing.assert_allclose(warp._warp(SMOOTH, 0 * flow, addons.tensorflow_addons("test")), SMOOTH, atol=1e-5)
+
+
+def test_half_the_images_are_warped_and_the_range_is_kept():
+    installed()
+    change = tf.function(lambda number: warp.random_warp(IMAGE, tf.stack([5, number]), probability=0.5))
+    views = [change(tf.constant(number)).numpy() for number in range(60)]
+    still = sum(np.array_equal(view, unit_range(IMAGE)) for view in views)
+    assert 15 < still < 45
+    assert all(view.min() >= 0 and view.max() <= 1 and view.shape == (16, 16, 3) for view in views)
+    np.testing.assert_allclose(
+        warp.random_warp(IMAGE, tf.constant([5, 3]), probability=0.5), views[3], atol=1e-5
+    )  # eager
+
+
+def test_without_addons_the_warp_says_what_to_do(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "tensorflow_addons", None)
+    with pytest.raises(ValueError, match=r"warp_probability.*needs TensorFlow Addons.*stack A.*run it there"):
+        warp.random_warp(IMAGE, tf.constant([0, 0]), probability=0.1)
+    np.testing.assert_array_equal(warp.random_warp(IMAGE, tf.constant([0, 0]), probability=0.0), unit_range(IMAGE))
