@@ -1,8 +1,8 @@
 """Rows in order, cut into blocks of equal size, and the pairs of blocks that are visited.
 
 Rows are ordered by a group number such that two rows of different groups never need to be told apart: classes where
-the loss treats positives unlike negatives, else single rows. Then only the few pairs of blocks whose groups overlap
-need masks; all other tiles are plain.
+the loss treats positives unlike negatives, else single rows. Then only the few pairs of blocks that share a group, or
+end in padding, need masks; all other tiles are plain.
 """
 
 from __future__ import annotations
@@ -85,52 +85,52 @@ def cut(rows: tf.Tensor, ids: RowIds, *, size, by_class: bool) -> Blocks:
 def visits(*, anchors, keys, symmetric: bool):
     """All pairs (i, j) of blocks that are visited, int32 [pairs] each, from the numbers of blocks.
 
-    All pairs of anchor and key blocks; or, where anchors are the keys, each unordered pair of n blocks once: block i
-    meets itself and the blocks that follow it, around the circle, up to half way. For an even n half of the blocks
-    then meet the one across.
+    All pairs of anchor and key blocks; or, where anchors are the keys, each unordered pair of n blocks once: every
+    block meets itself, then the one that follows it, around the circle, and so on up to half way. For an even n half
+    of the blocks then meet the one across.
     """
     if not symmetric:
         number = tf.range(anchors * keys)
         return number // keys, number % keys
     number = tf.range(anchors * (anchors + 1) // 2)
-    reach = (anchors + 1) // 2
-    across = number - anchors * reach  # from 0 on when every block has met those that follow it
-    i = tf.where(across < 0, number // reach, across)
-    return i, tf.where(across < 0, i + number % reach, i + anchors // 2) % anchors
+    return number % anchors, (number % anchors + number // anchors) % anchors
 
 
-class Pair(NamedTuple):
-    """A pair of blocks, of anchors and of keys; scalars, or [pairs] each."""
+def pairs_apart(a: Blocks, k: Blocks, symmetric: bool):
+    """All pairs that are visited, int32 [pairs, 2], and how many of them, which come first, are special.
 
-    i: tf.Tensor  # int32, which block of the anchors
-    j: tf.Tensor  # int32, which block of the keys
-    shared: tf.Tensor  # bool, whether the two share a group
-    padded: tf.Tensor  # bool, whether one of the two ends in padding
-
-
-def pairs_of(a: Blocks, k: Blocks, symmetric: bool) -> Pair:
-    """All pairs that are visited."""
+    A special pair shares a group, or one of its blocks ends in padding.
+    """
     i, j = visits(anchors=size_of(a.rows)[0], keys=size_of(k.rows)[0], symmetric=symmetric)
     (a_first, a_last), (k_first, k_last) = ((tf.gather(b.first, n), tf.gather(b.last, n)) for b, n in ((a, i), (k, j)))
-    shared = (a_first <= k_last) & (k_first <= a_last)
-    return Pair(i, j, shared, (a_last == _AFTER_ALL) | (k_last == _AFTER_ALL))
+    shared = (a_first <= k_last) & (k_first <= a_last)  # two paddings share one
+    special = shared | (a_last == _AFTER_ALL) | (k_last == _AFTER_ALL)  # [pairs]
+    order = tf.argsort(tf.cast(~special, tf.int32), stable=True)
+    return tf.gather(tf.stack([i, j], 1), order), tf.reduce_sum(tf.cast(special, tf.int32))
 
 
-def walk(a: Blocks, k: Blocks, state, add_tile, symmetric: bool):
-    """`state`, tensors [n, T, ...], after `add_tile(state, pair)` has been called for every pair that is visited.
+def walk(a: Blocks, k: Blocks, state, add_tile, symmetric: bool, all_special=False):
+    """`state`, tensors [n, T, ...], after `add_tile(state, i, j, special)` was called for every pair that is visited.
 
-    Meanwhile each tensor is a list of blocks, of which a tile changes one or two: a tensor would be copied whole.
+    Special pairs come first, in a loop of their own, so that the usual ones have nothing to decide; `all_special`, a
+    bool or bool scalar, makes all of them so. Meanwhile each tensor is a list of blocks, of which a tile changes one
+    or two: a tensor would be copied whole.
     """
-    every = pairs_of(a, k, symmetric)
-    end = size_of(every.i)[0]
+    every, apart = pairs_apart(a, k, symmetric)
+    end = size_of(every)[0]
+    apart = tf.where(all_special, end, apart)
 
-    def step(number, state):
-        return number + 1, add_tile(state, Pair(*(tf.gather(field, number) for field in every)))
+    def loop(state, begin, end, special):
+        def step(number, state):
+            i, j = tf.unstack(tf.gather(every, number))
+            return number + 1, add_tile(state, i, j, special)
+
+        return tf.while_loop(lambda number, _: number < end, step, (begin, state), parallel_iterations=_TILES_AT_ONCE)[
+            1
+        ]
 
     state = tf.nest.map_structure(listed, state)
-    _, state = tf.while_loop(
-        lambda number, state: number < end, step, (tf.constant(0), state), parallel_iterations=_TILES_AT_ONCE
-    )
+    state = loop(loop(state, tf.constant(0), apart, True), apart, end, False)
     return tf.nest.map_structure(lambda blocks: blocks.stack(), state)
 
 
@@ -142,12 +142,22 @@ def sum_over_own_class(a: Blocks, k: Blocks, values: tf.Tensor) -> tf.Tensor:
     return tf.gather(sums, tf.minimum(a.ids.label, count - 1))
 
 
+def padded(rows: Blocks, i) -> tf.Tensor:
+    """Whether block i ends in padding, bool scalar."""
+    return tf.gather(rows.last, i) == _AFTER_ALL
+
+
 def at(field: tf.Tensor, i) -> tf.Tensor:
     """Block i of `field` [n, ...]; of rows [n, T, D] a slice, which unlike a gather need not copy."""
     if field.shape.rank < 3:
         return tf.gather(field, i)
     shape = size_of(field)[1:]
     return tf.reshape(tf.slice(field, [i, *[0] * len(shape)], [1, *shape]), shape)
+
+
+def ids_at(ids: RowIds, i) -> RowIds:
+    """The ids of block i."""
+    return RowIds(*(None if field is None else at(field, i) for field in ids))
 
 
 def listed(field: tf.Tensor) -> tf.TensorArray:

@@ -95,15 +95,19 @@ def test_rows_come_back_in_their_order():
         assert cut.real.numpy().sum() == 18 and cut.rows.shape == [5, 4, 3]
 
 
-def test_blocks_overlap_only_where_they_share_a_class():
+def test_pairs_of_blocks_that_share_a_class_or_end_in_padding_come_first():
     ids = pairs.row_ids(tf.repeat(tf.range(8, dtype=tf.int64), 2)[::-1], views=2)
-    cut = blocks.cut(tf.zeros([32, 1]), ids, size=4, by_class=True)
-    every = blocks.pairs_of(cut, cut, symmetric=False)
-    np.testing.assert_array_equal(every.shared.numpy().reshape(8, 8), np.eye(8, dtype=bool))
-    assert not every.padded.numpy().any()
-    cut = blocks.cut(tf.zeros([32, 1]), ids, size=5, by_class=True)  # 7 blocks, the last with 3 rows of padding
-    padded = blocks.pairs_of(cut, cut, symmetric=False).padded.numpy().reshape(7, 7)
-    np.testing.assert_array_equal(padded, np.logical_or.outer(np.arange(7) == 6, np.arange(7) == 6))
+    for size, number in ((4, 8), (5, 7)):  # blocks of one class each; blocks that share classes, 3 rows of padding
+        cut = blocks.cut(tf.zeros([32, 1]), ids, size=size, by_class=True)
+        label = cut.ids.label.numpy()
+        expected = [
+            (i, j)
+            for i, j in itertools.product(range(number), repeat=2)
+            if set(label[i]) & set(label[j]) or (cut.ids.row.numpy()[[i, j]] < 0).any()
+        ]
+        every, apart = (part.numpy() for part in blocks.pairs_apart(cut, cut, symmetric=False))
+        assert sorted(map(tuple, every[:apart])) == expected
+        assert sorted(map(tuple, every)) == list(itertools.product(range(number), repeat=2))
 
 
 @pytest.mark.parametrize("arguments", [{}, {"summation_location": "in", "denominator_mode": "one_positive"}])
