@@ -24,7 +24,8 @@ SCHEDULES = ("cosine", "exponential", "piecewise", "constant")
 DECAYED = ("kernels", "biases", "batch_norm")
 PARTS = ("encoder", "projection", "classifier")
 STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker", "tpu")
-STAGES = ("contrastive", "linear", "cross_entropy")
+STAGES = ("contrastive", "linear", "joint", "cross_entropy")
+COMPARING = ("contrastive", "joint")  # stages with a contrastive loss, on all views of an image
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
@@ -35,7 +36,7 @@ class Data(Checked):
     name: str = setting("digits", "TFDS name of the data set; `digits` is embedded and needs no download")
     image_size: int = setting(0, "side in pixels that images are brought to; 0 keeps the stored side", least=0)
     examples: int = setting(0, "first n training examples; 0 takes all", least=0)
-    views: int = setting(2, "V, augmented views of each image in the contrastive stage", least=1)
+    views: int = setting(2, "V, augmented views of each image in the contrastive or joint stage", least=1)
     evaluation_crop: str = setting("crop_then_resize", "how evaluation cuts its square", choices=EVALUATION_CROPS)
     evaluation_padding: int = setting(0, "pixels around that square; 32 is ImageNet's 224 of 256", least=0)
 
@@ -109,7 +110,7 @@ class Augment(Checked):
 
 @dataclasses.dataclass(frozen=True)
 class Stage(Checked):
-    """One pass of training: contrastive, linear or cross-entropy. 0 epochs leave it out."""
+    """One pass of training: contrastive, linear, joint or cross-entropy. 0 epochs leave it out."""
 
     epochs: int = setting(0, "passes over the training images; 0 leaves the stage out", least=0)
     batch_size: int = setting(256, "images of the global batch, over all replicas", least=1)
@@ -128,6 +129,8 @@ class Stage(Checked):
     decayed_parts: tuple[str, ...] = setting(PARTS, "networks that decay, of those that the stage trains",
                                              choices=PARTS)  # fmt: skip
     label_smoothing: float = setting(0.0, "share of the target spread over all classes", least=0.0, most=1.0)
+    batch_norm: str = setting("auto", "moments of the batch, or frozen moving averages; auto: frozen in the linear "
+                                      "stage, else batch", choices=("auto", "batch", "frozen"))  # fmt: skip
     evaluate_every: int = setting(1, "epochs between evaluations on the test split; the last always is one", least=1)
     augment: Augment = Augment()
 
@@ -163,6 +166,7 @@ class Experiment(Checked):
     wait_seconds: float = setting(300.0, "how long multi_worker waits for absent workers", above=0.0)
     precision: str = setting("float32", "compute type of the encoder; loss and heads are float32", choices=PRECISIONS)
     cross_replica_batch_norm: bool = setting(True, "batch norm statistics over the global batch")
+    zero_initialize_classifier: bool = setting(False, "the classifier starts at 0 instead of at random")
     data: Data = Data()
     encoder: Encoder = Encoder()
     projection: Projection = Projection()
@@ -170,14 +174,16 @@ class Experiment(Checked):
     train: Train = Train()
     contrastive: Stage = Stage()
     linear: Stage = Stage()
+    joint: Stage = Stage()
     cross_entropy: Stage = Stage()
 
     def __post_init__(self):
         super().__post_init__()
         _check_stages(self)
         _check_replicas(self)
-        if "contrastive" in self.stages:
-            _check_positives(self)
+        for name in COMPARING:
+            if name in self.stages:
+                _check_positives(self, name)
 
     @property
     def stages(self) -> dict[str, Stage]:
@@ -189,11 +195,14 @@ class Experiment(Checked):
 def _check_stages(experiment: Experiment) -> None:
     stages = experiment.stages
     if not stages:
-        raise ValueError("an experiment needs a stage: set `contrastive.epochs` or `cross_entropy.epochs` above 0.")
-    if "contrastive" in stages and "cross_entropy" in stages:
         raise ValueError(
-            "`contrastive` and `cross_entropy` both have epochs; they are two ways to train one encoder: set the "
-            "epochs of one to 0."
+            "an experiment needs a stage: set `contrastive.epochs`, `joint.epochs` or `cross_entropy.epochs` above 0."
+        )
+    ways = [name for name in ("contrastive", "joint", "cross_entropy") if name in stages]
+    if len(ways) > 1:
+        raise ValueError(
+            f"`{ways[0]}` and `{ways[1]}` both have epochs; they are two ways to train one encoder: set the epochs of "
+            "one to 0."
         )
     if "linear" in stages and "contrastive" not in stages:
         raise ValueError("`linear` trains on the encoder of the contrastive stage: set `contrastive.epochs` above 0.")
@@ -222,13 +231,13 @@ def check_batches(experiment: Experiment, replicas: int) -> None:
             raise ValueError(f"`{name}.batch_size` must be divisible by {among}; got {stage.batch_size}.")
 
 
-def _check_positives(experiment: Experiment) -> None:
-    """Refuses a contrastive stage in which no row can ever have a positive."""
+def _check_positives(experiment: Experiment, name: str) -> None:
+    """Refuses a stage with a contrastive loss in which no row can ever have a positive."""
     loss, views = experiment.loss, experiment.data.views
     if loss.positives_cap is not None and loss.positives_cap % views:
         raise ValueError(f"`loss.positives_cap` must be a multiple of data.views={views}; got {loss.positives_cap}.")
-    if views == 1 and (not loss.use_labels or loss.positives_cap == 0 or experiment.contrastive.batch_size == 1):
+    if views == 1 and (not loss.use_labels or loss.positives_cap == 0 or experiment.stages[name].batch_size == 1):
         raise ValueError(
             "with data.views=1 an image has no positives but other images of its class, and `loss.use_labels=false`, "
-            "`loss.positives_cap=0` or `contrastive.batch_size=1` leaves none: set data.views=2."
+            f"`loss.positives_cap=0` or `{name}.batch_size=1` leaves none: set data.views=2."
         )

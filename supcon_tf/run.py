@@ -21,7 +21,7 @@ from typing import Optional, Union
 
 import tensorflow as tf
 
-from supcon_tf.config import Experiment, Stage, check_batches
+from supcon_tf.config import COMPARING, Experiment, Stage, check_batches
 from supcon_tf.data import pipeline, sources
 from supcon_tf.data.source import Facts, Source
 from supcon_tf.distribution import cluster
@@ -185,14 +185,15 @@ def _networks(experiment: Experiment, strategy, *, image_shape: tuple, classes: 
             classes=classes,
             # On one device the statistics are the batch's own either way, and the plain layer has the fused kernel.
             cross_replica_batch_norm=experiment.cross_replica_batch_norm and strategy.num_replicas_in_sync > 1,
+            zero_initialize_classifier=experiment.zero_initialize_classifier,
         )
 
 
 def _train(run: _Run, name: str) -> None:
     """Trains one stage, from wherever its checkpoints say it stopped."""
-    stage, contrastive = run.experiment.stages[name], name == "contrastive"
+    stage, comparing = run.experiment.stages[name], name in COMPARING
     duration, schedule = run.durations[name], run.schedules[name]
-    plateau = _plateau(run.experiment) if contrastive else None
+    plateau = _plateau(run.experiment, stage) if comparing else None
     state = _state(run, name, stage)
     training = functools.partial(
         pipeline.training,
@@ -200,7 +201,7 @@ def _train(run: _Run, name: str) -> None:
         batch_size=stage.batch_size,
         size=run.size,
         seed=run.experiment.seed,
-        view_count=run.experiment.data.views if contrastive else 1,
+        view_count=run.experiment.data.views if comparing else 1,
         **dataclasses.asdict(stage.augment),
     )
     train_stage(
@@ -221,7 +222,7 @@ def _train(run: _Run, name: str) -> None:
             batch_size=stage.batch_size,
             learning_rate=lambda step: float(schedule(step)),
             constants={"plateau": plateau.value} if plateau else {},
-            watch=_watch(run, plateau) if plateau else None,
+            watch=_watch(run, name, plateau) if plateau else None,
             recorded=run.page.update if run.page else lambda: None,
         ),
         observer=Observer(
@@ -231,7 +232,9 @@ def _train(run: _Run, name: str) -> None:
             total_steps=duration.total_steps,
             kept_images=_kept_images(run.experiment),
         ),
-        evaluate=None if contrastive else accuracy_on(run.networks, strategy=run.strategy, batches=run.test_batches),
+        evaluate=accuracy_on(run.networks, strategy=run.strategy, batches=run.test_batches)
+        if "classifier" in steps.trained_parts(name)
+        else None,
         evaluate_every=stage.evaluate_every,
         steps_per_call=run.experiment.train.steps_per_call,
         jit_compile=run.experiment.train.jit_compile,
@@ -279,6 +282,7 @@ def _step(name: str, stage: Stage, experiment: Experiment, state: StageState) ->
         "batch_size": stage.batch_size,
         "weight_decay": 0.0 if stage.optimizer in OWN_DECAY else stage.weight_decay,
         "decayed": _decayed(state.networks, name, stage),
+        "batch_statistics": stage.batch_norm == "batch" or (stage.batch_norm == "auto" and name != "linear"),
     }
     if name == "linear":
         return steps.linear_step(state, label_smoothing=stage.label_smoothing, **shared)
@@ -286,7 +290,10 @@ def _step(name: str, stage: Stage, experiment: Experiment, state: StageState) ->
     if name == "cross_entropy":
         return steps.cross_entropy_step(state, label_smoothing=stage.label_smoothing, **shared)
     loss = dataclasses.asdict(experiment.loss)
-    return steps.contrastive_step(state, use_labels=loss.pop("use_labels"), loss=loss, **shared)
+    shared.update(use_labels=loss.pop("use_labels"), loss=loss)
+    if name == "joint":
+        return steps.joint_step(state, label_smoothing=stage.label_smoothing, **shared)
+    return steps.contrastive_step(state, **shared)
 
 
 def _kept_images(experiment: Experiment) -> Optional[int]:
@@ -295,22 +302,23 @@ def _kept_images(experiment: Experiment) -> Optional[int]:
     return None if cap is None else cap // experiment.data.views
 
 
-def _plateau(experiment: Experiment) -> Optional[Plateau]:
+def _plateau(experiment: Experiment, stage: Stage) -> Optional[Plateau]:
     """What collapsed embeddings cost, where that does not depend on the batch."""
-    loss, rows = experiment.loss, experiment.data.views * experiment.contrastive.batch_size
+    loss, rows = experiment.loss, experiment.data.views * stage.batch_size
     if loss.denominator_mode != "all" or loss.positives_cap is not None or experiment.data.views == 1:
         return None  # How many rows an anchor is compared with, or whether with any, then depends on the batch.
     scale = 1.0 if loss.base_temperature is None else loss.temperature / loss.base_temperature
     return Plateau(rows, loss.temperature, scale)
 
 
-def _watch(run: _Run, plateau: Plateau) -> PlateauWatch:
-    stage, duration = run.experiment.contrastive, run.durations["contrastive"]
+def _watch(run: _Run, name: str, plateau: Plateau) -> PlateauWatch:
+    stage, duration = run.experiment.stages[name], run.durations[name]
     return PlateauWatch(
         plateau,
         total_steps=duration.total_steps,
         warmup_steps=stage.warmup_epochs * duration.steps_per_epoch,
         width=run.experiment.projection.widths[-1],
+        stage=name,
     )
 
 

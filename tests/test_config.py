@@ -17,6 +17,10 @@ CONTRASTIVE = Experiment(contrastive=Stage(epochs=2))
     [
         ({"contrastive.epochs": 0}, "an experiment needs a stage"),
         ({"cross_entropy.epochs": 1}, "two ways to train one encoder"),
+        ({"joint.epochs": 1}, "`contrastive` and `joint` both have epochs; they are two ways to train one encoder"),
+        ({"contrastive.epochs": 0, "joint.epochs": 1, "linear.epochs": 1}, "`linear` trains on the encoder of the"),
+        ({"contrastive.epochs": 0, "joint.epochs": 1, "joint.batch_size": 1, "data.views": 1}, "`joint.batch_size=1`"),
+        ({"contrastive.decayed": ("bias",)}, "must be one of kernels, biases, batch_norm; got 'bias'"),
         ({"contrastive.epochs": 0, "linear.epochs": 1}, "`linear` trains on the encoder of the contrastive stage"),
         ({"replicas": 2}, "`strategy=one_device` has 1 replica; got replicas=2. Set `strategy=mirrored`"),
         ({"strategy": "mirrored", "replicas": 3}, "must be divisible by the 3 replicas; got 256"),

@@ -12,6 +12,7 @@ from supcon_tf.evaluation.runs import RunGroup
 STAGES = {
     "contrastive": "Contrastive stage",
     "linear": "Linear classifier on the frozen encoder",
+    "joint": "Contrastive loss and classifier at once",
     "cross_entropy": "Cross-entropy",
 }
 
@@ -26,7 +27,8 @@ def curves_section(groups: Sequence[RunGroup]) -> str:
         if present[stage]:
             html += [f"<h3>{title}</h3>", _absent(groups, stage), *_stage(groups, stage)]
     html += [page.note(sentence) for sentence in _not_finite(groups)]
-    left_out = [title.lower() for stage, title in STAGES.items() if not present[stage]]
+    # Few runs have a joint stage: nobody misses it.
+    left_out = [title.lower() for stage, title in STAGES.items() if not present[stage] and stage != "joint"]
     if left_out:
         html.append(page.note(f"Not part of these runs: {', '.join(left_out)}."))
     lead = "Thick: mean over the seeds of an experiment. Thin: each seed." if _several_seeds(groups) else ""

@@ -55,7 +55,7 @@ class Run:
         A resumed run may have written an epoch twice: the later line counts, for it is the one that was continued.
 
         Args:
-            stage: "contrastive", "linear" or "cross_entropy".
+            stage: "contrastive", "linear", "joint" or "cross_entropy".
             key: name of the metric, for instance "loss".
 
         Returns:

@@ -54,10 +54,13 @@ class PlateauWatch:
         total_steps: of the stage.
         warmup_steps: of the stage; they do not count.
         width: D, of the embeddings.
+        stage: its name, for the fields that a warning tells of.
     """
 
-    def __init__(self, plateau: Plateau, *, total_steps: int, warmup_steps: float, width: int):
-        self.plateau, self._width = plateau, width
+    def __init__(
+        self, plateau: Plateau, *, total_steps: int, warmup_steps: float, width: int, stage: str = "contrastive"
+    ):
+        self.plateau, self._width, self._stage = plateau, width, stage
         self._patience = min(PATIENCE, max(LEAST_PATIENCE, total_steps // 4))
         self._step = self._warmup_steps = math.ceil(warmup_steps)
         self._steps_on, self._warned, self._figures = 0, False, {}
@@ -106,8 +109,9 @@ class PlateauWatch:
 
     def _advice(self) -> str:
         return (
-            "What to try, in this order: a lower contrastive.base_learning_rate, a longer contrastive.warmup_epochs, "
-            "loss.temperature between 0.05 and 0.2, batch norm in the head (projection.batch_norm=true), a larger "
+            f"What to try, in this order: a lower {self._stage}.base_learning_rate, a longer "
+            f"{self._stage}.warmup_epochs, loss.temperature between 0.05 and 0.2, batch norm in the head "
+            "(projection.batch_norm=true), a larger "
             "batch. Check that labels belong to their images. Where the loss stays when the learning rate falls, "
             "start again in a new --workdir."
         )

@@ -29,6 +29,12 @@ class Networks:
         """Images [M, S, S, ch] to projections float32 [M, D] of unit length."""
         return self.projection(self.features(images, training=training), training=training)
 
+    def project_and_classify(self, images: tf.Tensor, *, training: bool) -> tf.Tensor:
+        """Images [M, S, S, ch] to float32 [M, D + C]: projections, and logits that send no gradient to the encoder."""
+        features = self.features(images, training=training)  # [M, F]
+        projections = self.projection(features, training=training)  # [M, D]
+        return tf.concat([projections, self.classifier(tf.stop_gradient(features))], -1)  # [M, D + C]
+
     def classify(self, images: tf.Tensor, *, training: bool) -> tf.Tensor:
         """Images [M, S, S, ch] to logits float32 [M, C]."""
         return self.classifier(self.features(images, training=training))
@@ -39,7 +45,13 @@ class Networks:
 
 
 def build_networks(
-    encoder, projection, *, image_shape: tuple, classes: int, cross_replica_batch_norm: bool
+    encoder,
+    projection,
+    *,
+    image_shape: tuple,
+    classes: int,
+    cross_replica_batch_norm: bool,
+    zero_initialize_classifier: bool = False,
 ) -> Networks:
     """Networks with all their weights made; call it inside `strategy.scope()`.
 
@@ -49,6 +61,7 @@ def build_networks(
         image_shape: (S, S, channels).
         classes: C.
         cross_replica_batch_norm: batch norm statistics over the global batch instead of the replica's own.
+        zero_initialize_classifier: the classifier starts at 0, where all classes are as likely.
     """
     network = build_encoder(
         encoder.name,
@@ -63,7 +76,7 @@ def build_networks(
         use_batch_norm=projection.batch_norm,
         cross_replica_batch_norm=cross_replica_batch_norm,
     )
-    classifier = ClassificationHead(classes)
+    classifier = ClassificationHead(classes, zero_init=zero_initialize_classifier)
     head.build((None, width))
     classifier.build((None, width))
     return Networks(network, head, classifier, encoder.normalize_features)

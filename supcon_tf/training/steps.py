@@ -30,10 +30,11 @@ class Step(NamedTuple):
 
 
 def trained_parts(stage: str) -> tuple:
-    """Which networks a stage changes; the linear stage leaves the encoder as it is (Sec. 4.4)."""
+    """Which networks a stage trains; the linear stage leaves the encoder as it is (Sec. 4.4)."""
     return {
         "contrastive": ("encoder", "projection"),
         "linear": ("classifier",),
+        "joint": ("encoder", "projection", "classifier"),
         "cross_entropy": ("encoder", "classifier"),
     }[stage]
 
@@ -64,6 +65,7 @@ def contrastive_step(
     use_labels: bool,
     decayed: Optional[Sequence] = None,
     microbatches: int = 1,
+    batch_statistics: bool = True,
 ) -> Step:
     """Encoder and projection head on V views of each image, by the supervised contrastive loss (Eq. 2).
 
@@ -76,6 +78,8 @@ def contrastive_step(
         decayed: variables of the penalty; None: those of `penalized_variables`.
         microbatches: parts of a replica's batch that go through the networks one after the other; the gradient is
             still that of the whole global batch (`training.gradient_cache`).
+        batch_statistics: batch norm takes the moments of the batch and moves its averages; False: it takes the moving
+            averages and leaves them.
 
     Returns:
         A step on images float32 [B, V, S, S, ch] and labels int [B].
@@ -83,19 +87,56 @@ def contrastive_step(
     update = _Update(state, "contrastive", weight_decay, decayed, microbatches)
 
     def step(images, labels):
-        batch, views = images.shape[:2]
-        flat = tf.reshape(images, [batch * views, *images.shape[2:]])  # [M, S, S, ch]
-        if not use_labels:
-            labels = -tf.ones_like(labels)
+        labels = labels if use_labels else -tf.ones_like(labels)
 
         def of_batch(projections):
-            by_image = tf.reshape(projections, [batch, views, projections.shape[-1]])  # [B, V, D]
+            by_image = _by_image(projections, images)  # [B, V, D]
             value = tf.reduce_sum(supervised_contrastive_loss(labels, by_image, **loss)) / batch_size
             return value, ({"loss": value}, (by_image, labels))
 
-        return update(functools.partial(state.networks.project, training=True), flat, of_batch)
+        return update(functools.partial(state.networks.project, training=batch_statistics), _rows(images), of_batch)
 
     return Step(step, ("loss", *update.metrics))
+
+
+def joint_step(
+    state: StageState,
+    *,
+    batch_size: int,
+    weight_decay: float,
+    loss: dict,
+    use_labels: bool,
+    label_smoothing: float,
+    decayed: Optional[Sequence] = None,
+    microbatches: int = 1,
+    batch_statistics: bool = True,
+) -> Step:
+    """The contrastive step, and with it the classifier on the features of first views, as they are (Sec. 4.5).
+
+    The cross-entropy reaches the classifier only: no gradient of it goes to the encoder. Beside "loss", which is the
+    contrastive one as in `contrastive_step`, the metrics have "classifier_loss" and "train_accuracy".
+
+    Args: as `contrastive_step` and `cross_entropy_step`.
+    """
+    update = _Update(state, "joint", weight_decay, decayed, microbatches)
+    classes = state.networks.classifier.classes
+
+    def step(images, labels):
+        compared = labels if use_labels else -tf.ones_like(labels)
+        classification = _classification(labels, label_smoothing, batch_size)
+
+        def of_batch(outputs):
+            by_image = _by_image(outputs, images)  # [B, V, D + C]
+            projections, logits = by_image[..., :-classes], by_image[:, 0, -classes:]  # [B, V, D], [B, C]
+            value = tf.reduce_sum(supervised_contrastive_loss(compared, projections, **loss)) / batch_size
+            own_value, (metrics, _) = classification(logits)
+            metrics = {**metrics, "loss": value, "classifier_loss": own_value}
+            return value + own_value, (metrics, (projections, compared))
+
+        forward = functools.partial(state.networks.project_and_classify, training=batch_statistics)
+        return update(forward, _rows(images), of_batch)
+
+    return Step(step, ("loss", "classifier_loss", "train_accuracy", *update.metrics))
 
 
 def cross_entropy_step(
@@ -106,6 +147,7 @@ def cross_entropy_step(
     label_smoothing: float,
     decayed: Optional[Sequence] = None,
     microbatches: int = 1,
+    batch_statistics: bool = True,
 ) -> Step:
     """Encoder and classifier together on the first view, by cross-entropy: the baseline.
 
@@ -115,7 +157,8 @@ def cross_entropy_step(
 
     def step(images, labels):
         of_batch = _classification(labels, label_smoothing, batch_size)
-        return update(functools.partial(state.networks.classify, training=True), images[:, 0], of_batch)
+        forward = functools.partial(state.networks.classify, training=batch_statistics)
+        return update(forward, images[:, 0], of_batch)
 
     return Step(step, ("loss", "train_accuracy", *update.metrics))
 
@@ -127,16 +170,31 @@ def linear_step(
     weight_decay: float,
     label_smoothing: float,
     decayed: Optional[Sequence] = None,
+    batch_statistics: bool = False,
 ) -> Step:
-    """The classifier alone, on the frozen encoder: batch norm uses its moving statistics and keeps them (Sec. 4.4)."""
+    """The classifier alone, on the frozen encoder: batch norm uses its moving averages and keeps them (Sec. 4.4).
+
+    Args: as `cross_entropy_step`. With batch_statistics=True the classifier learns on features that were normalised by
+        the moments of the batch, and the moving averages go on moving, as in the authors' TensorFlow code.
+    """
     networks = state.networks
     update = _Update(state, "linear", weight_decay, decayed)
 
     def step(images, labels):
-        features = networks.features(images[:, 0], training=False)  # [B, F], outside the tape
+        features = networks.features(images[:, 0], training=batch_statistics)  # [B, F], outside the tape
         return update(networks.classifier, features, _classification(labels, label_smoothing, batch_size))
 
     return Step(step, ("loss", "train_accuracy", *update.metrics))
+
+
+def _rows(images):
+    """Views [B, V, S, S, ch] as rows [M, S, S, ch]."""
+    return tf.reshape(images, [images.shape[0] * images.shape[1], *images.shape[2:]])
+
+
+def _by_image(outputs, images):
+    """Outputs of all rows [M, ...] as [B, V, ...]."""
+    return tf.reshape(outputs, [*images.shape[:2], *outputs.shape[1:]])
 
 
 class _Update:

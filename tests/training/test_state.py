@@ -10,13 +10,14 @@ from supcon_tf.config import Encoder, Projection
 from supcon_tf.training.state import build_networks
 
 
-def networks(normalize=True):
+def networks(normalize=True, **options):
     return build_networks(
         Encoder(name="resnet18", width=0.0625, normalize_features=normalize),
         Projection(widths=(8,)),
         image_shape=(8, 8, 3),
         classes=5,
         cross_replica_batch_norm=True,
+        **options,
     )
 
 
@@ -33,6 +34,13 @@ def test_shapes_and_unit_rows():
 def test_features_keep_their_length_where_the_run_asks_for_it():
     lengths = np.linalg.norm(networks(normalize=False).features(tf.random.normal([4, 8, 8, 3]), training=False), axis=1)
     assert np.abs(lengths - 1).min() > 1e-3
+
+
+def test_a_classifier_that_starts_at_zero_finds_all_classes_alike():
+    (kernel, bias), (other, _) = (
+        networks(zero_initialize_classifier=zero).classifier.get_weights() for zero in (True, False)
+    )
+    assert not kernel.any() and not bias.any() and other.any()
 
 
 @pytest.fixture

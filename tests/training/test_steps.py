@@ -14,12 +14,12 @@ LOSS = {"temperature": 0.1, "base_temperature": None}
 SHARED = {"batch_size": 8, "weight_decay": 0.01}
 
 
-def make_step(stage, state, **loss):
-    if stage == "contrastive":
-        return steps.contrastive_step(state, loss={**LOSS, **loss}, use_labels=True, **SHARED)
-    return {"linear": steps.linear_step, "cross_entropy": steps.cross_entropy_step}[stage](
-        state, label_smoothing=0.1, **SHARED
-    )
+def make_step(stage, state, *, loss=None, **options):
+    if stage in ("contrastive", "joint"):
+        options = {"loss": {**LOSS, **(loss or {})}, "use_labels": True, **options}
+    if stage != "contrastive":
+        options["label_smoothing"] = 0.1
+    return getattr(steps, f"{stage}_step")(state, **SHARED, **options)
 
 
 def snapshot(state):
@@ -30,12 +30,11 @@ def largest_difference(a, b):
     return max(float(np.abs(x - y).max()) for name in a for x, y in zip(a[name], b[name]))
 
 
-def after_updates(strategy, make_state, feed, batch, stage, count=2, **options):
-    """Weights and last metrics after `count` updates on one batch."""
-    loss = options.pop("loss", {})
+def after_updates(strategy, make_state, feed, batch, stage, count=2, step=None, **options):
+    """Weights and last metrics after `count` updates on one batch; `step` are options of the step."""
     state = make_state(strategy, stage, **options)
     start = snapshot(state)
-    update = compile_update(make_step(stage, state, **loss), state, strategy)
+    update = compile_update(make_step(stage, state, **(step or {})), state, strategy)
     for _ in range(count):
         metrics, _ = update(*feed(strategy, *batch))
     assert int(state.step.numpy()) == count
@@ -43,7 +42,9 @@ def after_updates(strategy, make_state, feed, batch, stage, count=2, **options):
 
 
 @pytest.mark.two_replicas_required
-@pytest.mark.parametrize("stage", ["contrastive", "linear", "cross_entropy"])
+@pytest.mark.parametrize(
+    "stage", ["contrastive", "linear", "cross_entropy", pytest.param("joint", marks=pytest.mark.slow)]
+)
 def test_two_replicas_make_the_update_of_one_device(stage, one_device, two_replicas, make_state, feed, batch):
     start, alone, alone_metrics = after_updates(one_device, make_state, feed, batch, stage)
     start_two, shared, shared_metrics = after_updates(two_replicas, make_state, feed, batch, stage)
@@ -58,7 +59,7 @@ def test_without_the_gather_two_replicas_make_another_update(one_device, two_rep
     """Control: each replica alone sees half of the pairs."""
     _, alone, alone_metrics = after_updates(one_device, make_state, feed, batch, "contrastive")
     _, local, local_metrics = after_updates(
-        two_replicas, make_state, feed, batch, "contrastive", loss={"cross_replica": False}
+        two_replicas, make_state, feed, batch, "contrastive", step={"loss": {"cross_replica": False}}
     )
     assert largest_difference(alone, local) > 1e-2
     assert abs(alone_metrics["loss"] - local_metrics["loss"]) > 0.1
@@ -75,7 +76,7 @@ def test_without_cross_replica_batch_norm_two_replicas_make_another_update(
     assert largest_difference(alone, local) > 1e-3
 
 
-@pytest.mark.parametrize("stage", ["contrastive", "linear", "cross_entropy"])
+@pytest.mark.parametrize("stage", ["contrastive", "linear", "cross_entropy", "joint"])
 def test_a_stage_changes_its_own_parts_and_no_other(stage, one_device, make_state, feed, batch):
     start, end, _ = after_updates(one_device, make_state, feed, batch, stage)
     changed = {name for name in start if any((a != b).any() for a, b in zip(start[name], end[name]))}
@@ -87,6 +88,70 @@ def test_a_few_updates_fit_one_batch(stage, one_device, make_state, feed, batch)
     _, _, first = after_updates(one_device, make_state, feed, batch, stage, count=1, learning_rate=0.3)
     _, _, last = after_updates(one_device, make_state, feed, batch, stage, count=50, learning_rate=0.3)
     assert last["loss"] < 0.7 * first["loss"]
+
+
+def test_the_joint_stage_is_both_losses_and_sends_no_gradient_of_the_classifier_to_the_encoder(
+    one_device, make_state, feed, batch
+):
+    """Encoder and projection go as in the contrastive stage; the classifier by cross-entropy on first views."""
+    start, alone, contrastive = after_updates(one_device, make_state, feed, batch, "contrastive", count=1)
+    _, joint, metrics = after_updates(one_device, make_state, feed, batch, "joint", count=1)
+    for part in ("encoder", "projection"):
+        for one, other in zip(alone[part], joint[part]):
+            np.testing.assert_allclose(one, other, atol=1e-7)
+    assert metrics["loss"] == pytest.approx(contrastive["loss"], rel=1e-6)
+    state = make_state(one_device, "joint")
+    images, labels = batch
+    features = state.networks.features(images.reshape(16, *images.shape[2:]), training=True)[::2].numpy()  # first views
+    kernel, bias = start["classifier"]
+    logits = features @ kernel + bias  # [B, C]
+    shares = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    targets = 0.9 * np.eye(3)[labels] + 0.1 / 3
+    assert metrics["classifier_loss"] == pytest.approx(-(targets * np.log(shares)).sum(-1).mean(), rel=1e-5)
+    assert metrics["train_accuracy"] == pytest.approx(np.mean(logits.argmax(-1) == labels))
+    gradient = features.T @ (shares - targets) / 8 + SHARED["weight_decay"] * kernel
+    np.testing.assert_allclose(joint["classifier"][0], kernel - 0.1 * gradient, atol=1e-6)
+
+
+def test_the_joint_stage_in_micro_batches_makes_the_update_of_the_whole_batch(one_device, make_state, feed, batch):
+    ends = [
+        after_updates(
+            one_device, make_state, feed, batch, "joint",
+            step={"microbatches": parts, "batch_statistics": False},
+        )
+        for parts in (1, 4)
+    ]  # fmt: skip
+    assert largest_difference(ends[0][1], ends[1][1]) < 1e-5 < 1e-3 < largest_difference(ends[0][0], ends[0][1])
+    assert ends[0][2] == pytest.approx(ends[1][2], rel=1e-5)
+
+
+@pytest.mark.parametrize("stage", ["contrastive", "linear"])
+@pytest.mark.parametrize("batch_statistics", [False, True])
+def test_moving_averages_move_where_batch_norm_takes_the_batch(
+    stage, batch_statistics, one_device, make_state, feed, batch
+):
+    """The frozen encoder of the linear stage keeps every bit; told to take the batch, it moves its averages alone."""
+    options = {"step": {"batch_statistics": batch_statistics}}
+    start, end, _ = after_updates(one_device, make_state, feed, batch, stage, **options)
+    changed = {place for place, (a, b) in enumerate(zip(start["encoder"], end["encoder"])) if (a != b).any()}
+    weights = make_state(one_device).networks.encoder.weights
+    moving = {place for place, weight in enumerate(weights) if not weight.trainable}
+    assert len(moving) == 4 and changed & moving == (moving if batch_statistics else set())
+    assert bool(changed - moving) == (stage == "contrastive")
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 1.0])
+def test_smoothed_targets_are_shares_of_all_classes(smoothing):
+    """1 - s for the label and s / C for every class, as the authors count it; the gradient is softmax - target."""
+    logits, labels = np.random.default_rng(0).normal(size=(5, 4)), np.array([0, 3, 1, 1, 2])
+    targets = (1 - smoothing) * np.eye(4)[labels] + smoothing / 4
+    log_shares = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+    given = tf.constant(logits, tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(given)
+        losses = steps._cross_entropy(labels, given, smoothing)
+    np.testing.assert_allclose(losses, -(targets * log_shares).sum(-1), rtol=1e-5)
+    np.testing.assert_allclose(tape.gradient(losses, given), np.exp(log_shares) - targets, atol=1e-6)
 
 
 def test_without_labels_every_image_is_its_own_class(one_device, make_state, feed, batch):

@@ -1,0 +1,81 @@
+"""How the fields of a stage reach what trains it, in whole runs of a tiny network."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from supcon_tf import run as run_module
+from supcon_tf.config import Data, Experiment, Stage
+from supcon_tf.training import steps
+from tests import tiny
+
+STAGE = {"epochs": 1, "batch_size": 20, "base_learning_rate": 1.0}
+
+
+@pytest.fixture
+def networks(monkeypatch):
+    """The networks of every run to come, tiny ones, in order."""
+    made = []
+
+    def small_networks(encoder, projection, *, cross_replica_batch_norm, zero_initialize_classifier, **_):
+        made.append(tiny.tiny_networks(cross_replica_batch_norm=cross_replica_batch_norm, classes=10))
+        return made[-1]
+
+    monkeypatch.setattr(run_module, "build_networks", small_networks)
+    return made
+
+
+def run(directory, **stages):
+    experiment = Experiment(name="tests.stages", data=Data(name="digits", examples=40), **stages)
+    summary = run_module.run_experiment(experiment, directory, write_report=False)
+    return summary, [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_a_joint_stage_trains_and_is_evaluated_as_one(networks, tmp_path):
+    summary, records = run(tmp_path, joint=Stage(**STAGE, optimizer="lars", weight_decay=1e-3))
+    (record,) = records
+    assert record["stage"] == "joint" and record["step"] == 2
+    assert record["plateau"] == pytest.approx(0.1 * np.log(2 * 20 - 1))
+    assert {"loss", "classifier_loss", "train_accuracy", "learning_rate"} <= set(record)
+    assert record["test_accuracy"] == pytest.approx(summary["test_accuracy"])
+    assert set(summary["seconds"]) == {"joint"}
+
+
+def test_each_stage_has_its_own_recipe(networks, tmp_path, monkeypatch):
+    """Optimizer, decayed variables and mode of batch norm of two stages, as their steps and optimizers get them."""
+    seen = {}
+
+    def watch(name):
+        make = getattr(steps, f"{name}_step")
+
+        def made(state, **options):
+            seen[name] = {"optimizer": type(state.optimizer).__name__, **options}
+            return make(state, **options)
+
+        monkeypatch.setattr(steps, f"{name}_step", made)
+
+    watch("contrastive")
+    watch("linear")
+    first = Stage(**STAGE, optimizer="nesterov", weight_decay=0.1, decayed=("kernels", "biases"),
+                  decayed_parts=("projection",))  # fmt: skip
+    second = Stage(**STAGE, optimizer="rmsprop", rmsprop_epsilon=0.5, batch_norm="batch", weight_decay=0.2)
+    run(tmp_path, contrastive=first, linear=second)
+    (made,) = networks
+    contrastive, linear = seen["contrastive"], seen["linear"]
+    assert (contrastive["optimizer"], linear["optimizer"]) == ("SGD", "RMSprop")
+    assert (contrastive["weight_decay"], linear["weight_decay"]) == (0.1, 0.2)
+    assert (contrastive["batch_statistics"], linear["batch_statistics"]) == (True, True)
+    assert [id(v) for v in contrastive["decayed"]] == [id(v) for v in made.projection.trainable_variables]
+    assert [id(v) for v in linear["decayed"]] == [id(made.classifier.dense.kernel)]
+
+
+@pytest.mark.slow
+def test_the_encoder_after_both_stages_is_the_one_after_the_contrastive_stage(networks, tmp_path):
+    """Moving averages of batch norm included, to the bit."""
+    run(tmp_path / "first", contrastive=Stage(**STAGE))
+    run(tmp_path / "both", contrastive=Stage(**STAGE), linear=Stage(**STAGE))
+    for one, other in zip(*(made.encoder.get_weights() for made in networks)):
+        np.testing.assert_array_equal(one, other)
