@@ -10,6 +10,7 @@ import contextlib
 import logging
 import os
 import shlex
+import signal
 import sys
 
 from absl import flags
@@ -104,27 +105,43 @@ def chosen(experiment: Experiment, *, only_its_stages: bool = False) -> Experime
         raise ValueError(f"{experiment.name}: {error}") from error
 
 
+class _Terminated(BaseException):
+    """SIGTERM came."""
+
+
 @contextlib.contextmanager
 def plain_endings():
     """Ends the program with one message and a status where a traceback would tell a person nothing.
 
-    2: something is wrong with what was asked for. 3: training diverged. 75: another host is gone. 130: interrupted.
+    The statuses are listed in BUILD.md, "Interrupted, killed, full".
     """
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         yield
     except ValueError as error:
         refuse(str(error))
+    except FloatingPointError as error:
+        _end(3, f"error: {error}")
+    except MemoryError as error:
+        _end(71, f"error: {str(error) or 'the memory of this machine is used up; lower the batch size.'}")
     except ConnectionError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         os._exit(75)  # at a plain exit TensorFlow would wait for the host that is gone
     except OSError as error:
-        refuse(f"{error.strerror or error}: {error.filename or 'a file of the run'}. Check --workdir and --data_dir.")
-    except FloatingPointError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(3)
+        _end(74, f"error: {error.strerror or error}: {error.filename or 'a file of the run'}.")
     except KeyboardInterrupt:
-        print("\ninterrupted; the same command continues from the last finished epoch", file=sys.stderr)
-        sys.exit(130)
+        _end(130, "\ninterrupted; the same command continues from the newest checkpoint")
+    except _Terminated:
+        _end(143, "stopped by SIGTERM; the same command continues from the newest checkpoint")
+
+
+def _terminate(number, frame):
+    raise _Terminated
+
+
+def _end(status: int, message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
+    sys.exit(status)
 
 
 def quiet() -> None:
@@ -142,8 +159,7 @@ def typed(module: str) -> str:
 
 def refuse(message: str) -> None:
     """Ends the program with status 2 and one message: what came, what was wanted, what to do."""
-    print(f"error: {message}", file=sys.stderr)
-    sys.exit(2)
+    _end(2, f"error: {message}")
 
 
 def _define(experiment: Experiment, *, module: str) -> None:

@@ -152,6 +152,7 @@ class Train(Checked):
     jit_compile: bool = setting(False, "compile the update with XLA; one replica only")
     diagnose_every: int = setting(50, "steps between two looks at projections and updates; 0: never", least=0)
     steps_per_call: int = setting(1, "most updates that TensorFlow does before it comes back to Python", least=1)
+    checkpoint_every: int = setting(1000, "steps between checkpoints, beside those at the end of epochs", least=1)
 
 
 @dataclasses.dataclass(frozen=True)

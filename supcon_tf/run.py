@@ -4,7 +4,7 @@ The run directory afterwards holds
 
     config.json  environment.json   the experiment, and the software that ran it
     metrics.jsonl  tensorboard/     a record of every epoch
-    checkpoints/<stage>/            the newest two of each stage
+    checkpoints/<stage>/            the newest three of each stage
     evaluation.npz  summary.json    test-set embeddings and predictions; the result
     report.html                     all of it as pictures
 """
@@ -32,13 +32,19 @@ from supcon_tf.evaluation.linear import accuracy_on
 from supcon_tf.evaluation.result import save_result
 from supcon_tf.optim.optimizers import OWN_DECAY, build_optimizer
 from supcon_tf.optim.schedules import learning_rate_schedule, scaled_learning_rate
-from supcon_tf.training import steps
+from supcon_tf.training import failures, steps
 from supcon_tf.training.checkpoints import StageCheckpoints
 from supcon_tf.training.diagnostics import Observer
 from supcon_tf.training.loop import Duration, train_stage
 from supcon_tf.training.plateau import Plateau, PlateauWatch
 from supcon_tf.training.reporting import Reporter
-from supcon_tf.training.run_directory import exclusive, open_run_directory, replace_text
+from supcon_tf.training.run_directory import (
+    check_run_directory,
+    exclusive,
+    open_run_directory,
+    read_object,
+    replace_text,
+)
 from supcon_tf.training.state import Networks, StageState, build_networks
 
 EVALUATION_BATCH = 256  # images; the last batch is padded, so the number decides speed only
@@ -55,6 +61,7 @@ def run_experiment(
     """Trains every stage of an experiment, evaluates the result and writes the report.
 
     The same call on the same directory continues where an interrupted run stopped; a finished run is left as it is.
+    SIGTERM and Ctrl-C wait, while a stage trains, for a checkpoint (`training.loop.train_stage`).
 
     Args:
         experiment: what to run.
@@ -71,6 +78,8 @@ def run_experiment(
         ValueError: the directory belongs to another experiment or process, the data set is not prepared, or a batch
             is larger than the data set.
         FloatingPointError: training diverged.
+        MemoryError: a stage needs more than there is; the message says what to lower.
+        OSError: a file of the run or of the data set could not be written or read, as on a full disk.
         ConnectionError: another host of a "multi_worker" run is gone.
     """
     directory = pathlib.Path(directory)
@@ -84,21 +93,22 @@ def _lead(
     experiment: Experiment, directory: pathlib.Path, data_dir: Optional[str], command: str, write_report: bool
 ) -> dict:
     """A run on its only host, or on the chief of several: all steps and all files."""
-    open_run_directory(directory, experiment)
+    check_run_directory(directory, experiment)
     summary_path, page = directory / "summary.json", report.RunningReport(directory)
-    with exclusive(directory):
-        if summary_path.exists():
-            print(f"{directory} is complete; its result is in {summary_path}.", flush=True)
-        else:
-            run = _prepare(experiment, directory, directory, data_dir or str(directory / "data"))
-            run = dataclasses.replace(run, page=page if write_report else None)
-            for name in experiment.stages:
-                _train(run, name)
-            replace_text(summary_path, json.dumps({**_result(run), "command": command}, indent=2) + "\n")
-        if write_report and not page.is_final():
-            page.write()
-            print(f"report: {page.path}", flush=True)
-    return json.loads(summary_path.read_text(encoding="utf-8"))
+    if summary_path.exists():
+        print(f"{directory} is complete; its result is in {summary_path}.", flush=True)
+    if not summary_path.exists() or (write_report and not page.is_final()):
+        with exclusive(directory):
+            open_run_directory(directory, experiment)
+            if not summary_path.exists():
+                run = _prepare(experiment, directory, directory, data_dir or str(directory / "data"))
+                run = dataclasses.replace(run, page=page if write_report else None)
+                _train_all(run)
+                replace_text(summary_path, json.dumps({**_result(run), "command": command}, indent=2) + "\n")
+            if write_report:
+                page.write()
+                print(f"report: {page.path}", flush=True)
+    return read_object(summary_path, "remove it, and the same command evaluates the run again.")
 
 
 def _assist(experiment: Experiment, directory: pathlib.Path, data_dir: Optional[str]) -> dict:
@@ -107,8 +117,7 @@ def _assist(experiment: Experiment, directory: pathlib.Path, data_dir: Optional[
         return {}
     with tempfile.TemporaryDirectory() as own:
         run = _prepare(experiment, directory, pathlib.Path(own), data_dir or str(pathlib.Path(own) / "data"))
-        for name in experiment.stages:
-            _train(run, name)
+        _train_all(run)
         embed_split(run.networks, strategy=run.strategy, batches=run.test_batches)  # the chief's evaluation needs all
     return {}
 
@@ -189,6 +198,14 @@ def _networks(experiment: Experiment, strategy, *, image_shape: tuple, classes: 
         )
 
 
+def _train_all(run: _Run) -> None:
+    """Trains every stage in turn."""
+    for name in run.experiment.stages:
+        parts = "" if name == "linear" else ", or raise train.microbatches"
+        with failures.explained(f"the {name} stage", smaller=f"Lower {name}.batch_size{parts}."):
+            _train(run, name)
+
+
 def _train(run: _Run, name: str) -> None:
     """Trains one stage, from wherever its checkpoints say it stopped."""
     stage, comparing = run.experiment.stages[name], name in COMPARING
@@ -238,6 +255,7 @@ def _train(run: _Run, name: str) -> None:
         evaluate_every=stage.evaluate_every,
         steps_per_call=run.experiment.train.steps_per_call,
         jit_compile=run.experiment.train.jit_compile,
+        checkpoint_every=run.experiment.train.checkpoint_every,
     )
 
 

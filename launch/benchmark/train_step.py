@@ -19,8 +19,8 @@ from supcon_tf.distribution.strategy import make_strategy
 from supcon_tf.losses.supcon import supervised_contrastive_loss
 from supcon_tf.optim.optimizers import build_optimizer
 from supcon_tf.training import steps
-from supcon_tf.training.loop import compile_update
 from supcon_tf.training.state import StageState, build_networks
+from supcon_tf.training.updates import compile_update
 
 CLASSES, VIEWS = 10, 2
 LOSS = {"temperature": 0.1}

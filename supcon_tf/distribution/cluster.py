@@ -83,8 +83,8 @@ def whole():
     except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
         reason = str(error).strip().splitlines()[0][-300:]
         raise ConnectionError(
-            f"another host of the run is gone ({reason}). The checkpoints of finished epochs are kept: start the same "
-            "command on all hosts again to continue."
+            f"another host of the run is gone ({reason}). The newest checkpoint is kept: start the same command "
+            "on all hosts again to continue."
         ) from error
 
 

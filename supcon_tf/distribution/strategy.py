@@ -59,10 +59,15 @@ def is_chief(name: str) -> bool:
     return name != "multi_worker" or cluster.place().is_chief
 
 
+def host_count(strategy: tf.distribute.Strategy) -> int:
+    """How many hosts share the work."""
+    return getattr(strategy.extended, "_num_workers", 1) or 1
+
+
 def describe(name: str, strategy: tf.distribute.Strategy, batch_size: int) -> str:
     """The choice in a line: `mirrored: 2 replicas on 1 host, 64 images each`."""
     replicas = strategy.num_replicas_in_sync
-    hosts = getattr(strategy.extended, "_num_workers", 1) or 1
+    hosts = host_count(strategy)
     plural = ("" if replicas == 1 else "s", "" if hosts == 1 else "s")
     if name == "auto":
         name = f"auto, {type(strategy).__name__.replace('Strategy', '').replace('V2', '')}"

@@ -58,7 +58,8 @@ def save_result(
         arrays["predictions"] = predictions
         arrays["mistakes"] = pictures.pictures(source, "test", wrong, size=size, **crop)
         arrays["mistake_labels"], arrays["mistake_predictions"] = result["labels"][wrong], predictions[wrong]
-    np.savez_compressed(directory / "evaluation.npz", **arrays)
+    np.savez_compressed(directory / "evaluation.new.npz", **arrays)
+    (directory / "evaluation.new.npz").replace(directory / "evaluation.npz")  # whole, or not at all
     return {
         "test_accuracy": accuracy,
         "test_images": len(result["labels"]),

@@ -9,6 +9,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
+import zipfile
+import zlib
 from collections.abc import Sequence
 from typing import Any, Optional
 
@@ -98,8 +100,7 @@ class RunGroup:
         for run in self.runs:
             path = run.directory / "evaluation.npz"
             if path.exists():
-                with np.load(path, allow_pickle=False) as arrays:
-                    return run, {name: arrays[name] for name in arrays.files}
+                return run, _read_arrays(path)
         return None, {}
 
     def settings(self) -> dict[str, str]:
@@ -199,6 +200,16 @@ def merged(tables: Sequence[dict[str, str]]) -> dict[str, str]:
 
 def _number(value: Any) -> float:
     return float("nan") if value is None else float(value)
+
+
+def _read_arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(
+            f"{path} is damaged ({error}). Remove it and summary.json: the command of the run evaluates again."
+        ) from error
 
 
 def _read_json(path: pathlib.Path) -> dict[str, Any]:

@@ -38,7 +38,7 @@ class GradientNorm:
             float32 scalar by name. An update that loss scaling leaves out, for its gradient is not finite, counts
             as 0. Nothing where `known` is False: scaled losses on several replicas with Keras 3.
         """
-        norm = tf.linalg.global_norm(self._unscaled(gradients)) if self._replicas == 1 else None
+        norm = tf.linalg.global_norm(self.unscaled(gradients)) if self._replicas == 1 else None
         self._optimizer.apply_gradients(zip(gradients, variables))
         if not self.known:
             return {}
@@ -47,7 +47,8 @@ class GradientNorm:
         norm = tf.where(tf.math.is_finite(norm), norm, 0) if self._scaled else norm
         return {"gradient_norm": norm / self._replicas}
 
-    def _unscaled(self, gradients):
+    def unscaled(self, gradients: Sequence) -> list:
+        """Gradients as `apply_gradients` takes them, of the loss itself."""
         if self._scaled and not hasattr(self._optimizer, "get_unscaled_gradients"):  # Keras 3 does it in `apply`
             return [gradient / tf.convert_to_tensor(self._optimizer.dynamic_scale) for gradient in gradients]
         return list(gradients)

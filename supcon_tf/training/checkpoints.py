@@ -1,17 +1,38 @@
-"""Checkpoints of one stage: saved at the end of epochs, restored when the same command runs again."""
+"""Checkpoints of one stage: written whole or not at all, checked when they are read, the newest good one restored.
+
+Step 1200 of a stage is `step-1200.index` and `step-1200.data-*` (TensorFlow's), `step-1200.json` (what was measured of
+an epoch that goes on) and `step-1200.sha256`, the sums of the others as `sha256sum -c` takes them. The sums are
+written last: files without them are what an interruption left, and no checkpoint.
+"""
 
 from __future__ import annotations
 
+import errno
+import hashlib
+import json
+import os
 import pathlib
-from typing import Optional
+import re
+import shutil
+from typing import NamedTuple, Optional
 
 import tensorflow as tf
 
+from supcon_tf.training.run_directory import replace_text
 from supcon_tf.training.state import StageState
+
+KEPT = 3  # newest checkpoints of a stage
+
+
+class Saved(NamedTuple):
+    """Where a stage stands."""
+
+    step: int  # steps done
+    progress: dict  # what was handed to `save`
 
 
 class StageCheckpoints:
-    """The newest two checkpoints of a stage in `<run directory>/checkpoints/<stage>`.
+    """The newest checkpoints of a stage in `<run directory>/checkpoints/<stage>`.
 
     Args:
         state: of the stage.
@@ -22,30 +43,133 @@ class StageCheckpoints:
 
     def __init__(self, state: StageState, directory: pathlib.Path, read_from: Optional[pathlib.Path] = None):
         self._state = state
-        self._read_from = str(read_from or directory)
+        self._directory, self._read_from = directory, read_from or directory
         self._checkpoint = state.trackable()
-        self._manager = tf.train.CheckpointManager(
-            self._checkpoint, str(directory), max_to_keep=2, step_counter=state.step, checkpoint_name="step"
-        )
+        self._good: list[int] = []  # steps of whole checkpoints, oldest first
 
-    def restore(self) -> int:
-        """Brings the newest checkpoint back, if there is one; returns the number of steps done.
+    def restore(self) -> Saved:
+        """Brings back the newest checkpoint that is whole; says in a line of each newer one that it is damaged.
 
         Raises:
-            ValueError: the checkpoint is damaged or of other networks.
+            ValueError: there are checkpoints and all are damaged, or the newest whole one is of other networks.
         """
-        newest = tf.train.latest_checkpoint(self._read_from)
-        if newest:
-            try:
-                self._checkpoint.restore(newest).assert_existing_objects_matched()
-            except (AssertionError, IndexError, ValueError, tf.errors.OpError) as error:
-                reason = str(error).strip().splitlines()[0]
-                raise ValueError(
-                    f"the checkpoint {newest} does not fit this run ({reason}). Remove it to "
-                    "use the one before, or use another --workdir."
-                ) from error
-        return int(self._state.step.numpy())
+        steps = sorted(int(path.stem.removeprefix("step-")) for path in self._read_from.glob("step-*.sha256"))
+        for number, step in reversed(list(enumerate(steps))):
+            path = self._read_from / f"step-{step}"
+            wrong = _damage(path)
+            if wrong:
+                print(f"checkpoint {path} is damaged ({wrong}); taking the one before it", flush=True)
+                continue
+            self._read(path)
+            self._good = steps[: number + 1]
+            return Saved(step, json.loads(path.with_suffix(".json").read_text(encoding="utf-8")))
+        if steps:
+            raise ValueError(
+                f"all {len(steps)} checkpoints in {self._read_from} are damaged. Bring the files back from a copy, "
+                "remove the directory to begin the stage anew, or use another --workdir."
+            )
+        return Saved(0, {})
 
-    def save(self) -> None:
-        """Writes a checkpoint of the state as it is now."""
-        self._manager.save(checkpoint_number=self._state.step)
+    def save(self, progress: dict) -> None:
+        """Writes a checkpoint of the state as it is now, and removes those that are too many.
+
+        Args:
+            progress: kept with it, as JSON.
+
+        Raises:
+            OSError: it could not be written, as on a full disk. The checkpoints before it are as they were.
+        """
+        step = int(self._state.step.numpy())
+        path = self._directory / f"step-{step}"
+        try:
+            for folder in (self._directory.parent, self._directory):  # a run directory that is gone stays so
+                folder.mkdir(exist_ok=True)
+            self._forget(step)
+            self._checkpoint.write(str(path))
+            replace_text(path.with_suffix(".json"), json.dumps(progress) + "\n")
+            replace_text(path.with_suffix(".sha256"), _sums(path))
+        except (OSError, tf.errors.OpError) as error:
+            self._forget(step)
+            last = f"step {self._good[-1]}" if self._good else "the start of the stage"
+            raise OSError(
+                _number(error),
+                f"the checkpoint of step {step} could not be written ({_reason(error)}). Nothing before it is lost: "
+                f"mend that, and the same command continues from {last}",
+                str(self._directory),
+            ) from error
+        self._good = [*(good for good in self._good if good < step), step][-KEPT:]
+        kept = {f"step-{good}" for good in self._good}
+        _remove(path for path in self._directory.glob("step-*") if re.split("[._]", path.name)[0] not in kept)
+
+    def _forget(self, step: int) -> None:
+        """Removes whatever there is of a checkpoint, its sums first."""
+        (self._directory / f"step-{step}.sha256").unlink(missing_ok=True)
+        _remove(self._directory.glob(f"step-{step}[._]*"))
+
+    def _read(self, path: pathlib.Path) -> None:
+        try:
+            self._checkpoint.read(str(path)).assert_existing_objects_matched()
+        except (AssertionError, IndexError, ValueError, tf.errors.OpError) as error:
+            raise ValueError(
+                f"the checkpoint {path} does not fit this run ({_reason(error)}). Use the command of the saved run, or "
+                "another --workdir."
+            ) from error
+
+
+def _sums(path: pathlib.Path) -> str:
+    """A line `<sha256>  <name>` for every file of a checkpoint, once they are on the disk."""
+    lines = []
+    for file in _files(path):
+        with file.open("rb+") as opened:
+            os.fsync(opened.fileno())  # some file systems tell of a full disk only here
+        lines.append(f"{_sum(file)}  {file.name}\n")
+    return "".join(lines)
+
+
+def _damage(path: pathlib.Path) -> str:
+    """What is wrong with the files of a checkpoint; empty if nothing is."""
+    try:
+        written = path.with_suffix(".sha256").read_text(encoding="utf-8")
+        listed = dict(reversed(line.split("  ")) for line in written.splitlines())
+        for name in {f"{path.name}.index", f"{path.name}.json", *listed}:
+            if not path.with_name(name).exists():
+                return f"{name} is missing"
+            if listed.get(name) != _sum(path.with_name(name)):
+                return f"{name} is not what its sum says"
+    except (OSError, ValueError) as error:
+        return f"its sums cannot be read: {error}"
+    return ""
+
+
+def _files(path: pathlib.Path) -> list[pathlib.Path]:
+    return sorted(file for file in path.parent.glob(f"{path.name}.*") if file.suffix != ".sha256")
+
+
+def _sum(file: pathlib.Path) -> str:
+    sha256 = hashlib.sha256()
+    with file.open("rb") as opened:
+        while block := opened.read(1 << 20):
+            sha256.update(block)
+    return sha256.hexdigest()
+
+
+def _remove(paths) -> None:
+    """Removes files, and what TensorFlow leaves of a checkpoint that it did not finish."""
+    for path in list(paths):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _number(error: Exception) -> int:
+    """What the operating system calls an error that TensorFlow or Python has from it."""
+    if isinstance(error, OSError) and error.errno:
+        return error.errno
+    known = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.ENOENT)
+    return next((number for number in known if os.strerror(number) in str(error)), errno.EIO)
+
+
+def _reason(error: Exception) -> str:
+    number = _number(error)
+    return (str(error).strip() or type(error).__name__).splitlines()[0] if number == errno.EIO else os.strerror(number)

@@ -107,7 +107,7 @@ def _quantiles(name: str, values: tf.Tensor) -> dict:
 
 
 class Observer:
-    """Looks at one step in `every`, and gathers what it saw until an epoch ends.
+    """Looks at one step in `every`, and gathers in `seen`, which is emptied as an epoch ends, what it saw.
 
     Args:
         variables: that the stage trains.
@@ -121,7 +121,7 @@ class Observer:
         self._variables, self._strategy = variables, strategy
         self._every, self._total_steps = every, total_steps
         self._describe = tf.function(functools.partial(describe, kept_images=kept_images))
-        self._before, self._seen = [], []
+        self._before, self.seen = [], []
 
     def due(self, step: int) -> bool:
         """Whether step `step`, counted from 1, is one to look at."""
@@ -143,11 +143,11 @@ class Observer:
             projections, labels = (self._strategy.gather(value, axis=0) for value in outputs)  # [G, V, D], [G]
             figures.update(self._describe(projections, labels))
         self._before = []
-        self._seen.append(figures)
+        self.seen.append(figures)
 
     def figures(self) -> dict[str, float]:
-        """The mean of each figure since the last call, of "positives_min" the least; without those that have none."""
-        seen, self._seen = [{name: float(value) for name, value in figures.items()} for figures in self._seen], []
+        """The mean of each figure in `seen`, of "positives_min" the least; without those that have none."""
+        seen = [{name: float(value) for name, value in figures.items()} for figures in self.seen]
         found = {}
         for name in dict.fromkeys(name for figures in seen for name in figures):
             values = [figures[name] for figures in seen if math.isfinite(figures[name])]

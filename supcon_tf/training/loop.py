@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import math
-import time
 from typing import Callable, Optional
 
 import tensorflow as tf
 
+from supcon_tf.distribution.strategy import host_count
 from supcon_tf.training.checkpoints import StageCheckpoints
 from supcon_tf.training.diagnostics import Observer
+from supcon_tf.training.interruption import Arrived, HeldBack
+from supcon_tf.training.progress import Progress
 from supcon_tf.training.reporting import Reporter
 from supcon_tf.training.state import StageState
 from supcon_tf.training.steps import Step
+from supcon_tf.training.updates import Updates
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,10 +54,6 @@ class Duration:
         """Steps of the whole stage."""
         return self.steps(self.epochs)
 
-    def epochs_done(self, step: int) -> int:
-        """Complete epochs after `step` steps."""
-        return max(epoch for epoch in range(self.epochs + 1) if self.steps(epoch) <= step)
-
 
 def train_stage(
     step: Step,
@@ -69,8 +69,12 @@ def train_stage(
     evaluate_every: int = 1,
     steps_per_call: int = 1,
     jit_compile: bool = False,
+    checkpoint_every: int = 1000,
 ) -> None:
     """Trains a stage from its newest checkpoint to its end.
+
+    SIGTERM and Ctrl-C wait until the call that runs is done and a checkpoint is written; then they do what they did
+    before (`interruption.HeldBack`). An evaluation they end at once, to be done when the run continues.
 
     Args:
         step: what one replica does, from `training.steps`.
@@ -79,142 +83,86 @@ def train_stage(
         batches: from the number of steps done, and one of the strategy's input pipelines, to the rest of its share of
             the stream, in batches for one replica each (`data.pipeline.training`).
         duration: of the stage.
-        checkpoints: where the state is kept.
+        checkpoints: where the state is kept: at the end of every epoch, and as `checkpoint_every` says.
         reporter: told of every step and epoch.
         observer: looks at some of the steps; None at none.
         evaluate: metrics of the test split, added to the record of an epoch.
         evaluate_every: epochs between evaluations; the last epoch always has one.
         steps_per_call: most steps that TensorFlow does before it comes back to Python.
         jit_compile: see `compile_update`.
+        checkpoint_every: steps between checkpoints within an epoch.
 
     Raises:
-        FloatingPointError: a metric of an epoch, or a weight after it, is not finite; that epoch leaves no checkpoint.
+        FloatingPointError: a loss, a gradient or a weight is not finite; no checkpoint holds it. A step that loss
+            scaling leaves out is counted, and an error only as the last of `progress.PATIENCE` in a row.
+        OSError: a checkpoint or a record could not be written.
+        ConnectionError: another host was asked to stop; all have saved.
     """
-    updates = Updates(step, state, strategy, jit_compile=jit_compile)
     observer = observer or Observer([], strategy, every=0, total_steps=duration.total_steps)
-    done = checkpoints.restore()
-    reporter.start(done)
-    if done >= duration.total_steps:
+    at = Progress(step, state, checkpoints, observer, batch_size=duration.batch_size)
+    updates = Updates(step, state, strategy, jit_compile=jit_compile, patience=at.patience)
+    reporter.start(at.done, recorded=duration.steps(at.epoch - 1))
+    if at.epoch > duration.epochs:
         return
-    stream = iter(strategy.distribute_datasets_from_function(functools.partial(batches, done)))
-    for epoch in range(duration.epochs_done(done) + 1, duration.epochs + 1):
-        started, sums, first, end = time.perf_counter(), [], done, duration.steps(epoch)
-        while done < end:
-            count = observer.unseen(done, min(steps_per_call, end - done))
-            if count == 0:  # The next step is one to look at.
-                count = 1
-                observer.before()
-                metrics, outputs = updates.one(stream)
-                observer.after(outputs)
-            elif count == 1:
-                metrics, _ = updates.one(stream)
-            else:
-                metrics = updates.several(stream, tf.constant(count))
-            _wait_for(sums[-1:])
-            sums.append(metrics)
-            reporter.advance(count)
-            done += count
-        record = mean_metrics(sums, done - first)  # waits until the last step is done
-        seconds = time.perf_counter() - started
-        record["input_share"] = record.pop("input_seconds") * (done - first) / seconds
-        check_finite(record, state, done)
-        record.update(observer.figures())
-        if evaluate and (epoch % evaluate_every == 0 or epoch == duration.epochs):
-            record.update(evaluate())
-        reporter.epoch(epoch, done, done - first, seconds, record)
-        checkpoints.save()
+    stream = iter(strategy.distribute_datasets_from_function(functools.partial(batches, at.done)))
+    with HeldBack() as held:
+        asked = _asked_to_stop(strategy, held)
+        while at.epoch <= duration.epochs:
+            first, end = duration.steps(at.epoch - 1), duration.steps(at.epoch)
+            while at.done < end:
+                most = min(steps_per_call, end - at.done, checkpoint_every - at.done % checkpoint_every)
+                reporter.advance(_next_steps(at, updates, observer, stream, most))
+                stop = asked()
+                if stop or (at.done % checkpoint_every == 0 and at.done < end):
+                    at.check()
+                    at.save()
+                if stop:
+                    return _leave(held)
+            at.check()  # waits until the last step is done
+            seconds, record = at.seconds(), at.record(steps=end - first)
+            if evaluate and (at.epoch % evaluate_every == 0 or at.epoch == duration.epochs):
+                try:
+                    with held.at_once() if host_count(strategy) == 1 else contextlib.nullcontext():
+                        record.update(evaluate())
+                except Arrived:
+                    return at.save()
+            reporter.epoch(at.epoch, at.done, end - first, seconds, record)
+            at.next_epoch()
+            at.save()
+            if asked():
+                return _leave(held)
 
 
-def compile_update(step: Step, state: StageState, strategy: tf.distribute.Strategy, *, jit_compile: bool = False):
-    """One update of all replicas as a graph: distributed (images, labels) to metrics of the global batch, and outputs.
+def _next_steps(at: Progress, updates: Updates, observer: Observer, stream, most: int) -> int:
+    """Does at most so many steps, in one call, or one step that is looked at; returns how many."""
+    count = observer.unseen(at.done, most)
+    if count > 1:
+        at.move(count, updates.several(stream, tf.constant(count), at.tally))
+        return count
+    if count == 0:
+        observer.before()
+    tally, outputs = updates.one(stream, at.tally)
+    at.move(1, tally)
+    if count == 0 and at.sound():
+        observer.after(outputs)
+    return 1
 
-    Args:
-        step: what one replica does.
-        state: whose step is counted.
-        strategy: of the state's variables.
-        jit_compile: compile the step with XLA. One replica only: TensorFlow cannot compile what replicas meet in.
 
-    Returns:
-        A function to (metrics by name, the step's other outputs of each replica).
-    """
-    if jit_compile and strategy.num_replicas_in_sync > 1:
-        raise ValueError(
-            f"`jit_compile` cannot be on for {strategy.num_replicas_in_sync} replicas: TensorFlow cannot compile their "
-            "collectives. Set it to false, or train on one replica."
-        )
-    run = tf.function(step.run, jit_compile=True) if jit_compile else step.run
+def _asked_to_stop(strategy: tf.distribute.Strategy, held: HeldBack) -> Callable[[], bool]:
+    """Whether a signal came: to this process, or to any of several hosts, which have to stop after the same step."""
+    if host_count(strategy) == 1:
+        return lambda: held.arrived is not None
 
     @tf.function
-    def update(images, labels):
-        state.step.assign_add(1)
-        per_replica, outputs = strategy.run(run, args=(images, labels))
-        return {name: strategy.reduce("SUM", value, axis=None) for name, value in per_replica.items()}, outputs
+    def hosts_asked(here):
+        return strategy.reduce("SUM", strategy.run(tf.identity, args=(here,)), axis=None)
 
-    return update
+    return lambda: int(hosts_asked(tf.constant(int(held.arrived is not None)))) > 0
 
 
-class Updates:
-    """Updates that take their batches from an iterator. Beside the step's metrics, "input_seconds" waited for them.
-
-    Args: as `compile_update`.
-
-    Attributes:
-        one: iterator of global batches to (metrics, outputs of the replicas).
-        several: (iterator, int32 scalar count) to the sums of the metrics of so many updates.
-    """
-
-    def __init__(self, step: Step, state: StageState, strategy: tf.distribute.Strategy, *, jit_compile: bool = False):
-        update = compile_update(step, state, strategy, jit_compile=jit_compile)
-
-        def next_update(stream, ready):
-            batch, seconds = _timed_next(stream, ready)
-            metrics, outputs = update(*batch)
-            return {**metrics, "input_seconds": seconds}, outputs
-
-        @tf.function
-        def one(stream):
-            return next_update(stream, ())
-
-        @tf.function
-        def several(stream, count):
-            sums = {name: tf.zeros([]) for name in (*step.metrics, "input_seconds")}
-            for _ in tf.range(count):
-                metrics, _ = next_update(stream, list(sums.values()))
-                sums = {name: sums[name] + metrics[name] for name in sums}
-            return sums
-
-        self.one, self.several = one, several
-
-
-def _timed_next(stream, ready):
-    """The next batch and how many seconds it was waited for, once the tensors `ready` are there."""
-    with tf.control_dependencies(list(ready)):
-        begin = tf.timestamp()
-    with tf.control_dependencies([begin]):
-        batch = next(stream)
-    with tf.control_dependencies(tf.nest.flatten(batch, expand_composites=True)):
-        return batch, tf.cast(tf.timestamp() - begin, tf.float32)
-
-
-def _wait_for(calls: list[dict]) -> None:
-    """Until these calls are done: an accelerator is one call ahead of Python and no more, or waiting means nothing."""
-    for metrics in calls:
-        metrics["loss"].numpy()
-
-
-def mean_metrics(sums: list[dict], steps: int) -> dict:
-    """Mean of each metric over so many steps, as Python floats, from sums over some of them each."""
-    return {name: float(tf.add_n([entry[name] for entry in sums])) / steps for name in sums[0]}
-
-
-def check_finite(record: dict, state: StageState, step: int) -> None:
-    """Raises FloatingPointError, naming step and metric or network, when training has diverged."""
-    broken = [f"{name} became {value}" for name, value in record.items() if not math.isfinite(value)]
-    for name, part in state.networks.parts().items():
-        if not all(bool(tf.reduce_all(tf.math.is_finite(weight))) for weight in part.weights):
-            broken.append(f"weights of the {name} are not finite")
-    if broken:
-        raise FloatingPointError(
-            f"training diverged in the epoch that ended at step {step}: {', '.join(broken)}. That epoch left no "
-            "checkpoint. Lower the stage's base_learning_rate or lengthen its warmup_epochs, and use a new --workdir."
+def _leave(held: HeldBack) -> None:
+    """Ends a stage that was asked to stop; `held` then delivers the signal, which may have come to another host."""
+    if held.arrived is None:
+        raise ConnectionError(
+            "another host of the run was asked to stop. The state is saved: the same command on all hosts continues."
         )

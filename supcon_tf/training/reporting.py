@@ -78,15 +78,15 @@ class Reporter:
         self._writer = tf.summary.create_file_writer(str(directory / "tensorboard" / stage))
         self._bar = None
 
-    def start(self, steps_done: int) -> None:
-        """Begins at `steps_done`; records of steps that will be done again are taken out of `metrics.jsonl`."""
-        kept = drop_records(self._path, self._stage, after_step=steps_done)
+    def start(self, steps_done: int, *, recorded: int) -> None:
+        """Begins at `steps_done`; records of steps after `recorded`, which come again, leave `metrics.jsonl`."""
+        kept = drop_records(self._path, self._stage, after_step=recorded)
         for record in kept if self._watch else []:
             self._watch.read(record)  # what was said before an interruption is not said again
+        complete = recorded * self._batch_size >= self._total_images
         if steps_done > 0:
-            left = "complete" if steps_done * self._batch_size >= self._total_images else "continues"
-            print(f"{self._title}: {left} at step {steps_done}", flush=True)
-        if steps_done * self._batch_size < self._total_images:
+            print(f"{self._title}: {'complete' if complete else 'continues'} at step {steps_done}", flush=True)
+        if not complete:
             self._bar = tqdm(
                 total=self._total_images,
                 initial=steps_done * self._batch_size,
@@ -162,10 +162,16 @@ def brief(seconds: float) -> str:
 
 
 def drop_records(path: pathlib.Path, stage: str, *, after_step: int) -> list[dict]:
-    """Takes the records of `stage` after a step out of a metrics file: those steps run again. Returns its others."""
+    """Takes the records of `stage` after a step out of a metrics file: those steps run again. Returns its others.
+
+    A last line that an interruption or a full disk cut short goes too: its epoch has no checkpoint.
+
+    Raises:
+        ValueError: another line is no record.
+    """
     if not path.exists():
         return []
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = path.read_bytes().splitlines(keepends=True)
     records = [_parse(line, path, number, last=number == len(lines)) for number, line in enumerate(lines, 1)]
     kept = [record for record in records if record and (record["stage"] != stage or record["step"] <= after_step)]
     if len(kept) < len(lines):
@@ -173,11 +179,14 @@ def drop_records(path: pathlib.Path, stage: str, *, after_step: int) -> list[dic
     return [record for record in kept if record["stage"] == stage]
 
 
-def _parse(line: str, path: pathlib.Path, number: int, *, last: bool) -> dict:
-    """One record; nothing for a last line that an interruption cut short, whose epoch has no checkpoint."""
+def _parse(line: bytes, path: pathlib.Path, number: int, *, last: bool) -> dict:
+    """One record; nothing for a last line without its end."""
+    if last and not line.endswith(b"\n"):
+        return {}
     try:
-        return json.loads(line)
-    except ValueError as error:
-        if last:
-            return {}
-        raise ValueError(f"line {number} of {path} is no JSON record; mend or remove the line: {line[:80]}") from error
+        record = json.loads(line)
+        if isinstance(record["stage"], str) and isinstance(record["step"], int):
+            return record
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise ValueError(f"line {number} of {path} is no record of an epoch; mend or remove the line: {line[:80]!r}")

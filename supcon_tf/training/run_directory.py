@@ -17,6 +17,7 @@ from supcon_tf.config import Experiment
 
 # What a run leaves before its first epoch ends: a directory with these alone is free.
 OWN_FILES = (
+    "checkpoints",
     "config.json",
     "config.json.new",
     "environment.json",
@@ -33,7 +34,7 @@ def check_run_directory(directory: pathlib.Path, experiment: Experiment) -> None
 
     Raises:
         ValueError: the path is a file or not writable, holds other things than a run, or holds a run of another
-            experiment or Keras generation: the message lists what differs.
+            experiment or of other software: the message lists what differs.
     """
     try:
         if has_started(directory):
@@ -47,6 +48,7 @@ def check_run_directory(directory: pathlib.Path, experiment: Experiment) -> None
 def open_run_directory(directory: pathlib.Path, experiment: Experiment) -> None:
     """Makes the directory of a run, or checks that it belongs to the same experiment; raises as `check_run_directory`.
 
+    Called by the process that holds the directory (`exclusive`): two that begin together do not mix their files.
     `environment.json` names the software that began the run. Until something has trained, the experiment may change.
     """
     check_run_directory(directory, experiment)
@@ -54,23 +56,32 @@ def open_run_directory(directory: pathlib.Path, experiment: Experiment) -> None:
         return
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        replace_text(directory / "config.json", settings.to_json(experiment))
-        replace_text(directory / "environment.json", json.dumps(environment(), indent=2) + "\n")
     except OSError as error:
         raise ValueError(f"cannot make the run directory {directory}: {error.strerror}.") from error
+    replace_text(directory / "config.json", settings.to_json(experiment))
+    replace_text(directory / "environment.json", json.dumps(environment(), indent=2) + "\n")
 
 
 def has_started(directory: pathlib.Path) -> bool:
     """Whether anything has been trained in a run directory."""
-    return (directory / "config.json").exists() and any(
-        (directory / name).exists() for name in ("metrics.jsonl", "checkpoints", "summary.json")
+    return any((directory / name).exists() for name in ("metrics.jsonl", "summary.json")) or any(
+        directory.glob("checkpoints/*/*.sha256")
     )
 
 
 @contextlib.contextmanager
 def exclusive(directory: pathlib.Path):
-    """Holds a run directory for this process; ValueError when another process trains in it."""
-    with (directory / "lock").open("w") as file:
+    """Makes a run directory and holds it for this process, however that ends.
+
+    Raises:
+        ValueError: another process trains in it, or it cannot be made or written to.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        file = (directory / "lock").open("w")
+    except OSError as error:
+        raise ValueError(f"cannot write to the run directory {directory}: {error.strerror}.") from error
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -83,33 +94,51 @@ def exclusive(directory: pathlib.Path):
 def replace_text(path: pathlib.Path, text: str) -> None:
     """Writes a file whole or not at all: an interruption leaves the old one."""
     new = path.with_name(path.name + ".new")
-    new.write_text(text, encoding="utf-8")
+    with new.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())  # or the new name could be there after a power cut, and not the text
     new.replace(path)
 
 
 def _check_same(directory: pathlib.Path, experiment: Experiment) -> None:
-    different = settings.differences(_read_object(directory / "config.json"), experiment)
+    different = settings.differences(read_object(directory / "config.json"), experiment)
     if different:
         lines = "\n  ".join(different)
         raise ValueError(
             f"{directory} holds a run of another experiment. It differs in (saved -> now)\n  {lines}\n"
             f"Use another --workdir, or the command of the saved run to continue it."
         )
-    saved, now = _read_object(directory / "environment.json").get("packages", {}), environment()["packages"]
-    if saved.get("keras", "").split(".")[0] != now["keras"].split(".")[0] and not (directory / "summary.json").exists():
+    if (directory / "summary.json").exists():
+        return
+    saved, now = (_software(facts) for facts in (read_object(directory / "environment.json"), environment()))
+    other = [f"{name}: {saved[name]} -> {now[name]}" for name in now if saved[name] != now[name]]
+    if other:
+        lines = "\n  ".join(other)
         raise ValueError(
-            f"{directory} was begun with TensorFlow {saved.get('tensorflow')} and Keras {saved.get('keras')}, whose "
-            f"checkpoints Keras {now['keras']} cannot read. Continue with that Python, or use another --workdir."
+            f"{directory} was begun with other software (saved -> now)\n  {lines}\nIts checkpoints may not fit, and "
+            "the result would be that of neither. Continue with what began it, or use another --workdir."
         )
 
 
-def _read_object(path: pathlib.Path) -> dict:
+def _software(facts: dict) -> dict:
+    """Those of the versions in `environment` that have to stay the same through a run."""
+    packages = facts.get("packages", {})
+    return {
+        "supcon_tf": facts.get("supcon_tf"),
+        "tensorflow": packages.get("tensorflow"),
+        "keras": packages.get("keras"),
+    }
+
+
+def read_object(path: pathlib.Path, advice: str = "use another --workdir.") -> dict:
+    """The JSON object in a file of a run; ValueError with `advice` where there is none."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, FileNotFoundError) as error:
-        raise ValueError(f"{path} is missing or not readable as JSON ({error}); use another --workdir.") from error
+        raise ValueError(f"{path} is missing or not readable as JSON ({error}); {advice}") from error
     if not isinstance(found, dict):
-        raise ValueError(f"{path} holds no JSON object; use another --workdir.")
+        raise ValueError(f"{path} holds no JSON object; {advice}")
     return found
 
 

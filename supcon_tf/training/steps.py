@@ -20,13 +20,16 @@ from supcon_tf.optim.weight_decay import decayed_variables, l2_penalty
 from supcon_tf.training.gradient_cache import forward_state, value_and_gradients
 from supcon_tf.training.state import Networks, StageState
 
+SQUARES = "squares"  # half the squared norm of each gradient of a replica, float32 [number of trained variables]
+
 
 class Step(NamedTuple):
     """What one replica does in one update."""
 
     # (images, labels) to (metrics, whose sums over replicas are global; projections [B, V, D] and labels [B], or ()).
     run: Callable[[tf.Tensor, tf.Tensor], tuple]
-    metrics: tuple  # their names
+    metrics: tuple  # their names, but for `SQUARES`, which comes beside them and is there to be checked
+    gradients: tuple = ()  # of which variables, by name, in the order of `SQUARES`
 
 
 def trained_parts(stage: str) -> tuple:
@@ -42,6 +45,17 @@ def trained_parts(stage: str) -> tuple:
 def trained_variables(networks: Networks, stage: str) -> list:
     """The variables that a stage's optimizer updates, in a fixed order."""
     return [variable for name in trained_parts(stage) for variable in networks.parts()[name].trainable_variables]
+
+
+def variable_name(variable) -> str:
+    """The whole name of a variable of either Keras: `stem/kernel`."""
+    return getattr(variable, "path", variable.name).removesuffix(":0")
+
+
+def variable_names(networks: Networks, stage: str) -> tuple:
+    """What a message calls the trained variables: `encoder stem/kernel`."""
+    parts = networks.parts()
+    return tuple(f"{p} {variable_name(v)}" for p in trained_parts(stage) for v in parts[p].trainable_variables)
 
 
 def penalized_variables(
@@ -96,7 +110,7 @@ def contrastive_step(
 
         return update(functools.partial(state.networks.project, training=batch_statistics), _rows(images), of_batch)
 
-    return Step(step, ("loss", *update.metrics))
+    return Step(step, ("loss", *update.metrics), variable_names(state.networks, "contrastive"))
 
 
 def joint_step(
@@ -160,7 +174,7 @@ def cross_entropy_step(
         forward = functools.partial(state.networks.classify, training=batch_statistics)
         return update(forward, images[:, 0], of_batch)
 
-    return Step(step, ("loss", "train_accuracy", *update.metrics))
+    return Step(step, ("loss", "train_accuracy", *update.metrics), variable_names(state.networks, "cross_entropy"))
 
 
 def linear_step(
@@ -184,7 +198,7 @@ def linear_step(
         features = networks.features(images[:, 0], training=batch_statistics)  # [B, F], outside the tape
         return update(networks.classifier, features, _classification(labels, label_smoothing, batch_size))
 
-    return Step(step, ("loss", "train_accuracy", *update.metrics))
+    return Step(step, ("loss", "train_accuracy", *update.metrics), variable_names(state.networks, "linear"))
 
 
 def _rows(images):
@@ -215,7 +229,7 @@ class _Update:
         )
 
     def __call__(self, forward, inputs, loss) -> tuple:
-        """Updates by the loss of the outputs of `forward`; returns what `loss` gives beside its value, and the norm."""
+        """Updates by the loss of the outputs of `forward`; returns what `loss` gives beside its value, and more."""
         scale, unscale = loss_scaling(self._optimizer)
 
         def scaled(outputs):
@@ -225,8 +239,9 @@ class _Update:
         gradients, (metrics, seen) = value_and_gradients(
             forward, inputs, scaled, variables=self._variables, state=self._changed, microbatches=self._microbatches
         )
-        gradients = self._with_penalty(gradients, scale)
-        return {**metrics, **self._norm.apply(unscale(gradients), self._variables)}, seen
+        gradients = unscale(self._with_penalty(gradients, scale))
+        squares = tf.stack([tf.nn.l2_loss(gradient) for gradient in self._norm.unscaled(gradients)])
+        return {**metrics, **self._norm.apply(gradients, self._variables), SQUARES: squares}, seen
 
     def _with_penalty(self, gradients, scale):
         """Adds the gradient of this replica's share of the L2 penalty: the optimizer sums the shares."""

@@ -16,8 +16,8 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 import tensorflow as tf
 
 from supcon_tf.training import steps
-from supcon_tf.training.loop import compile_update
 from supcon_tf.training.state import StageState
+from supcon_tf.training.updates import compile_update
 from tests.distributed.replicas import make_strategy
 from tests.tiny import SIDE, tiny_networks
 

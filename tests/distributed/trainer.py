@@ -5,7 +5,8 @@ R = 0 is one worker of the cluster that TF_CONFIG describes.
 Data, views, schedules, both stages (LARS, then SGD with momentum), evaluation and files are those of `run_experiment`;
 only the encoder is small. In a process of its own, as `tests.distributed.replicas`. Weights and records end in
 `OUT/weights.npz` and the run's own `metrics.jsonl`. A third argument changes that: `no gather` is the control, replicas
-that do not see each other's images; `impatient` waits 5 s for other workers; `long` trains for 500 epochs.
+that do not see each other's images; `impatient` waits 5 s for other workers; `long` trains for 500 epochs; `kills` for
+100, in micro-batches, two steps a call, with a checkpoint every two.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import numpy as np
 
 from launch.flags import plain_endings
 from supcon_tf import run
-from supcon_tf.config import Data, Experiment, Loss, Stage
+from supcon_tf.config import Data, Experiment, Loss, Stage, Train
 from supcon_tf.training import steps
 from tests import tiny
 from tests.distributed.replicas import allow_waiting
@@ -33,7 +34,7 @@ STAGE = {"batch_size": 16, "weight_decay": 1e-3, "decayed": ("kernels", "biases"
 
 def experiment(replicas: int, control: str) -> Experiment:
     """48 digits in batches of 16: three steps an epoch."""
-    stage = {**STAGE, "epochs": 500 if control == "long" else 1}
+    stage = {**STAGE, "epochs": {"long": 500, "kills": 100}.get(control, 1)}
     return Experiment(
         name="tests.trainer",
         seed=3,
@@ -42,6 +43,7 @@ def experiment(replicas: int, control: str) -> Experiment:
         wait_seconds=5.0 if control == "impatient" else 60.0,
         data=Data(name="digits", examples=48),
         loss=Loss(temperature=0.2),
+        train=Train(microbatches=2, steps_per_call=2, checkpoint_every=2) if control == "kills" else Train(),
         contrastive=Stage(**stage, optimizer="lars", base_learning_rate=8.0),
         linear=Stage(**stage, optimizer="momentum", base_learning_rate=1.0, label_smoothing=0.1),
     )

@@ -5,18 +5,22 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
+import re
+import signal
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from supcon_tf import run as run_module
 from supcon_tf import settings
 from supcon_tf.config import Data, Encoder, Experiment, Projection, Stage
 from supcon_tf.optim.optimizers import build_optimizer
-from supcon_tf.training.checkpoints import StageCheckpoints
+from supcon_tf.training.reporting import Reporter
 
+OF_THE_MACHINE = re.compile("second|input_share|memory")  # figures of a record that no two runs have in common
 ROOT = pathlib.Path(__file__).parents[2]
 EXPERIMENT = Experiment(
     name="tests.tiny",
@@ -85,30 +89,53 @@ def test_the_same_command_on_a_finished_run_changes_nothing(finished, capsys):
     assert before == {path: path.read_bytes() for path in finished[0].rglob("*") if path.is_file()}
 
 
-class Interrupted(Exception):
-    """Stands for whatever ends a process."""
+def test_a_run_that_is_told_to_stop_continues_to_the_same_bits(finished, tmp_path, monkeypatch):
+    """Ctrl-C within an epoch of either stage, after steps 5 of 9 and 3 of 4, of which one has a checkpoint already."""
+    count, advance = [0], Reporter.advance
+
+    def interrupt(reporter, steps=1):
+        advance(reporter, steps)
+        count[0] += steps
+        if count[0] in (5, 9 + 3):
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Reporter, "advance", interrupt)
+    experiment = settings.override(EXPERIMENT, {"train.checkpoint_every": 5})
+    for stage, step in (("contrastive", 5), ("linear", 3)):
+        with pytest.raises(KeyboardInterrupt):
+            run_module.run_experiment(experiment, tmp_path, write_report=False)
+        assert max(int(path.stem[5:]) for path in tmp_path.glob(f"checkpoints/{stage}/*.index")) == step
+    run_module.run_experiment(experiment, tmp_path, write_report=False)
+    assert count == [9 + 4]  # No step was done twice.
+    assert_same_result(finished[0], tmp_path)
 
 
-def test_an_interrupted_run_continues_to_the_same_bits(finished, tmp_path, monkeypatch):
-    """Interrupted in the contrastive stage and again in the linear stage, after saves 1 and 4 of 5."""
-    count, save = [0], StageCheckpoints.save
-
-    def save_then_die(checkpoints):
-        save(checkpoints)
-        count[0] += 1
-        if count[0] in (1, 4):
-            raise Interrupted
-
-    monkeypatch.setattr(StageCheckpoints, "save", save_then_die)
-    for _ in range(2):
-        with pytest.raises(Interrupted):
-            run_module.run_experiment(EXPERIMENT, tmp_path, write_report=False)
-    run_module.run_experiment(EXPERIMENT, tmp_path, write_report=False)
-    assert count == [5]  # No epoch was done twice.
-    whole, resumed = np.load(finished[0] / "evaluation.npz"), np.load(tmp_path / "evaluation.npz")
+def assert_same_result(one, other):
+    """Bit for bit: test embeddings, records but for times, and all that the last checkpoints hold."""
+    whole, resumed = np.load(one / "evaluation.npz"), np.load(other / "evaluation.npz")
     for name in ("embeddings", "predictions", "views"):
         np.testing.assert_array_equal(whole[name], resumed[name])
-    assert [line["loss"] for line in records(finished[0])] == [line["loss"] for line in records(tmp_path)]
+    timeless = [
+        [{name: value for name, value in record.items() if not OF_THE_MACHINE.search(name)} for record in found]
+        for found in map(records, (one, other))
+    ]
+    assert timeless[0] == timeless[1]
+    for stage in ("contrastive", "linear"):
+        saved, again = (last_checkpoint(directory / "checkpoints" / stage) for directory in (one, other))
+        assert saved.keys() == again.keys() and sum("optimizer/_var" in name for name in saved) > 1
+        for name in saved:
+            np.testing.assert_array_equal(saved[name], again[name], err_msg=name)
+
+
+def last_checkpoint(directory):
+    """Every tensor of the newest checkpoint by name: step, weights, optimizer."""
+    newest = max(directory.glob("*.index"), key=lambda path: int(path.stem[5:]))
+    reader = tf.train.load_checkpoint(str(newest.with_suffix("")))
+    return {
+        name: reader.get_tensor(name)
+        for name in reader.get_variable_to_shape_map()
+        if name != "_CHECKPOINTABLE_OBJECT_GRAPH"
+    }
 
 
 @pytest.mark.parametrize("decay", [pytest.param(0.0, marks=pytest.mark.slow), 0.3])

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pathlib
+import signal
 import subprocess
 import sys
 
 import pytest
+
+from launch.flags import plain_endings
 
 ROOT = pathlib.Path(__file__).parents[2]
 SUPCON = "--experiment=digits.supcon"
@@ -99,14 +102,34 @@ def test_in_a_comparison_a_flag_of_a_stage_is_for_the_experiments_that_have_it()
     assert "{'contrastive': 9, 'linear': 8}" in ended.stdout and "{'cross_entropy': 32}" in ended.stdout
 
 
-def test_an_interruption_says_how_to_go_on():
-    program = (
-        "import sys, types; sys.argv = ['x', '--experiment=digits.supcon', '--workdir=none']\n"
-        "stub = types.ModuleType('supcon_tf.run')\n"
-        "def stop(*a, **k): raise KeyboardInterrupt\n"
-        "stub.run_experiment = stop; sys.modules['supcon_tf.run'] = stub\n"
-        "import runpy; runpy.run_module('launch.train', run_name='__main__')\n"
-    )
-    ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert ended.returncode == 130
-    assert "the same command continues" in ended.stderr and "Traceback" not in ended.stderr
+@pytest.fixture
+def _own_signals():
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.usefixtures("_own_signals")
+@pytest.mark.parametrize(
+    "error, status, message",
+    [
+        (ValueError("no such thing"), 2, "error: no such thing\n"),
+        (FloatingPointError("diverged at step 3"), 3, "error: diverged at step 3\n"),
+        (MemoryError("out of memory; lower it"), 71, "error: out of memory; lower it\n"),
+        (MemoryError(), 71, "error: the memory of this machine is used up; lower the batch size.\n"),
+        (OSError(28, "No space left on device", "/run/x"), 74, "error: No space left on device: /run/x.\n"),
+        (KeyboardInterrupt(), 130, "\ninterrupted; the same command continues from the newest checkpoint\n"),
+    ],
+)
+def test_an_end_has_a_status_and_one_message(error, status, message, capsys):
+    with pytest.raises(SystemExit) as ended, plain_endings():
+        raise error
+    assert (ended.value.code, capsys.readouterr().err) == (status, message)
+
+
+@pytest.mark.usefixtures("_own_signals")
+def test_sigterm_has_a_status_of_its_own(capsys):
+    with pytest.raises(SystemExit) as ended, plain_endings():
+        signal.raise_signal(signal.SIGTERM)
+    assert ended.value.code == 143
+    assert "stopped by SIGTERM; the same command continues" in capsys.readouterr().err

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from supcon_tf.training import diagnostics, steps
 from supcon_tf.training.diagnostics import Observer, describe, effective_rank
-from supcon_tf.training.loop import compile_update
+from supcon_tf.training.updates import compile_update
 
 LABELS = [0, 1, 0, -1, 2, 0, 1]  # one image is unlabelled, one the only one of its class
 
@@ -111,8 +111,9 @@ def test_steps_to_look_at(one_device):
 
 def test_figures_are_means_of_looks_without_those_that_have_no_value(one_device):
     observer = Observer([], one_device, every=1, total_steps=9)
-    observer._seen = [{"a": 1.0, "positives_min": 3.0, "b": math.nan}, {"a": 2.0, "positives_min": 1.0, "b": math.nan}]
+    observer.seen = [{"a": 1.0, "positives_min": 3.0, "b": math.nan}, {"a": 2.0, "positives_min": 1.0, "b": math.nan}]
     assert observer.figures() == {"a": 1.5, "positives_min": 1.0}
+    observer.seen = []
     assert observer.figures() == {}
 
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 from supcon_tf.losses.supcon import supervised_contrastive_loss
 from supcon_tf.training import steps
 from supcon_tf.training.gradient_cache import forward_state, value_and_gradients
-from supcon_tf.training.loop import compile_update
+from supcon_tf.training.updates import compile_update
 
 LABELS = np.array([0, 1, 0, 1, 2, 2, 0, 1])
 

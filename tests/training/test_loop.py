@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from supcon_tf.training import progress
 from supcon_tf.training.checkpoints import StageCheckpoints
-from supcon_tf.training.loop import Duration, check_finite, compile_update, mean_metrics, train_stage
+from supcon_tf.training.loop import Duration, train_stage
 from supcon_tf.training.reporting import Reporter
-from supcon_tf.training.steps import Step, contrastive_step
+from supcon_tf.training.state import StageState
+from supcon_tf.training.steps import Step, contrastive_step, trained_variables
+from supcon_tf.training.updates import compile_update
 
 
 def test_every_epoch_has_shown_every_image_that_often():
@@ -20,19 +23,9 @@ def test_every_epoch_has_shown_every_image_that_often():
     assert duration.total_steps == 8 and 8 * 4 >= 3 * 10
 
 
-@pytest.mark.parametrize("step, epochs", [(0, 0), (2, 0), (3, 1), (4, 1), (5, 2), (8, 3)])
-def test_complete_epochs_after_a_step(step, epochs):
-    assert Duration(epochs=3, examples=10, batch_size=4).epochs_done(step) == epochs
-
-
 def test_a_batch_larger_than_the_data_is_refused_with_what_to_do():
     with pytest.raises(ValueError, match=r"batch of 16 images is larger than the 10 .* batch_size to at most 10"):
         Duration(epochs=1, examples=10, batch_size=16)
-
-
-def test_metrics_are_means_over_steps():
-    """Of sums over two steps and one."""
-    assert mean_metrics([{"loss": np.float32(3)}, {"loss": np.float32(3)}], 3) == {"loss": 2.0}
 
 
 @pytest.mark.parametrize("options", [{"steps_per_call": 3}, {"jit_compile": True}])
@@ -75,30 +68,73 @@ def test_steps_of_whole_epochs_are_not_rounded_up():
     assert Duration(epochs=7, examples=30, batch_size=21).total_steps == 10
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_a_metric_that_is_not_finite_stops_with_step_and_advice(value, make_state, one_device):
-    state = make_state(one_device)
-    with pytest.raises(FloatingPointError, match=r"step 12: loss became (nan|inf).* base_learning_rate"):
-        check_finite({"loss": value}, state, 12)
-    check_finite({"loss": 1.0}, state, 12)
+def train(directory, state, strategy, batches, *, stage="contrastive", steps=5, **how):
+    """A stage of one epoch of so many batches of eight images."""
+    reporter = Reporter(
+        directory, stage, title="t", epochs=1, total_steps=steps, batch_size=8, learning_rate=float, constants={}
+    )
+    train_stage(
+        contrastive_step(state, batch_size=8, weight_decay=0.0, loss={}, use_labels=True),
+        state,
+        strategy=strategy,
+        batches=batches,
+        duration=Duration(epochs=1, examples=8 * steps, batch_size=8),
+        checkpoints=StageCheckpoints(state, directory / "checkpoints"),
+        reporter=reporter,
+        **how,
+    )
 
 
 def test_a_divergence_in_the_last_update_leaves_no_checkpoint(tmp_path, make_state, one_device, batch):
     """The loss is measured before the update: a single step shows a good loss and leaves broken weights."""
     state = make_state(one_device, learning_rate=1e38)
-    duration = Duration(epochs=1, examples=8, batch_size=8)
     images, labels = batch
-    reporter = Reporter(
-        tmp_path, "contrastive", title="t", epochs=1, total_steps=1, batch_size=8, learning_rate=float, constants={}
-    )
-    with pytest.raises(FloatingPointError, match=r"step 1: .*weights of the projection are not finite"):
-        train_stage(
-            contrastive_step(state, batch_size=8, weight_decay=0.0, loss={}, use_labels=True),
-            state,
-            strategy=one_device,
-            batches=lambda done, context: tf.data.Dataset.from_tensors((images * 1e3, labels)).repeat(),
-            duration=duration,
-            checkpoints=StageCheckpoints(state, tmp_path / "checkpoints"),
-            reporter=reporter,
-        )
+    with pytest.raises(FloatingPointError, match=r"by step 1: not finite are the weights .*kernel"):
+        data = tf.data.Dataset.from_tensors((images * 1e3, labels)).repeat()
+        train(tmp_path, state, one_device, lambda done, context: data, steps=1)
     assert list(tmp_path.glob("checkpoints/*.index")) == []
+
+
+def test_a_batch_that_is_not_finite_stops_the_run_and_the_last_checkpoint_is_good(
+    tmp_path, make_state, one_device, batch
+):
+    """The second of two steps of the second call: steps 1 to 3 are good, and step 2 has a checkpoint."""
+    images, labels = batch
+    state = make_state(one_device)
+
+    def batches(done, context):
+        broken = images * np.float32(np.nan)
+        return tf.data.Dataset.from_tensor_slices(
+            (np.stack([images, images, images, broken, images])[done:], np.stack([labels] * 5)[done:])
+        )
+
+    names = r"gradient_norm became nan, not finite are the gradients of encoder conv\S*/kernel, .* and \d+ more"
+    with pytest.raises(FloatingPointError, match=rf"step 4, examples 24 to 31 of the training stream: {names}"):
+        train(tmp_path, state, one_device, batches, steps_per_call=2, checkpoint_every=2)
+    assert [path.name for path in tmp_path.glob("checkpoints/*.index")] == ["step-2.index"]
+    again = make_state(one_device)
+    assert StageCheckpoints(again, tmp_path / "checkpoints").restore().step == 2
+    for part in again.networks.parts().values():
+        assert all(np.isfinite(weight.numpy()).all() for weight in part.weights)
+
+
+@pytest.mark.parametrize("patience", [25, 1])
+def test_overflows_of_a_scaled_loss_are_left_out_and_counted_but_not_without_end(
+    patience, tmp_path, make_state, one_device, batch, monkeypatch
+):
+    """The first scale is too large for float32 as the ordinary one may be for float16."""
+    state = make_state(one_device)
+    with one_device.scope():
+        optimizer = tf.keras.mixed_precision.LossScaleOptimizer(state.optimizer, initial_scale=2.0**113)
+        state = StageState.create(state.networks, optimizer, trained_variables(state.networks, "contrastive"))
+    monkeypatch.setattr(progress, "PATIENCE", patience)
+    data = tf.data.Dataset.from_tensors(batch).repeat()
+    if patience == 1:
+        with pytest.raises(FloatingPointError, match=r"step 1, .* the last of 1 in a row that loss scaling left out"):
+            train(tmp_path, state, one_device, lambda done, context: data)
+        return
+    train(tmp_path, state, one_device, lambda done, context: data, steps=12)
+    record = json.loads((tmp_path / "metrics.jsonl").read_text())
+    assert 1 <= record["overflows"] < 12 and 0 < record["loss"] < 10
+    scale = optimizer.loss_scale if hasattr(optimizer, "loss_scale") else optimizer.dynamic_scale
+    assert float(scale) == 2.0 ** (113 - record["overflows"])

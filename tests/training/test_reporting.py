@@ -29,7 +29,7 @@ def report(directory, epochs=20, start=0):
         learning_rate=lambda step: 0.1 * step,
         constants={"plateau": 3.0},
     )
-    reporter.start(start * 5)
+    reporter.start(start * 5, recorded=start * 5)
     for epoch in range(start + 1, epochs + 1):
         for _ in range(5):
             reporter.advance()
@@ -103,7 +103,7 @@ def watched(directory, epochs, start=0):
         directory, "contrastive", title="t", epochs=20, total_steps=200, batch_size=4, learning_rate=float,
         constants={}, watch=PlateauWatch(plateau, total_steps=200, warmup_steps=0, width=8),
     )  # fmt: skip
-    reporter.start(start * 10)
+    reporter.start(start * 10, recorded=start * 10)
     for epoch in range(start + 1, epochs + 1):
         reporter.epoch(epoch, epoch * 10, 10, 2.0, {"loss": plateau.value * 0.999})
 
@@ -135,15 +135,18 @@ def test_records_of_other_stages_stay(tmp_path):
     assert path.read_text() == '{"stage": "contrastive", "step": 9}\n'
 
 
-def test_a_record_that_an_interruption_cut_short_is_dropped(tmp_path):
+@pytest.mark.parametrize("torn", ['{"stage": "contras', '{"stage": "contrastive", "step": 9}', "\0\0\0", "\xff"])
+def test_a_record_that_an_interruption_cut_short_is_dropped(torn, tmp_path):
+    """Its last character too: the next record would stand on the same line."""
     path = tmp_path / "metrics.jsonl"
-    path.write_text('{"stage": "contrastive", "step": 9}\n{"stage": "contras')
+    path.write_bytes(b'{"stage": "contrastive", "step": 9}\n' + torn.encode("latin-1"))
     drop_records(path, "contrastive", after_step=9)
     assert path.read_text() == '{"stage": "contrastive", "step": 9}\n'
 
 
-def test_a_broken_record_in_the_middle_is_named(tmp_path):
+@pytest.mark.parametrize("line", ["nonsense", "7", "{}", '{"stage": "linear", "step": "many"}', "\xff", ""])
+def test_a_broken_record_is_named(line, tmp_path):
     path = tmp_path / "metrics.jsonl"
-    path.write_text('nonsense\n{"stage": "linear", "step": 3}\n')
-    with pytest.raises(ValueError, match=r"line 1 of .*metrics.jsonl is no JSON record"):
+    path.write_bytes(line.encode("latin-1") + b'\n{"stage": "linear", "step": 3}\n')
+    with pytest.raises(ValueError, match=r"line 1 of .*metrics.jsonl is no record of an epoch; mend or remove"):
         drop_records(path, "linear", after_step=9)

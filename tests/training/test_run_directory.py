@@ -6,12 +6,11 @@ import dataclasses
 import json
 import subprocess
 import sys
-from importlib import metadata
 
 import pytest
 
 from supcon_tf.config import Experiment, Loss, Stage
-from supcon_tf.training.run_directory import check_run_directory, exclusive, open_run_directory
+from supcon_tf.training.run_directory import check_run_directory, environment, exclusive, open_run_directory
 
 RUN = Experiment(name="a.run", contrastive=Stage(epochs=1))
 
@@ -37,7 +36,7 @@ def test_a_check_writes_nothing(tmp_path):
 
 
 def test_the_same_experiment_may_continue_and_what_began_it_stays(begun):
-    (begun / "environment.json").write_text(json.dumps({"packages": {"keras": metadata.version("keras")}, "mark": 1}))
+    (begun / "environment.json").write_text(json.dumps({**environment(), "mark": 1}))
     open_run_directory(begun, RUN)
     assert json.loads((begun / "environment.json").read_text())["mark"] == 1
 
@@ -65,10 +64,30 @@ def test_a_run_interrupted_in_its_first_epoch_may_begin_again(tmp_path):
     assert json.loads((tmp_path / "config.json").read_text())["seed"] == 5
 
 
-def test_a_run_of_the_other_keras_is_refused(begun):
-    (begun / "environment.json").write_text(json.dumps({"packages": {"keras": "1.0", "tensorflow": "1.15"}}))
-    with pytest.raises(ValueError, match=r"begun with TensorFlow 1.15 and Keras 1.0.*Continue with that Python"):
+def test_a_run_of_other_software_is_refused_with_the_difference(begun):
+    other = {**environment(), "supcon_tf": "0.0.1", "packages": {"keras": "1.0", "tensorflow": "1.15"}}
+    (begun / "environment.json").write_text(json.dumps(other))
+    with pytest.raises(ValueError, match=r"(?s)begun with other software .*Continue with what began it") as error:
         open_run_directory(begun, RUN)
+    for name, saved in (("supcon_tf", "0.0.1"), ("tensorflow", "1.15"), ("keras", "1.0")):
+        assert f"\n  {name}: {saved} -> " in str(error.value)
+    (begun / "summary.json").write_text("{}")
+    check_run_directory(begun, RUN)  # a result is a result
+
+
+def test_what_has_trained_without_a_config_is_not_taken_for_a_new_run(begun):
+    (begun / "config.json").unlink()
+    with pytest.raises(ValueError, match=r"config.json is missing or not readable"):
+        open_run_directory(begun, RUN)
+
+
+@pytest.mark.parametrize("inside", ["", "deeper"])
+def test_a_directory_that_cannot_be_written_is_refused(inside, tmp_path):
+    """Root may write everywhere, but not make a directory beneath a file, nor a file that is a directory."""
+    (tmp_path / "lock").mkdir()
+    (tmp_path / "deeper").write_text("")
+    with pytest.raises(ValueError, match=r"cannot write to the run directory"), exclusive(tmp_path / inside):
+        pass
 
 
 def test_a_directory_of_something_else_is_left_alone(tmp_path):

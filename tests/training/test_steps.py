@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 
 from supcon_tf.training import steps
-from supcon_tf.training.loop import compile_update
 from supcon_tf.training.state import StageState
+from supcon_tf.training.updates import compile_update
 
 LOSS = {"temperature": 0.1, "base_temperature": None}
 SHARED = {"batch_size": 8, "weight_decay": 0.01}

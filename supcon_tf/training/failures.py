@@ -1,0 +1,38 @@
+"""What TensorFlow raises when memory or data fail, in words that say what to do."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+
+import tensorflow as tf
+
+
+@contextlib.contextmanager
+def explained(where: str, *, smaller: str):
+    """Turns errors of TensorFlow within the block into those that Python has for them.
+
+    Args:
+        where: what the block does: "the linear stage".
+        smaller: what makes it need less memory.
+
+    Raises:
+        MemoryError: the device or the host has not enough.
+        OSError: a file of the data set is damaged, or could not be read.
+    """
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        if os.strerror(errno.ENOSPC) in str(error):  # TensorFlow has one name for both
+            raise OSError(errno.ENOSPC, f"the disk is full ({first_line(error)})") from error
+        raise MemoryError(f"out of memory in {where} ({first_line(error)}). {smaller}") from error
+    except (tf.errors.DataLossError, tf.errors.NotFoundError, tf.errors.PermissionDeniedError) as error:
+        raise OSError(errno.EIO, f"a file could not be read in {where} ({first_line(error)})") from error
+
+
+def first_line(error: Exception) -> str:
+    """What an error of TensorFlow says first, without the names of its graph, at most 300 characters."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    told = [line for line in lines if line and not line.startswith(("Graph execution error", "Detected at node"))]
+    return (told or [type(error).__name__])[0][-300:]

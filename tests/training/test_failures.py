@@ -1,0 +1,44 @@
+"""Errors of TensorFlow in words."""
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+import tensorflow as tf
+
+from supcon_tf.training.failures import explained
+
+
+def fail(kind, message):
+    with explained("the linear stage", smaller="Lower linear.batch_size."):
+        raise kind(None, None, message)
+
+
+def test_out_of_memory_says_what_to_lower():
+    message = (
+        "Graph execution error:\n\nDetected at node 'conv'\nOOM when allocating tensor with shape[9,9] on GPU:0\nHint"
+    )
+    with pytest.raises(MemoryError) as error:
+        fail(tf.errors.ResourceExhaustedError, message)
+    assert str(error.value) == (
+        "out of memory in the linear stage (OOM when allocating tensor with shape[9,9] on GPU:0). "
+        "Lower linear.batch_size."
+    )
+
+
+def test_a_full_disk_is_no_lack_of_memory():
+    with pytest.raises(OSError, match="the disk is full") as error:
+        fail(tf.errors.ResourceExhaustedError, "/run/events; No space left on device")
+    assert error.value.errno == errno.ENOSPC
+
+
+@pytest.mark.parametrize("kind", [tf.errors.DataLossError, tf.errors.NotFoundError, tf.errors.PermissionDeniedError])
+def test_a_file_that_cannot_be_read_is_named(kind):
+    with pytest.raises(OSError, match=r"could not be read in the linear stage \(truncated record at 7\)"):
+        fail(kind, "truncated record at 7")
+
+
+def test_other_errors_stay_what_they_are():
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        fail(tf.errors.InvalidArgumentError, "a mistake of ours")
