@@ -29,7 +29,7 @@ class Step(NamedTuple):
     # (images, labels) to (metrics, whose sums over replicas are global; projections [B, V, D] and labels [B], or ()).
     run: Callable[[tf.Tensor, tf.Tensor], tuple]
     metrics: tuple  # their names, but for `SQUARES`, which comes beside them and is there to be checked
-    gradients: tuple = ()  # of which variables, by name, in the order of `SQUARES`
+    gradients: tuple  # of which variables, by name, in the order of `SQUARES`
 
 
 def trained_parts(stage: str) -> tuple:
@@ -110,7 +110,7 @@ def contrastive_step(
 
         return update(functools.partial(state.networks.project, training=batch_statistics), _rows(images), of_batch)
 
-    return Step(step, ("loss", *update.metrics), variable_names(state.networks, "contrastive"))
+    return update.step(step, "loss")
 
 
 def joint_step(
@@ -150,7 +150,7 @@ def joint_step(
         forward = functools.partial(state.networks.project_and_classify, training=batch_statistics)
         return update(forward, _rows(images), of_batch)
 
-    return Step(step, ("loss", "classifier_loss", "train_accuracy", *update.metrics))
+    return update.step(step, "loss", "classifier_loss", "train_accuracy")
 
 
 def cross_entropy_step(
@@ -174,7 +174,7 @@ def cross_entropy_step(
         forward = functools.partial(state.networks.classify, training=batch_statistics)
         return update(forward, images[:, 0], of_batch)
 
-    return Step(step, ("loss", "train_accuracy", *update.metrics), variable_names(state.networks, "cross_entropy"))
+    return update.step(step, "loss", "train_accuracy")
 
 
 def linear_step(
@@ -198,7 +198,7 @@ def linear_step(
         features = networks.features(images[:, 0], training=batch_statistics)  # [B, F], outside the tape
         return update(networks.classifier, features, _classification(labels, label_smoothing, batch_size))
 
-    return Step(step, ("loss", "train_accuracy", *update.metrics), variable_names(state.networks, "linear"))
+    return update.step(step, "loss", "train_accuracy")
 
 
 def _rows(images):
@@ -219,7 +219,8 @@ class _Update:
     ):
         self._optimizer = state.optimizer
         self._norm = GradientNorm(state.optimizer, state.replicas)
-        self.metrics = ("gradient_norm",) if self._norm.known else ()
+        self._metrics = ("gradient_norm",) if self._norm.known else ()
+        self._names = variable_names(state.networks, stage)
         self._variables = trained_variables(state.networks, stage)
         self._decayed = penalized_variables(state.networks, stage) if decayed is None else list(decayed)
         self._weight_decay = weight_decay
@@ -227,6 +228,10 @@ class _Update:
         self._changed = (
             forward_state(*(state.networks.parts()[name] for name in trained_parts(stage))) if microbatches > 1 else []
         )
+
+    def step(self, run: Callable, *metrics: str) -> Step:
+        """A step whose `run` calls this, with a loss that gives these metrics."""
+        return Step(run, (*metrics, *self._metrics), self._names)
 
     def __call__(self, forward, inputs, loss) -> tuple:
         """Updates by the loss of the outputs of `forward`; returns what `loss` gives beside its value, and more."""

@@ -60,7 +60,7 @@ def test_how_steps_are_called_changes_no_weight(options, tmp_path, make_state, o
 
 def test_xla_on_several_replicas_is_refused(two_replicas, make_state):
     with pytest.raises(ValueError, match="`jit_compile` cannot be on for 2 replicas"):
-        compile_update(Step(None, ()), make_state(two_replicas), two_replicas, jit_compile=True)
+        compile_update(Step(None, (), ()), make_state(two_replicas), two_replicas, jit_compile=True)
 
 
 def test_steps_of_whole_epochs_are_not_rounded_up():
