@@ -156,6 +156,15 @@ class Train(Checked):
 
 
 @dataclasses.dataclass(frozen=True)
+class Knn(Checked):
+    """A vote of nearest neighbours on the encoder's features, while the contrastive stage trains."""
+
+    every: int = setting(0, "epochs between two votes on the test split, and after the last; 0: never", least=0)
+    neighbours: int = setting(200, "training images that vote for each test image", least=1)
+    temperature: float = setting(0.1, "a neighbour votes by exp(cosine similarity / this)", least=1e-3)
+
+
+@dataclasses.dataclass(frozen=True)
 class Experiment(Checked):
     """A whole run: data, networks, loss and up to two stages."""
 
@@ -173,6 +182,7 @@ class Experiment(Checked):
     projection: Projection = Projection()
     loss: Loss = Loss()
     train: Train = Train()
+    knn: Knn = Knn()
     contrastive: Stage = Stage()
     linear: Stage = Stage()
     joint: Stage = Stage()

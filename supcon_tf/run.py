@@ -17,7 +17,7 @@ import functools
 import json
 import pathlib
 import tempfile
-from typing import Optional, Union
+from typing import Callable, Optional, Union
 
 import tensorflow as tf
 
@@ -28,6 +28,7 @@ from supcon_tf.distribution import cluster
 from supcon_tf.distribution.strategy import describe, is_chief, make_strategy
 from supcon_tf.evaluation import report
 from supcon_tf.evaluation.features import embed_split
+from supcon_tf.evaluation.knn import knn_accuracy_on
 from supcon_tf.evaluation.linear import accuracy_on
 from supcon_tf.evaluation.result import save_result
 from supcon_tf.optim.optimizers import OWN_DECAY, build_optimizer
@@ -138,8 +139,12 @@ class _Run:
     page: Optional[report.RunningReport] = None  # written as the run goes on, by the chief
 
     def test_batches(self, context: tf.distribute.InputContext) -> tf.data.Dataset:
+        return self.batches_of("test", context)
+
+    def batches_of(self, split: str, context: tf.distribute.InputContext) -> tf.data.Dataset:
+        """Every image of "train" or "test" once, as it is."""
         return pipeline.evaluation(
-            self.source, "test", batch_size=EVALUATION_BATCH, size=self.size, input_context=context, **self.crop
+            self.source, split, batch_size=EVALUATION_BATCH, size=self.size, input_context=context, **self.crop
         )
 
     @property
@@ -158,6 +163,7 @@ def _prepare(experiment: Experiment, directory: pathlib.Path, written: pathlib.P
     source = sources.load(experiment.data.name, data_dir, examples=experiment.data.examples)
     facts, size = source.facts, _image_size(experiment, source.facts)
     source.count("test")  # Refuses a set with nothing to evaluate on.
+    _check_neighbours(experiment, facts)
     durations = {
         name: Duration(stage.epochs, facts.train_examples, stage.batch_size)
         for name, stage in experiment.stages.items()
@@ -171,6 +177,14 @@ def _prepare(experiment: Experiment, directory: pathlib.Path, written: pathlib.P
         flush=True,
     )
     return _Run(experiment, directory, written, strategy, source, size, durations, schedules, networks)
+
+
+def _check_neighbours(experiment: Experiment, facts: sources.Facts) -> None:
+    knn = experiment.knn
+    if "contrastive" in experiment.stages and knn.every and knn.neighbours > facts.train_examples:
+        raise ValueError(
+            f"`knn.neighbours` must be at most the {facts.train_examples} training images; got {knn.neighbours}."
+        )
 
 
 def _image_size(experiment: Experiment, facts: Facts) -> int:
@@ -249,13 +263,29 @@ def _train(run: _Run, name: str) -> None:
             total_steps=duration.total_steps,
             kept_images=_kept_images(run.experiment),
         ),
-        evaluate=accuracy_on(run.networks, strategy=run.strategy, batches=run.test_batches)
-        if "classifier" in steps.trained_parts(name)
-        else None,
-        evaluate_every=stage.evaluate_every,
+        evaluate=_evaluation(run, name),
+        evaluate_every=stage.evaluate_every if "classifier" in steps.trained_parts(name) else run.experiment.knn.every,
         steps_per_call=run.experiment.train.steps_per_call,
         jit_compile=run.experiment.train.jit_compile,
         checkpoint_every=run.experiment.train.checkpoint_every,
+    )
+
+
+def _evaluation(run: _Run, name: str) -> Optional[Callable[[], dict]]:
+    """What is measured on the test split while a stage trains: the classifier, or neighbours where none is trained."""
+    if "classifier" in steps.trained_parts(name):
+        return accuracy_on(run.networks, strategy=run.strategy, batches=run.test_batches)
+    knn = run.experiment.knn
+    if not knn.every:
+        return None
+    return knn_accuracy_on(
+        run.networks,
+        strategy=run.strategy,
+        train_batches=functools.partial(run.batches_of, "train"),
+        test_batches=run.test_batches,
+        classes=run.source.facts.classes,
+        neighbours=knn.neighbours,
+        temperature=knn.temperature,
     )
 
 

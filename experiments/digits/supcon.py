@@ -8,7 +8,7 @@ Cost: 31 s on two CPU cores.
 Differs from the paper in: grey images of 8 x 8, crops without flip or colour, batch of 128.
 """
 
-from supcon_tf.config import Augment, Data, Encoder, Experiment, Loss, Projection, Stage
+from supcon_tf.config import Augment, Data, Encoder, Experiment, Knn, Loss, Projection, Stage
 
 # Digits mean something else when mirrored, and lose their strokes in small crops.
 AUGMENT = Augment(policy="crop_flip", crop_area=(0.7, 1.0), flip=False)
@@ -20,6 +20,7 @@ def config() -> Experiment:
         encoder=Encoder(name="resnet18", width=0.25),
         projection=Projection(widths=(128, 64)),
         loss=Loss(temperature=0.1),
+        knn=Knn(every=6),
         contrastive=Stage(
             epochs=36, batch_size=128, base_learning_rate=2.0, warmup_epochs=8, weight_decay=5e-4, augment=AUGMENT
         ),

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from supcon_tf import run as run_module
 from supcon_tf import settings
-from supcon_tf.config import Data, Encoder, Experiment, Projection, Stage
+from supcon_tf.config import Data, Encoder, Experiment, Knn, Projection, Stage
 from supcon_tf.optim.optimizers import build_optimizer
 from supcon_tf.training.reporting import Reporter
 
@@ -27,6 +27,7 @@ EXPERIMENT = Experiment(
     data=Data(name="digits", examples=60),
     encoder=Encoder(name="resnet18", width=0.0625),
     projection=Projection(widths=(8,)),
+    knn=Knn(every=2, neighbours=5),
     contrastive=Stage(epochs=3, batch_size=20, base_learning_rate=1.0, warmup_epochs=1, weight_decay=1e-4),
     linear=Stage(epochs=2, batch_size=32, base_learning_rate=5.0),
 )
@@ -63,6 +64,23 @@ def test_the_records_cover_every_epoch_of_every_stage(finished):
     assert lines[0]["plateau"] == pytest.approx(0.1 * np.log(2 * 20 - 1))
     assert "test_accuracy" in lines[-1] and "test_accuracy" not in lines[0]
     assert lines[-1]["test_accuracy"] == pytest.approx(finished[1]["test_accuracy"])
+
+
+def test_what_is_recorded_is_documented_and_the_other_way_round(finished):
+    """The table of BUILD.md. A warning needs a loss that stays on its plateau, overflows need mixed_float16."""
+    rows = re.findall(r"^\| `(\w+)`([^|]*)\|", (ROOT / "BUILD.md").read_text(encoding="utf-8"), re.M)
+    documented = {name for row in rows for name in re.findall(r"\w+", "".join(row).replace("`", ""))}
+    assert documented == {key for record in records(finished[0]) for key in record} | {"warning", "overflows"}
+
+
+def test_figures_are_measured_in_the_epochs_that_are_due(finished):
+    """Neighbours every second epoch and in the last; projections in the last step of a stage as short as this."""
+    lines = records(finished[0])
+    assert [("knn_accuracy" in line, "alignment" in line) for line in lines[:3]] == [(0, 0), (1, 0), (1, 1)]
+    assert 0.1 < lines[2]["knn_accuracy"] <= 1 and 1 <= lines[2]["effective_rank"] <= 8
+    assert lines[2]["positives_min"] >= 1 and lines[2]["positives_none"] == 0
+    assert all(line["gradient_norm"] > 0 and 0 <= line["input_share"] <= 1 for line in lines)
+    assert "update_norm" in lines[4] and "alignment" not in lines[4]
 
 
 def test_the_stages_follow_their_schedules(finished):
