@@ -33,12 +33,27 @@ PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 class Data(Checked):
     """Which images, and how many of them."""
 
-    name: str = setting("digits", "TFDS name of the data set; `digits` is embedded and needs no download")
+    name: str = setting("digits", "TFDS name of the data set, or folder:PATH for images in class sub-folders; `digits` "
+                                  "is embedded and needs no download")  # fmt: skip
+    train_split: str = setting("", "TFDS splits to train on, such as train[:90%]; empty: the usual ones of the set")
+    test_split: str = setting("", "TFDS splits to evaluate on; empty: the usual ones of the set")
     image_size: int = setting(0, "side in pixels that images are brought to; 0 keeps the stored side", least=0)
     examples: int = setting(0, "first n training examples; 0 takes all", least=0)
+    fraction: float = setting(1.0, "share of the training images of each class, drawn by the seed", above=0.0, most=1.0)
+    label_noise: float = setting(0.0, "probability of a training label to be replaced by a random class, once and for "
+                                      "all", least=0.0, most=1.0)  # fmt: skip
+    images_per_class: int = setting(0, "images of each class in a batch of the contrastive or joint stage; 0: as they "
+                                       "come", least=0)  # fmt: skip
+    broken_images: str = setting("fail", "what to do when files of a folder are no images", choices=("fail", "skip"))
     views: int = setting(2, "V, augmented views of each image in the contrastive or joint stage", least=1)
     evaluation_crop: str = setting("crop_then_resize", "how evaluation cuts its square", choices=EVALUATION_CROPS)
     evaluation_padding: int = setting(0, "pixels around that square; 32 is ImageNet's 224 of 256", least=0)
+
+    @property
+    def source(self) -> dict:
+        """What `data.sources.load` is told, beside the seed: which images, not how they are shown."""
+        shown = ("image_size", "images_per_class", "views")
+        return {key: value for key, value in dataclasses.asdict(self).items() if key not in shown}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -244,7 +259,12 @@ def check_batches(experiment: Experiment, replicas: int) -> None:
 
 def _check_positives(experiment: Experiment, name: str) -> None:
     """Refuses a stage with a contrastive loss in which no row can ever have a positive."""
-    loss, views = experiment.loss, experiment.data.views
+    loss, views, per_class = experiment.loss, experiment.data.views, experiment.data.images_per_class
+    if per_class and experiment.stages[name].batch_size % per_class:
+        raise ValueError(
+            f"`{name}.batch_size` must be a multiple of data.images_per_class={per_class}; got "
+            f"{experiment.stages[name].batch_size}."
+        )
     if loss.positives_cap is not None and loss.positives_cap % views:
         raise ValueError(f"`loss.positives_cap` must be a multiple of data.views={views}; got {loss.positives_cap}.")
     if views == 1 and (not loss.use_labels or loss.positives_cap == 0 or experiment.stages[name].batch_size == 1):

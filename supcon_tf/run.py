@@ -3,6 +3,7 @@
 The run directory afterwards holds
 
     config.json  environment.json   the experiment, and the software that ran it
+    data.json                       which data it was begun with
     metrics.jsonl  tensorboard/     a record of every epoch
     checkpoints/<stage>/            the newest three of each stage
     evaluation.npz  summary.json    test-set embeddings and predictions; the result
@@ -23,7 +24,7 @@ import tensorflow as tf
 
 from supcon_tf.config import COMPARING, Experiment, Stage, check_batches
 from supcon_tf.data import pipeline, sources
-from supcon_tf.data.source import Facts, Source
+from supcon_tf.data.source import Facts, Source, reading
 from supcon_tf.distribution import cluster
 from supcon_tf.distribution.strategy import describe, is_chief, make_strategy
 from supcon_tf.evaluation import report
@@ -42,6 +43,7 @@ from supcon_tf.training.reporting import Reporter
 from supcon_tf.training.run_directory import (
     check_run_directory,
     exclusive,
+    keep_same_data,
     open_run_directory,
     read_object,
     replace_text,
@@ -160,7 +162,9 @@ def _prepare(experiment: Experiment, directory: pathlib.Path, written: pathlib.P
         experiment.strategy, replicas=experiment.replicas, tpu=experiment.tpu, wait_seconds=experiment.wait_seconds
     )
     check_batches(experiment, strategy.num_replicas_in_sync)
-    source = sources.load(experiment.data.name, data_dir, examples=experiment.data.examples)
+    source = sources.load(data_dir=data_dir, seed=experiment.seed, **experiment.data.source)
+    if written == directory:
+        keep_same_data(directory, experiment.data.name, source.fingerprint())
     facts, size = source.facts, _image_size(experiment, source.facts)
     source.count("test")  # Refuses a set with nothing to evaluate on.
     _check_neighbours(experiment, facts)
@@ -216,7 +220,7 @@ def _train_all(run: _Run) -> None:
     """Trains every stage in turn."""
     for name in run.experiment.stages:
         parts = "" if name == "linear" else ", or raise train.microbatches"
-        with failures.explained(f"the {name} stage", smaller=f"Lower {name}.batch_size{parts}."):
+        with failures.explained(f"the {name} stage", smaller=f"Lower {name}.batch_size{parts}."), reading(run.source):
             _train(run, name)
 
 
@@ -233,6 +237,7 @@ def _train(run: _Run, name: str) -> None:
         size=run.size,
         seed=run.experiment.seed,
         view_count=run.experiment.data.views if comparing else 1,
+        images_per_class=run.experiment.data.images_per_class if comparing else 0,
         **dataclasses.asdict(stage.augment),
     )
     train_stage(

@@ -41,6 +41,10 @@ CONTRASTIVE = Experiment(contrastive=Stage(epochs=2))
             {"contrastive.augment.crop_area": (0.9, 0.1)},
             "`contrastive.augment.crop_area` must be (smallest, largest); got",
         ),
+        (
+            {"data.images_per_class": 3},
+            "`contrastive.batch_size` must be a multiple of data.images_per_class=3; got 256",
+        ),
         ({"data.views": 1, "loss.use_labels": False}, "leaves none: set data.views=2"),
         ({"data.views": 1, "loss.positives_cap": 0}, "leaves none: set data.views=2"),
         ({"data.views": 1, "contrastive.batch_size": 1}, "leaves none: set data.views=2"),

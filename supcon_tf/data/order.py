@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Optional
 
+import numpy as np
 import tensorflow as tf
 
 
@@ -72,6 +73,54 @@ def epochs(count: int, *, seed: tf.Tensor, first: int, share: Share) -> tf.data.
     return tf.data.Dataset.range(first // count, tf.int64.max).flat_map(one_epoch)
 
 
+def balanced(
+    labels: np.ndarray, *, images_per_class: int, seed: tf.Tensor, first: int, share: Share
+) -> tf.data.Dataset:
+    """Batches of equally many images of each of their classes: P classes x K images over the global batch.
+
+    A permutation of the classes is dealt out P at a time, and for each class its own permutation of its images K at a
+    time; then comes the next permutation. What is left over when P or K does not divide stays out of that round: other
+    classes, other images each time. So no class is in a batch twice, and no image, unless its class has fewer than K:
+    then all its images are there, some of them more than once. Rows of a batch are shuffled.
+
+    Args:
+        labels: int [n] of the set's images.
+        images_per_class: K, which divides the batch.
+        seed, first, share: as in `epochs`; `first` is the first example of a batch.
+
+    Returns:
+        As `epochs`.
+
+    Raises:
+        ValueError: K does not divide the batch, or the batch asks for more classes than there are.
+    """
+    classes, sizes = np.unique(labels, return_counts=True)
+    per_batch = share.batch_size // images_per_class  # P
+    if share.batch_size % images_per_class or per_batch > len(classes):
+        raise ValueError(
+            f"A batch of {share.batch_size} images with {images_per_class} of each class must hold a whole number of "
+            f"the {len(classes)} classes, and none twice: make images_per_class a divisor of the batch, and at least "
+            f"{-(-share.batch_size // len(classes))}."
+        )
+    by_class = tf.constant(np.argsort(labels, kind="stable"))  # [n]
+    starts, sizes = tf.constant(np.cumsum(sizes) - sizes), tf.constant(sizes)  # [C], [C]
+    class_seed, image_seed, row_seed = (tf.random.fold_in(seed, purpose) for purpose in range(3))
+    deals = len(classes) // per_batch  # batches of a permutation of the classes
+
+    def one_batch(batch: tf.Tensor) -> tf.data.Dataset:
+        def images_of(place: tf.Tensor) -> tf.Tensor:
+            own_seed = tf.random.fold_in(image_seed, place)
+            dealt = _dealt(batch // deals, tf.gather(sizes, place), images_per_class, own_seed)
+            return tf.gather(by_class, tf.gather(starts, place) + dealt)
+
+        places = _dealt(batch, len(classes), per_batch, class_seed)  # [P]
+        numbers = tf.reshape(tf.map_fn(images_of, places), [share.batch_size])  # [P K]
+        numbers = tf.gather(numbers, _shuffle(share.batch_size, row_seed, batch))
+        return _wanted(batch * share.batch_size, numbers, first, share)
+
+    return tf.data.Dataset.range(first // share.batch_size, tf.int64.max).flat_map(one_batch)
+
+
 def blocks(
     examples: tf.data.Dataset, count: int, *, block: int, seed: tf.Tensor, first: int, share: Share
 ) -> tf.data.Dataset:
@@ -102,6 +151,17 @@ def blocks(
 
     stream = tf.data.Dataset.range(first // count, tf.int64.max).flat_map(one_epoch)
     return stream.skip(first % count).enumerate(start=first).filter(lambda n, example: share.has(n))
+
+
+def _dealt(turn: tf.Tensor, count, hand: int, seed: tf.Tensor) -> tf.Tensor:
+    """Turn after turn the next `hand` cards of a shuffled pack of `count`; int64 [hand].
+
+    A new pack is opened where the old one does not suffice for a whole hand, or, if no pack does, each time.
+    """
+    count = tf.cast(count, tf.int64)
+    turns = tf.maximum(count // hand, 1)  # of one pack
+    pack = _shuffle(count, seed, turn // turns)  # [count]
+    return tf.gather(pack, (turn % turns * hand + tf.range(hand, dtype=tf.int64)) % count)
 
 
 def _shuffle(count, seed: tf.Tensor, number: tf.Tensor) -> tf.Tensor:

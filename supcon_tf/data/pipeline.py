@@ -30,6 +30,7 @@ def training(
     policy: str,
     size: int,
     start_step: int = 0,
+    images_per_class: int = 0,
     input_context: Optional[tf.distribute.InputContext] = None,
     parallel_calls: int = tf.data.AUTOTUNE,
     **parameters,
@@ -48,6 +49,7 @@ def training(
         policy: augmentation by name; see `augment.policies`.
         size: side of a view in pixels, S.
         start_step: batches already used; the stream goes on as if it had never stopped.
+        images_per_class: K, images of each class of a batch (`order.balanced`); 0 takes images as they come.
         input_context: of one of several input pipelines, as `strategy.distribute_datasets_from_function` gives it.
             The pipeline then makes its own slice of each global batch, in batches for one replica each.
         parallel_calls: images augmented at once. Changes the speed, never a byte.
@@ -70,7 +72,14 @@ def training(
     share = order.Share.of(batch_size, input_context)
     where = {"seed": _seed(seed, _ORDER), "first": start_step * batch_size, "share": share}
     fetch = source.fetch("train")
-    if fetch:
+    if images_per_class and not fetch:
+        raise ValueError(
+            f"images_per_class={images_per_class} needs any image at any time, and {source.facts.name!r} can only be "
+            "read in its order: it is too large for memory. Use a folder of images, fewer examples, or 0."
+        )
+    if images_per_class:
+        examples = order.balanced(source.labels("train"), images_per_class=images_per_class, **where)
+    elif fetch:
         examples = order.epochs(count, **where)
     else:
         examples = order.blocks(source.stream("train"), count, block=STREAM_BLOCK, **where)

@@ -9,6 +9,8 @@ import re
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from supcon_tf.data.transfer import TRANSFER_SETS
+
 _VERSIONED_INFO = re.compile(r"(?P<name>.+)/(?P<version>\d+\.\d+\.\d+)/dataset_info\.json")
 
 
@@ -62,6 +64,10 @@ def directory(name: str, data_dir: str) -> str:
             f"Data set {name!r} is not prepared in {searched}. Nothing is downloaded by itself; prepare it once, where "
             f'there is a network: python -c "import tensorflow_datasets as tfds; '
             f'tfds.builder({name!r}, data_dir={data_dir!r}).download_and_prepare()"'
+        )
+    if name in TRANSFER_SETS and not TRANSFER_SETS[name].tfds:
+        raise DataNotPrepared(
+            f"TFDS has no {name!r}: sort its images into class sub-folders and read them with data.name=folder:PATH."
         )
     nearest = difflib.get_close_matches(name, names, n=1) or difflib.get_close_matches(name, sorted(known), n=1)
     hint = f" Did you mean {nearest[0]!r}?" if nearest else ""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import abc
+import contextlib
+import copy
 import dataclasses
 from typing import Callable, Optional
 
@@ -47,6 +49,22 @@ class Source(abc.ABC):
 
     def __init__(self, facts: Facts):
         self.facts = facts
+        self._kept: Optional[np.ndarray] = None  # int64 [n], stored numbers of the training images; None for all
+        self._replaced: Optional[np.ndarray] = None  # int64 [n], training labels that are not the stored ones, or -1
+
+    def restricted(self, numbers: np.ndarray) -> Source:
+        """The same set with these training images only: int64 [k], ascending. The test split stays whole."""
+        chosen = copy.copy(self)
+        chosen._kept = numbers if self._kept is None else self._kept[numbers]
+        chosen._replaced = None if self._replaced is None else self._replaced[numbers]
+        chosen.facts = dataclasses.replace(self.facts, train_examples=len(numbers))
+        return chosen
+
+    def relabelled(self, replaced: np.ndarray) -> Source:
+        """The same set with other training labels: int64 [n], -1 where the label stays (`selection.noise`)."""
+        changed = copy.copy(self)
+        changed._replaced = replaced
+        return changed
 
     def count(self, split: str) -> int:
         """Number of examples of a split; ValueError where the set has no such split."""
@@ -69,13 +87,38 @@ class Source(abc.ABC):
             labels = tf.constant(self.labels(split))
         return lambda number: (image_of(number), tf.gather(labels, number))
 
-    @abc.abstractmethod
     def labels(self, split: str) -> np.ndarray:
-        """int64 [n], the label of every example."""
+        """int64 [n], the label of every example, as training and evaluation see it."""
+        labels = self._labels(split)
+        if split != "train" or self._replaced is None:
+            return labels
+        return np.where(self._replaced < 0, labels, self._replaced)
 
-    @abc.abstractmethod
     def stream(self, split: str) -> tf.data.Dataset:
         """The split in order: tf.data.Dataset of (bytes [], int64 []), images still encoded (`decode` opens them)."""
+        examples = self._stream(split)
+        if split != "train" or self._replaced is None:
+            return examples
+        replaced = tf.data.Dataset.from_tensor_slices(self._replaced)
+        return tf.data.Dataset.zip((examples, replaced)).map(
+            lambda example, instead: (example[0], tf.where(instead < 0, example[1], instead))
+        )
+
+    def explain(self) -> str:
+        """What may have made reading fail, for a person; "" where nothing is known."""
+        return ""
+
+    @abc.abstractmethod
+    def fingerprint(self) -> str:
+        """A text that another set, or another state of the same folder, does not have."""
+
+    @abc.abstractmethod
+    def _labels(self, split: str) -> np.ndarray:
+        """int64 [n], the stored labels."""
+
+    @abc.abstractmethod
+    def _stream(self, split: str) -> tf.data.Dataset:
+        """As `stream`, with the stored labels."""
 
     @abc.abstractmethod
     def decode(self, encoded: tf.Tensor) -> tf.Tensor:
@@ -84,3 +127,15 @@ class Source(abc.ABC):
     @abc.abstractmethod
     def _image_of(self, split: str) -> Optional[Callable[[tf.Tensor], tf.Tensor]]:
         """number int64 [] -> image uint8 [height, width, ch]; None as in `fetch`."""
+
+
+@contextlib.contextmanager
+def reading(source: Source):
+    """Turns TensorFlow's failure to read an image into a ValueError, where `source` can say what happened to it."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        told = source.explain()
+        if not told:
+            raise
+        raise ValueError(f"{told}\nBring them back, or start again with another --workdir.") from error

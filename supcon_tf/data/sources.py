@@ -2,36 +2,67 @@
 
 from __future__ import annotations
 
-import dataclasses
+import numpy as np
 
-from supcon_tf.data import digits
+from supcon_tf.data import digits, selection
+from supcon_tf.data.folder import PREFIX, Folder
 from supcon_tf.data.source import Source
 from supcon_tf.data.tfds_set import TfdsSet
 
 
-def load(name: str, data_dir: str, *, examples: int = 0) -> Source:
-    """A prepared data set, ready to read. The digits are written on first use; nothing else is.
+def load(
+    name: str,
+    data_dir: str,
+    *,
+    train_split: str = "",
+    test_split: str = "",
+    examples: int = 0,
+    fraction: float = 1.0,
+    label_noise: float = 0.0,
+    seed: int = 0,
+    broken_images: str = "fail",
+) -> Source:
+    """A data set, ready to read. The digits are written on first use; nothing else is.
 
     Args:
         name: TFDS name, with config and version where wanted: "cifar10", "imagenet_resized/32x32", "cifar10:3.0.2".
-        data_dir: TFDS data directory.
+            "folder:PATH" is a folder of images in class sub-folders (`data.folder`).
+        data_dir: TFDS data directory; what is known of the files of a folder is kept there too.
+        train_split, test_split: TFDS splits other than the usual ones; see `tfds_set.TfdsSet`.
         examples: train on the first `examples` images only (the test split stays whole); 0 for all.
+        fraction: train on this share of each class, drawn by `seed`; `examples` then counts among these.
+        label_noise: probability of a training label to be replaced by a class drawn uniformly, once and for all.
+        seed: decides which images `fraction` and `label_noise` mean.
+        broken_images: "fail" or "skip": what to do when files of a folder cannot be read as images.
 
     Returns:
         Source.
 
     Raises:
         DataNotPrepared: the set does not lie in `data_dir`.
-        ValueError: it is no image-classification set, or has fewer than `examples` training images.
+        ValueError: it is no image-classification set, or has fewer than `examples` training images; or as `Folder`.
     """
-    if name == "digits":
-        digits.prepare(data_dir)
-    source = TfdsSet(name, data_dir)
-    facts = source.facts
-    if not 0 <= examples <= facts.train_examples:
+    if name.startswith(PREFIX):
+        if train_split or test_split:
+            raise ValueError(f"{name!r} has its splits in sub-folders; leave train_split and test_split empty.")
+        source: Source = Folder(name[len(PREFIX) :], data_dir, broken_images=broken_images)
+    else:
+        if name == "digits":
+            digits.prepare(data_dir)
+        source = TfdsSet(name, data_dir, train_split=train_split, test_split=test_split)
+    return _changed(source, examples, fraction, label_noise, seed)
+
+
+def _changed(source: Source, examples: int, fraction: float, label_noise: float, seed: int) -> Source:
+    """The source with fewer training images and noisy labels, where these are asked for."""
+    count, classes = source.count("train"), source.facts.classes
+    kept = np.arange(count) if fraction == 1 else selection.stratified(source.labels("train"), fraction, seed)
+    if not 0 <= examples <= len(kept):
         raise ValueError(
-            f"{name!r} has {facts.train_examples} training images; got examples={examples}. Ask for 1 to "
-            f"{facts.train_examples}, or 0 for all."
+            f"{source.facts.name!r} has {len(kept)} training images; got examples={examples}. Ask for 1 to "
+            f"{len(kept)}, or 0 for all."
         )
-    source.facts = dataclasses.replace(facts, train_examples=examples or facts.train_examples)
-    return source
+    kept = kept[: examples or None]
+    if label_noise:
+        source = source.relabelled(selection.noise(count, classes, label_noise, seed))
+    return source if len(kept) == count else source.restricted(kept)

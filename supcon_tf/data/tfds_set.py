@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Callable, Optional
 
 import numpy as np
@@ -10,6 +11,7 @@ import tensorflow_datasets as tfds
 
 from supcon_tf.data import source
 from supcon_tf.data.prepared import base_name, directory
+from supcon_tf.data.transfer import TRANSFER_SETS
 
 # Per-channel mean and deviation on the [0, 1] scale. CIFAR: the authors' two codes; digits: measured on "train".
 # Every other set: 0.5 and 0.5, which is [-1, 1], as the authors do for ImageNet.
@@ -18,7 +20,9 @@ _NORMALISATION = {
     "cifar10": ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)),
     "cifar100": ((0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)),
 }
-_TEST_SPLIT = {"imagenet2012": "validation"}  # Its "test" split has no labels.
+# Splits by name, where they are not "train" and "test". ImageNet's own "test" has no labels.
+_SPLITS = {"imagenet2012": ("train", "validation")}
+_SPLITS.update({base_name(row.tfds): (row.train, row.test) for row in TRANSFER_SETS.values() if row.tfds})
 
 
 class TfdsSet(source.Source):
@@ -27,17 +31,21 @@ class TfdsSet(source.Source):
     Args:
         name: TFDS name, with config and version where wanted.
         data_dir: TFDS data directory.
+        train_split: TFDS splits to train on, such as "train+validation" or "train[:90%]"; "" is those of
+            `transfer.TRANSFER_SETS`, else "train".
+        test_split: splits to evaluate on; "" is those of the table, else "test", else "validation".
 
     Raises:
         DataNotPrepared: the set does not lie in `data_dir`.
-        ValueError: it is no image-classification set.
+        ValueError: it is no image-classification set, or has no such splits.
     """
 
-    def __init__(self, name: str, data_dir: str):
+    def __init__(self, name: str, data_dir: str, *, train_split: str = "", test_split: str = ""):
         self._builder = tfds.builder_from_directory(directory(name, data_dir))
         self._image_key, self._label_key = keys = _image_and_label(name, self._builder)
         self._held: dict[tuple[str, bool], tuple[np.ndarray, np.ndarray]] = {}
-        super().__init__(_facts(name, self._builder, keys))
+        self._splits = _splits(name, self._builder.info, train_split, test_split)
+        super().__init__(_facts(name, self._builder, keys, self._splits))
 
     def fits_in_memory(self, split: str) -> bool:
         """Whether `arrays` can hold the split: images of one shape, within `MEMORY_LIMIT` bytes."""
@@ -48,7 +56,7 @@ class TfdsSet(source.Source):
         """The whole split, read once and kept.
 
         Returns:
-            images uint8 [n, height, width, ch] and labels int64 [n], in stored order.
+            images uint8 [n, height, width, ch] and labels int64 [n] as stored, in stored order.
 
         Raises:
             ValueError: the images differ in shape, or are too many; see `fits_in_memory`.
@@ -60,18 +68,27 @@ class TfdsSet(source.Source):
             )
         return self._hold(split, encoded=False)
 
-    def labels(self, split: str) -> np.ndarray:
+    def restricted(self, numbers: np.ndarray) -> source.Source:
+        chosen = super().restricted(numbers)
+        chosen._held = {key: held for key, held in self._held.items() if key[0] != "train"}
+        return chosen
+
+    def _labels(self, split: str) -> np.ndarray:
         if self.fits_in_memory(split):
             return self.arrays(split)[1]
         if self._files_fit_in_memory(split):
             return self._hold(split, encoded=True)[1]
-        return np.array([label for _, label in self.stream(split).as_numpy_iterator()], np.int64)
+        return np.array([label for _, label in self._stream(split).as_numpy_iterator()], np.int64)
 
-    def stream(self, split: str) -> tf.data.Dataset:
+    def _stream(self, split: str) -> tf.data.Dataset:
         return self._read(split, decoders={self._image_key: tfds.decode.SkipDecoding()})
 
     def decode(self, encoded: tf.Tensor) -> tf.Tensor:
         return self._builder.info.features[self._image_key].decode_example(encoded)
+
+    def fingerprint(self) -> str:
+        info = self._builder.info
+        return f"{info.full_name} {' '.join(f'{name}={split.num_examples}' for name, split in info.splits.items())}"
 
     def _image_of(self, split: str) -> Optional[Callable[[tf.Tensor], tf.Tensor]]:
         in_memory = self.fits_in_memory(split)
@@ -84,26 +101,37 @@ class TfdsSet(source.Source):
         return lambda number: self.decode(tf.gather(images, number))
 
     def _files_fit_in_memory(self, split: str) -> bool:
-        return self._builder.info.splits[self._split_name(split)].num_bytes <= source.MEMORY_LIMIT
+        """Whether the encoded images do, by the mean size of the stored ones."""
+        splits = self._builder.info.splits
+        named = [splits[name] for name in re.findall(r"[^+\[\]]+(?=\+|\[|$)", self._splits[split]) if name in splits]
+        stored = sum(split_info.num_examples for split_info in named)
+        return self.count(split) / stored * sum(info.num_bytes for info in named) <= source.MEMORY_LIMIT
 
     def _hold(self, split: str, *, encoded: bool) -> tuple[np.ndarray, np.ndarray]:
         if (split, encoded) not in self._held:
-            examples = self.stream(split) if encoded else self._read(split)
+            examples = self._stream(split) if encoded else self._read(split)
             batches = list(examples.batch(1024).as_numpy_iterator())
             self._held[split, encoded] = tuple(np.concatenate(column) for column in zip(*batches))
         return self._held[split, encoded]
 
-    def _split_name(self, split: str) -> str:
-        return self.facts.test_split if split == "test" else "train"
-
     def _read(self, split: str, **options) -> tf.data.Dataset:
+        self.count(split)  # Refuses an unknown split.
         examples = self._builder.as_dataset(
-            split=f"{self._split_name(split)}[:{self.count(split)}]",
+            split=self._splits[split],
             shuffle_files=False,
             read_config=tfds.ReadConfig(try_autocache=False),
             **options,
         )
-        return examples.map(lambda example: (example[self._image_key], example[self._label_key]))
+        examples = examples.map(lambda example: (example[self._image_key], example[self._label_key]))
+        return examples if split == "test" or self._kept is None else _only(examples, self._kept)
+
+
+def _only(examples: tf.data.Dataset, numbers: np.ndarray) -> tf.data.Dataset:
+    """The examples of these numbers, ascending."""
+    if numbers[-1] == len(numbers) - 1:
+        return examples.take(len(numbers))
+    wanted = tf.data.Dataset.from_tensor_slices(np.isin(np.arange(numbers[-1] + 1), numbers))
+    return tf.data.Dataset.zip((examples, wanted)).filter(lambda _, is_wanted: is_wanted).map(lambda one, _: one)
 
 
 def _image_and_label(name: str, builder: tfds.core.DatasetBuilder) -> tuple[str, str]:
@@ -114,7 +142,8 @@ def _image_and_label(name: str, builder: tfds.core.DatasetBuilder) -> tuple[str,
     if not isinstance(image, tfds.features.Image) or not isinstance(label, tfds.features.ClassLabel):
         raise ValueError(
             f"{name!r} is not an image-classification set: it needs one image and one class label an example; it has "
-            f"{', '.join(f'{key}: {type(feature).__name__}' for key, feature in features.items())}."
+            f"{', '.join(f'{key}: {type(feature).__name__}' for key, feature in features.items())}. Sets with several "
+            "labels an image, such as VOC 2007, are not served."
         )
     if image.shape[-1] not in (1, 3) or image.np_dtype != np.uint8:
         raise ValueError(
@@ -124,22 +153,36 @@ def _image_and_label(name: str, builder: tfds.core.DatasetBuilder) -> tuple[str,
     return keys[:2]
 
 
-def _facts(name: str, builder: tfds.core.DatasetBuilder, keys: tuple[str, str]) -> source.Facts:
+def _splits(name: str, info: tfds.core.DatasetInfo, train_split: str, test_split: str) -> dict[str, str]:
+    """What "train" and "test" are in TFDS; "" where there is nothing to evaluate on."""
+    usual = _SPLITS.get(base_name(name), ("train", "test" if "test" in info.splits else "validation"))
+    chosen = {"train": train_split or usual[0], "test": test_split or usual[1]}
+    for split, names in chosen.items():
+        try:
+            _ = info.splits[names].num_examples
+        except (KeyError, ValueError, AssertionError) as error:
+            if split == "test" and not test_split:
+                chosen[split] = ""
+                continue
+            raise ValueError(
+                f"{name!r} has no split {names!r} to {'learn from' if split == 'train' else 'evaluate on'}; it has "
+                f"{', '.join(info.splits) or 'none'}."
+            ) from error
+    return chosen
+
+
+def _facts(name: str, builder: tfds.core.DatasetBuilder, keys: tuple[str, str], splits: dict[str, str]) -> source.Facts:
     info, base = builder.info, base_name(name)
     image, label = (info.features[key] for key in keys)
-    wanted = [_TEST_SPLIT[base]] if base in _TEST_SPLIT else ["test", "validation"]
-    test_split = next((split for split in wanted if split in info.splits), "")
-    if "train" not in info.splits:
-        raise ValueError(f"{name!r} has no split 'train' to learn from; it has {', '.join(info.splits) or 'none'}.")
     mean, std = _NORMALISATION.get(base, ((0.5,) * image.shape[-1],) * 2)
     return source.Facts(
         name=name,
         classes=label.num_classes,
         class_names=tuple(label.names),
         image_shape=tuple(image.shape),
-        train_examples=info.splits["train"].num_examples,
-        test_examples=info.splits[test_split].num_examples if test_split else 0,
-        test_split=test_split,
+        train_examples=info.splits[splits["train"]].num_examples,
+        test_examples=info.splits[splits["test"]].num_examples if splits["test"] else 0,
+        test_split=splits["test"],
         mean=mean,
         std=std,
     )

@@ -23,6 +23,8 @@ OWN_FILES = (
     "environment.json",
     "environment.json.new",
     "data",
+    "data.json",
+    "data.json.new",
     "lock",
     "tensorboard",
 )
@@ -60,6 +62,19 @@ def open_run_directory(directory: pathlib.Path, experiment: Experiment) -> None:
         raise ValueError(f"cannot make the run directory {directory}: {error.strerror}.") from error
     replace_text(directory / "config.json", settings.to_json(experiment))
     replace_text(directory / "environment.json", json.dumps(environment(), indent=2) + "\n")
+
+
+def keep_same_data(directory: pathlib.Path, name: str, fingerprint: str) -> None:
+    """Notes which data a run is trained on; ValueError when a run that has started was trained on other data."""
+    path = directory / "data.json"
+    if has_started(directory) and path.exists():
+        begun = read_object(path)
+        if begun != {"name": name, "fingerprint": fingerprint}:
+            raise ValueError(
+                f"{name} is not what the run in {directory} was begun with: {begun.get('fingerprint')} then, "
+                f"{fingerprint} now. Bring the data back, or use another --workdir."
+            )
+    replace_text(path, json.dumps({"name": name, "fingerprint": fingerprint}) + "\n")
 
 
 def has_started(directory: pathlib.Path) -> bool:

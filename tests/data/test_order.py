@@ -73,3 +73,56 @@ def test_hosts_split_the_stream_completely_and_without_overlap(hosts):
 def test_rows_that_cannot_be_shared_equally_are_refused(batch_size, hosts, replicas):
     with pytest.raises(ValueError, match=f"batch of {batch_size} rows .* by {replicas} replicas on {hosts} hosts"):
         share(batch_size, hosts, 0, replicas)
+
+
+UNEQUAL = np.random.RandomState(1).permutation(np.repeat(np.arange(7), [12, 9, 8, 8, 7, 6, 3]))
+
+
+def balanced(labels=UNEQUAL, *, number=1, first=0, images_per_class=4, own=None):
+    where = {"seed": seed(number), "first": first, "share": own or share(12)}
+    return order.balanced(labels, images_per_class=images_per_class, **where)
+
+
+def test_a_balanced_batch_has_as_many_images_of_each_of_its_classes():
+    """3 of 7 classes x 4 images, the last class having 3."""
+    n, numbers = rows(balanced(), 12 * 60)
+    np.testing.assert_array_equal(n, np.arange(720))
+    for batch in numbers.reshape(-1, 12):
+        classes, counts = np.unique(UNEQUAL[batch], return_counts=True)
+        assert len(classes) == 3 and set(counts) == {4}
+        repeated = np.unique(UNEQUAL[batch[np.bincount(batch, minlength=len(UNEQUAL))[batch] > 1]])
+        assert set(repeated) <= {6}  # Only a class with fewer than 4 images shows one twice.
+        assert set(np.flatnonzero(UNEQUAL == 6)) <= set(batch) or 6 not in classes
+
+
+def test_balanced_batches_come_to_every_class_and_image():
+    _, numbers = rows(balanced(), 12 * 140)
+    np.testing.assert_allclose(np.bincount(UNEQUAL[numbers]) / 240, 1, atol=0.25)  # 140 batches, 3 of 7 classes, 4.
+    assert set(numbers) == set(range(len(UNEQUAL)))
+
+
+def test_where_all_divides_classes_and_images_come_in_permutations():
+    labels = np.repeat(np.arange(6), 8)
+    _, numbers = rows(balanced(labels), 48 * 3)
+    for epoch in numbers.reshape(3, 48):
+        np.testing.assert_array_equal(np.sort(epoch), np.arange(48))
+    _, other = rows(balanced(labels, number=2), 48 * 3)
+    assert (numbers != other).any() and (numbers[:48] != numbers[48:96]).any()
+
+
+def test_balanced_batches_resume_and_are_shared_by_hosts():
+    n, numbers = rows(balanced(), 120)
+    later_n, later = rows(balanced(first=60), 60)
+    np.testing.assert_array_equal(later_n, n[60:])
+    np.testing.assert_array_equal(later, numbers[60:])
+    parts = [rows(balanced(own=share(12, 3, host)), 40) for host in range(3)]
+    np.testing.assert_array_equal(np.sort(np.concatenate([part for part, _ in parts])), n)
+    assert all(np.array_equal(own_numbers, numbers[own]) for own, own_numbers in parts)
+    # Rows are shuffled: a host does not get a class for itself.
+    assert any(len(set(UNEQUAL[own_numbers[:4]])) > 1 for _, own_numbers in parts)
+
+
+@pytest.mark.parametrize("images_per_class, least", [(5, 2), (1, 2)])
+def test_a_batch_that_cannot_be_balanced_is_refused(images_per_class, least):
+    with pytest.raises(ValueError, match=f"12 images with {images_per_class} of each .* 7 classes.* at least {least}"):
+        balanced(images_per_class=images_per_class)

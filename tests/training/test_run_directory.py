@@ -10,7 +10,13 @@ import sys
 import pytest
 
 from supcon_tf.config import Experiment, Loss, Stage
-from supcon_tf.training.run_directory import check_run_directory, environment, exclusive, open_run_directory
+from supcon_tf.training.run_directory import (
+    check_run_directory,
+    environment,
+    exclusive,
+    keep_same_data,
+    open_run_directory,
+)
 
 RUN = Experiment(name="a.run", contrastive=Stage(epochs=1))
 
@@ -47,6 +53,21 @@ def test_another_experiment_is_refused_with_the_difference(begun):
     message = str(error.value)
     assert "seed: 0 -> 3" in message and "loss.temperature: 0.1 -> 0.5" in message and "another --workdir" in message
     assert json.loads((begun / "config.json").read_text())["seed"] == 0
+
+
+def test_a_run_goes_on_with_the_data_it_was_begun_with(begun):
+    keep_same_data(begun, "folder:a", "12 files")
+    keep_same_data(begun, "folder:a", "12 files")
+    with pytest.raises(ValueError, match=r"folder:a is not what .* was begun with: 12 files then, 13 files now"):
+        keep_same_data(begun, "folder:a", "13 files")
+
+
+def test_before_anything_has_trained_the_data_may_change(tmp_path):
+    open_run_directory(tmp_path, RUN)
+    keep_same_data(tmp_path, "folder:a", "12 files")
+    keep_same_data(tmp_path, "folder:a", "13 files")
+    open_run_directory(tmp_path, RUN)  # And the directory is still free.
+    assert "13 files" in (tmp_path / "data.json").read_text()
 
 
 def test_before_anything_has_trained_the_experiment_may_change(tmp_path):

@@ -1,0 +1,72 @@
+"""The table of transfer sets against TFDS itself, and what is said of those that cannot be trained on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+
+from supcon_tf.data import sources
+from supcon_tf.data.transfer import TRANSFER_SETS
+from tests.data.conftest import NumberedGrey
+
+
+def test_the_table_has_the_twelve_sets_of_the_paper():
+    assert len(TRANSFER_SETS) == 12
+    measures = [row.measure for row in TRANSFER_SETS.values()]
+    assert [measures.count(name) for name in ("top-1", "mean per class", "11-point mAP")] == [7, 4, 1]
+
+
+@pytest.mark.parametrize("name", TRANSFER_SETS)
+def test_tfds_has_the_sets_that_the_table_says_with_their_classes(name, tmp_path):
+    row, known = TRANSFER_SETS[name], set(tfds.list_builders(with_community_datasets=False))
+    if not row.tfds:
+        assert name not in known and "not in TFDS" in row.note
+        with pytest.raises(ValueError, match=rf"TFDS has no '{name}'.*data.name=folder:PATH"):
+            sources.load(name, str(tmp_path))
+        return
+    features = tfds.builder(row.tfds, data_dir=str(tmp_path), try_gcs=False).info.features
+    label = features["labels"].feature if name == "voc2007" else features["label"]
+    assert label.num_classes == row.classes and isinstance(features["image"], tfds.features.Image)
+
+
+class NumberedThrice(NumberedGrey):
+    """A set with the splits of DTD."""
+
+    def _split_generators(self, dl_manager):
+        generate = self._generate_examples
+        return {"train": generate(0, 8), "validation": generate(8, 12), "test": generate(100, 103)}
+
+
+@pytest.fixture(scope="module")
+def dtd_dir(tmp_path_factory):
+    data_dir = tmp_path_factory.mktemp("dtd")
+    config = tfds.download.DownloadConfig(try_download_gcs=False)
+    NumberedThrice(data_dir=str(data_dir)).download_and_prepare(download_config=config)
+    (data_dir / "numbered_thrice").rename(data_dir / "dtd")
+    return str(data_dir)
+
+
+@pytest.mark.parametrize(
+    "splits, train, test",
+    [
+        ({}, range(12), range(100, 103)),  # As the paper: both splits, for the final model.
+        ({"train_split": "train", "test_split": "validation"}, range(8), range(8, 12)),  # To choose its settings.
+        ({"train_split": "train[:25%]+validation[2:]", "examples": 3}, [0, 1, 10], range(100, 103)),
+    ],
+)
+@pytest.mark.parametrize("limit", [0, 2**32])
+def test_splits_are_those_of_the_table_or_those_asked_for(dtd_dir, monkeypatch, splits, train, test, limit):
+    monkeypatch.setattr("supcon_tf.data.source.MEMORY_LIMIT", limit)
+    source = sources.load("dtd", dtd_dir, **splits)
+    for split, expected in (("train", train), ("test", test)):
+        found = [int(source.decode(image).numpy().max()) for image, _ in source.stream(split)]
+        assert found == list(expected) and source.count(split) == len(found)
+        np.testing.assert_array_equal(source.labels(split), np.array(found) % 4)
+
+
+def test_a_split_that_is_not_there_is_refused(dtd_dir):
+    with pytest.raises(ValueError, match=r"no split 'valid' to evaluate on; it has .*validation"):
+        sources.load("dtd", dtd_dir, test_split="valid")
+    with pytest.raises(ValueError, match=r"no split 'train2' to learn from"):
+        sources.load("dtd", dtd_dir, train_split="train2")
