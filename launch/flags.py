@@ -20,7 +20,7 @@ from launch import catalogue
 from supcon_tf import settings
 from supcon_tf.config import STAGES, Experiment
 
-HELPS_WITH = "digits.supcon"  # `--help` without an experiment shows the values of this one
+HELPS_WITH = "digits.supcon"  # what a command line without an experiment shows, where it shows anything
 
 
 class _SettingParser(flags.ArgumentParser):
@@ -53,20 +53,21 @@ def _limits(setting: settings.Setting) -> str:
     return f", {', '.join(told)}" if told else ""
 
 
-def parse(argv: list[str], *, experiment_flag: str, usage: str) -> list[str]:
+def parse(argv: list[str], *, experiment_flag: str, usage: str, default: bool = False) -> list[str]:
     """Parses a command line whose experiment decides the flags; bind the keywords for `app.run(flags_parser=...)`.
 
     Args:
         argv: the command line, program name first.
         experiment_flag: name of the flag that says the experiment, or several separated by commas.
         usage: what `--help` says before the flags.
+        default: whether a command without an experiment means `HELPS_WITH`.
 
     Exits with status 2 and one message on standard error when a name or value is wrong; with 0 after `--help`.
     """
     asks_help = any(argument in ("--help", "-help", "-h", "--helpfull", "--helpshort") for argument in argv[1:])
     try:
         named = _peek(argv, experiment_flag)
-        if asks_help and not named:
+        if (asks_help or default) and not named:
             named = HELPS_WITH
         if not named:
             raise ValueError(f"name one with --{experiment_flag}.\n{catalogue.listing()}")

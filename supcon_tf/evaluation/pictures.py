@@ -41,6 +41,23 @@ def thumbnail(image: np.ndarray) -> np.ndarray:
     return (np.clip(np.nan_to_num(image), 0.0, 1.0) * 255).round().astype(np.uint8)
 
 
+def sheet(rows: np.ndarray) -> np.ndarray:
+    """Rows of images as one picture, small images enlarged and all kept apart by a white line.
+
+    Args:
+        rows: float [k, n, S, S, ch] in [0, 1], ch = 1 or 3; values outside are clipped.
+
+    Returns:
+        uint8 [H, W, ch].
+    """
+    times, gap = max(1, THUMBNAIL // rows.shape[2]), 2
+    pixels = (np.clip(rows, 0.0, 1.0) * 255).round().astype(np.uint8).repeat(times, 2).repeat(times, 3)
+    apart = np.pad(pixels, [(0, 0), (0, 0), (gap, 0), (gap, 0), (0, 0)], constant_values=255)  # [k, n, s, s, ch]
+    count, columns, side = apart.shape[:3]
+    whole = apart.transpose(0, 2, 1, 3, 4).reshape(count * side, columns * side, -1)
+    return np.pad(whole, [(0, gap), (0, gap), (0, 0)], constant_values=255)
+
+
 def heat_map(counts: np.ndarray, *, right: tuple[int, int, int], wrong: tuple[int, int, int]) -> np.ndarray:
     """A confusion matrix as one pixel a cell, for more classes than names can be written.
 

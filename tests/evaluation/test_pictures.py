@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from supcon_tf.evaluation.pictures import THUMBNAIL, heat_map, png_uri, thumbnail
+from supcon_tf.evaluation.pictures import THUMBNAIL, heat_map, png_uri, sheet, thumbnail
 
 
 def decoded(uri):
@@ -49,3 +49,13 @@ def test_heat_map_shows_shares_as_opacity():
     pixels = heat_map(np.array([[3, 1], [0, 0]]), right=(1, 2, 3), wrong=(4, 5, 6))
     np.testing.assert_array_equal(pixels[0], [[1, 2, 3, round(0.75 * 255)], [4, 5, 6, round(0.5 * 255)]])
     np.testing.assert_array_equal(pixels[1, :, 3], [0, 0])
+
+
+def test_a_sheet_has_every_image_at_its_place_enlarged_and_apart():
+    rows = np.linspace(0, 1, 6, dtype=np.float32).reshape(2, 3, 1, 1, 1) * np.ones((1, 1, 8, 8, 3), np.float32)
+    picture = sheet(rows)
+    assert picture.shape == (2 * 66 + 2, 3 * 66 + 2, 3) and picture.dtype == np.uint8  # Eightfold, in lines of 2.
+    places = picture[34::66, 34::66, 0]
+    np.testing.assert_array_equal(places, (rows[:, :, 0, 0, 0] * 255).round())
+    assert np.all(picture[:2] == 255) and np.all(picture[66:68] == 255) and np.all(picture[:, -2:] == 255)
+    assert sheet(np.full((1, 1, 100, 100, 1), 2.0)).max() == 255

@@ -1,0 +1,164 @@
+"""Prepares or checks a data set, and shows it: its facts, a picture of its images, and what the network sees of them.
+
+    python -m launch.prepare_data --data.name=digits --workdir=runs/look
+    python -m launch.prepare_data --data.name=folder:PHOTOS --data.broken_images=skip --workdir=runs/look
+    python -m launch.prepare_data --data.name=cifar10 --data_dir=DATA_DIR --download --workdir=runs/look
+    python -m launch.prepare_data --experiment=cifar10.supcon_small --data_dir=DATA_DIR --preview --workdir=runs/look
+
+Any field of the experiment is a flag. Nothing is downloaded without --download. Pictures go to --workdir: samples.png,
+and with --preview views_STAGE.png, where each row is an image and views of it as that stage draws them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import pathlib
+
+import numpy as np
+from absl import app, flags
+
+from launch import catalogue
+from launch.flags import chosen, parse, plain_endings, quiet
+from supcon_tf.config import Experiment
+
+FLAGS = flags.FLAGS
+
+flags.DEFINE_string("experiment", "digits.supcon", "whose data and augmentation: a module under experiments/")
+flags.DEFINE_string("workdir", None, "directory that the pictures are written to; made if absent")
+flags.DEFINE_string("data_dir", None, "directory of prepared TFDS data sets; default: `data` inside the workdir")
+flags.DEFINE_bool("download", False, "let TFDS download and prepare the set into --data_dir, which needs a network")
+flags.DEFINE_bool("preview", False, "write the augmented views of every stage of the experiment, too")
+flags.DEFINE_bool("transfer_sets", False, "only list the twelve data sets of the paper's transfer table")
+
+ROWS, COLUMNS = 10, 8
+NAMED_CLASSES = 20
+UNKNOWN_SIDE = 96  # pixels of a picture where images differ in size and the experiment names none
+
+
+def main(argv: list[str]) -> None:
+    """Checks the command before TensorFlow is loaded, then loads the set."""
+    del argv  # absl has parsed it
+    quiet()
+    with plain_endings():
+        if FLAGS.transfer_sets:
+            print(transfer_table())
+            return
+        experiment = chosen(catalogue.load(FLAGS.experiment))
+        if not FLAGS.workdir:
+            raise ValueError("say where the pictures go: --workdir=runs/look.")
+        workdir = pathlib.Path(FLAGS.workdir)
+        data_dir = FLAGS.data_dir or str(workdir / "data")
+        if FLAGS.download:
+            download(experiment.data.name, data_dir)
+        source = _load(experiment, data_dir)
+        print(facts_table(source))
+        workdir.mkdir(parents=True, exist_ok=True)
+        for name, rows in _pictures(source, experiment):
+            _save(workdir / name, rows)
+
+
+def download(name: str, data_dir: str) -> None:
+    """Lets TFDS fetch and prepare a set, as the user asked for in so many words."""
+    if name == "digits" or name.startswith("folder:"):
+        raise ValueError(f"there is nothing to download for {name!r}; leave --download out.")
+    from supcon_tf.data.prepared import prepared
+
+    if name in prepared(data_dir):
+        print(f"{name} lies ready in {data_dir}.", flush=True)
+        return
+    import tensorflow_datasets as tfds
+
+    try:
+        tfds.builder(name, data_dir=data_dir).download_and_prepare()
+    except Exception as error:  # Whatever a builder, its server or the disk comes up with: say which set it was.
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ValueError(f"TFDS could not prepare {name!r} in {data_dir}: {reason[:300]}") from error
+
+
+def facts_table(source) -> str:
+    """What a run would know of the set, a line each."""
+    facts = source.facts
+    height, width, channels = facts.image_shape
+    by_number = source.fetch("train") is not None
+    lines = [
+        ("data set", facts.name),
+        ("images", f"{'any size' if height is None else f'{height} x {width}'}, {'grey' if channels == 1 else 'RGB'}"),
+        ("training images", f"{facts.train_examples:,}"),
+        ("test images", f"{facts.test_examples:,} ({facts.test_split})" if facts.test_examples else "none"),
+        ("classes", f"{facts.classes}"),
+        ("whitening", f"mean {_listed(facts.mean)}, deviation {_listed(facts.std)}"),
+        ("shuffled", "as a whole" if by_number else "in blocks, as it is read from disk"),
+    ]
+    if by_number:  # Otherwise the whole set would have to be read for its labels.
+        counts = np.bincount(source.labels("train"), minlength=facts.classes)
+        lines.append(("images of a class", f"{counts.min():,} to {counts.max():,}, median {np.median(counts):,.0f}"))
+        lines += [(f"  {name}", f"{count:,}") for name, count in list(zip(facts.class_names, counts))[:NAMED_CLASSES]]
+        if facts.classes > NAMED_CLASSES:
+            lines.append((f"  and {facts.classes - NAMED_CLASSES} more", ""))
+    return "\n".join(f"{name:<22}{value}".rstrip() for name, value in lines)
+
+
+def transfer_table() -> str:
+    """The twelve data sets of the paper's Table 4."""
+    from supcon_tf.data.transfer import TRANSFER_SETS
+
+    lines = [f"{'data set':<19}{'TFDS':<27}{'train':<18}{'test':<12}{'classes':>7}  {'measure':<16}note"]
+    lines += [
+        f"{name:<19}{row.tfds or '-':<27}{row.train:<18}{row.test:<12}{row.classes:>7}  {row.measure:<16}{row.note}"
+        for name, row in TRANSFER_SETS.items()
+    ]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _load(experiment: Experiment, data_dir: str):
+    from supcon_tf.data import sources  # Loads TensorFlow: seconds that a misspelt flag should not cost.
+
+    return sources.load(data_dir=data_dir, seed=experiment.seed, **experiment.data.source)
+
+
+def _pictures(source, experiment: Experiment):
+    """Name of a file, and rows of images float [k, n, S, S, ch] in [0, 1]."""
+    from supcon_tf.data import pictures
+
+    known = experiment.data.image_size or source.facts.image_shape[0]
+    size = known or UNKNOWN_SIDE
+    numbers = _of_every_class(source) if source.fetch("train") else np.arange(ROWS * COLUMNS).reshape(ROWS, COLUMNS)
+    numbers = numbers[numbers.max(1) < source.count("train")]
+    shown = pictures.pictures(source, "train", np.sort(numbers, axis=None), size=size)
+    order = np.argsort(np.argsort(numbers, axis=None))  # Pictures come by ascending number.
+    yield "samples.png", shown[order].reshape(*numbers.shape, *shown.shape[1:])
+    if not FLAGS.preview:
+        return
+    if not known:
+        raise ValueError(f"images of {source.facts.name} differ in size: set `data.image_size`, for instance to 224.")
+    for name, stage in experiment.stages.items():
+        drawn = {"view_count": COLUMNS - 1, "seed": experiment.seed, "size": size, **dataclasses.asdict(stage.augment)}
+        views = pictures.preview(source, ROWS, **drawn)  # [k, V, S, S, ch]
+        stored = pictures.pictures(source, "train", range(len(views)), size=size)
+        yield f"views_{name}.png", np.concatenate([stored[:, None], views], axis=1)
+
+
+def _of_every_class(source) -> np.ndarray:
+    """Numbers of the first images of each of the first classes, int [k, n]; a class with too few repeats them."""
+    labels = source.labels("train")
+    members = [np.flatnonzero(labels == label) for label in np.unique(labels)[:ROWS]]
+    return np.stack([np.resize(numbers[:COLUMNS], COLUMNS) for numbers in members])
+
+
+def _save(path: pathlib.Path, rows: np.ndarray) -> None:
+    import PIL.Image
+
+    from supcon_tf.evaluation.pictures import sheet
+
+    pixels = sheet(rows)
+    PIL.Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(path)
+    print(f"{path}: {len(rows)} rows of {rows.shape[1]} images", flush=True)
+
+
+def _listed(values) -> str:
+    return ", ".join(f"{value:g}" for value in values)
+
+
+if __name__ == "__main__":
+    app.run(main, flags_parser=functools.partial(parse, experiment_flag="experiment", usage=__doc__, default=True))
