@@ -52,8 +52,8 @@ class Data(Checked):
     @property
     def source(self) -> dict:
         """What `data.sources.load` is told, beside the seed: which images, not how they are shown."""
-        shown = ("image_size", "images_per_class", "views")
-        return {key: value for key, value in dataclasses.asdict(self).items() if key not in shown}
+        which = ("name", "train_split", "test_split", "examples", "fraction", "label_noise", "broken_images")
+        return {name: getattr(self, name) for name in which}
 
 
 @dataclasses.dataclass(frozen=True)
