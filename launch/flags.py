@@ -129,7 +129,8 @@ def plain_endings():
         print(f"error: {error}", file=sys.stderr, flush=True)
         os._exit(75)  # at a plain exit TensorFlow would wait for the host that is gone
     except OSError as error:
-        _end(74, f"error: {error.strerror or error}: {error.filename or 'a file of the run'}.")
+        where = f": {error.filename}" if error.filename else ""
+        _end(74, f"error: {error.strerror or error}{where}.")
     except KeyboardInterrupt:
         _end(130, "\ninterrupted; the same command continues from the newest checkpoint")
     except _Terminated:

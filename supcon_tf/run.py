@@ -45,7 +45,7 @@ from supcon_tf.training.run_directory import (
     exclusive,
     keep_same_data,
     open_run_directory,
-    read_object,
+    read_summary,
     replace_text,
 )
 from supcon_tf.training.state import Networks, StageState, build_networks
@@ -99,6 +99,7 @@ def _lead(
     check_run_directory(directory, experiment)
     summary_path, page = directory / "summary.json", report.RunningReport(directory)
     if summary_path.exists():
+        read_summary(directory)
         print(f"{directory} is complete; its result is in {summary_path}.", flush=True)
     if not summary_path.exists() or (write_report and not page.is_final()):
         with exclusive(directory):
@@ -111,7 +112,7 @@ def _lead(
             if write_report:
                 page.write()
                 print(f"report: {page.path}", flush=True)
-    return read_object(summary_path, "remove it, and the same command evaluates the run again.")
+    return read_summary(directory)
 
 
 def _assist(experiment: Experiment, directory: pathlib.Path, data_dir: Optional[str]) -> dict:

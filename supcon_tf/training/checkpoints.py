@@ -18,6 +18,7 @@ from typing import NamedTuple, Optional
 
 import tensorflow as tf
 
+from supcon_tf.training.failures import first_line
 from supcon_tf.training.run_directory import replace_text
 from supcon_tf.training.state import StageState
 
@@ -172,4 +173,4 @@ def _number(error: Exception) -> int:
 
 def _reason(error: Exception) -> str:
     number = _number(error)
-    return (str(error).strip() or type(error).__name__).splitlines()[0] if number == errno.EIO else os.strerror(number)
+    return first_line(error) if number == errno.EIO else os.strerror(number)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 
 import tensorflow as tf
 
@@ -28,11 +29,15 @@ def explained(where: str, *, smaller: str):
             raise OSError(errno.ENOSPC, f"the disk is full ({first_line(error)})") from error
         raise MemoryError(f"out of memory in {where} ({first_line(error)}). {smaller}") from error
     except (tf.errors.DataLossError, tf.errors.NotFoundError, tf.errors.PermissionDeniedError) as error:
-        raise OSError(errno.EIO, f"a file could not be read in {where} ({first_line(error)})") from error
+        raise OSError(
+            errno.EIO,
+            f"a file could not be read in {where} ({first_line(error)}). If it is of the data set, prepare that again",
+        ) from error
 
 
 def first_line(error: Exception) -> str:
     """What an error of TensorFlow says first, without the names of its graph, at most 300 characters."""
-    lines = [line.strip() for line in str(error).splitlines()]
+    text = re.sub(r"\{\{.*?\}\}|\[Op:.*?\]( name:)?", "", str(error))
+    lines = [line.strip() for line in text.splitlines()]
     told = [line for line in lines if line and not line.startswith(("Graph execution error", "Detected at node"))]
     return (told or [type(error).__name__])[0][-300:]

@@ -146,6 +146,11 @@ def _software(facts: dict) -> dict:
     }
 
 
+def read_summary(directory: pathlib.Path) -> dict:
+    """What `summary.json` of a finished run holds."""
+    return read_object(directory / "summary.json", "remove it, and the same command evaluates the run again.")
+
+
 def read_object(path: pathlib.Path, advice: str = "use another --workdir.") -> dict:
     """The JSON object in a file of a run; ValueError with `advice` where there is none."""
     try:

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -105,6 +106,26 @@ def test_the_same_command_on_a_finished_run_changes_nothing(finished, capsys):
     assert run_module.run_experiment(EXPERIMENT, finished[0]) == finished[1]
     assert "is complete" in capsys.readouterr().out
     assert before == {path: path.read_bytes() for path in finished[0].rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    "name, message",
+    [
+        ("summary.json", r"summary.json is missing or not readable as JSON .* evaluates the run again"),
+        ("config.json", r"config.json is missing or not readable as JSON .* another --workdir"),
+        ("evaluation.npz", r"evaluation.npz is damaged .* Remove it and summary.json"),
+        ("metrics.jsonl", r"Line 1 of .*metrics.jsonl must be one JSON object"),
+    ],
+)
+@pytest.mark.parametrize("content", [b"", b"\0" * 9, b'{"stage":'])
+def test_a_broken_file_of_a_finished_run_is_named(name, message, content, finished, tmp_path):
+    shutil.copytree(finished[0], tmp_path / "run")
+    (tmp_path / "run" / "report.html").unlink()  # to be written again, from the others
+    (tmp_path / "run" / name).write_bytes(content)
+    if (name, content) == ("metrics.jsonl", b""):
+        return  # no epoch was recorded: nothing is broken
+    with pytest.raises(ValueError, match=message):
+        run_module.run_experiment(EXPERIMENT, tmp_path / "run")
 
 
 def test_a_run_that_is_told_to_stop_continues_to_the_same_bits(finished, tmp_path, monkeypatch):
