@@ -164,7 +164,8 @@ class Train(Checked):
 
     microbatches: int = setting(1, "parts of a replica's batch that the encoder sees one after the other; the loss "
                                    "still compares the whole global batch", least=1)  # fmt: skip
-    jit_compile: bool = setting(False, "compile the update with XLA; one replica only")
+    jit_compile: bool = setting(False, "compile with XLA: the update on one replica; on several the loss and, with "
+                                      "local batch norm, the networks")  # fmt: skip
     diagnose_every: int = setting(50, "steps between two looks at projections and updates; 0: never", least=0)
     steps_per_call: int = setting(1, "most updates that TensorFlow does before it comes back to Python", least=1)
     checkpoint_every: int = setting(1000, "steps between checkpoints, beside those at the end of epochs", least=1)
@@ -238,10 +239,6 @@ def _check_replicas(experiment: Experiment) -> None:
     if experiment.strategy == "one_device" and experiment.replicas > 1:
         raise ValueError(
             f"`strategy=one_device` has 1 replica; got replicas={experiment.replicas}. Set `strategy=mirrored`."
-        )
-    if experiment.train.jit_compile and experiment.replicas > 1:
-        raise ValueError(
-            f"`train.jit_compile` works on one replica; got replicas={experiment.replicas}. Set it to false."
         )
     check_batches(experiment, max(experiment.replicas, 1))
 

@@ -205,16 +205,26 @@ def _networks(experiment: Experiment, strategy, *, image_shape: tuple, classes: 
     tf.keras.backend.clear_session()
     tf.keras.utils.set_random_seed(experiment.seed)
     tf.keras.mixed_precision.set_global_policy(experiment.precision)
+    replicas, across = strategy.num_replicas_in_sync, experiment.cross_replica_batch_norm
     with strategy.scope():
-        return build_networks(
+        networks = build_networks(
             experiment.encoder,
             experiment.projection,
             image_shape=image_shape,
             classes=classes,
             # On one device the statistics are the batch's own either way, and the plain layer has the fused kernel.
-            cross_replica_batch_norm=experiment.cross_replica_batch_norm and strategy.num_replicas_in_sync > 1,
+            cross_replica_batch_norm=across and replicas > 1,
             zero_initialize_classifier=experiment.zero_initialize_classifier,
         )
+    if _compiles_parts(experiment, replicas):
+        networks.jit_compile = not across
+        if across:
+            print(
+                "train.jit_compile: XLA compiles the loss alone, since replicas meet in every batch norm of the "
+                "networks; cross_replica_batch_norm=false has the networks compiled too.",
+                flush=True,
+            )
+    return networks
 
 
 def _train_all(run: _Run) -> None:
@@ -272,7 +282,7 @@ def _train(run: _Run, name: str) -> None:
         evaluate=_evaluation(run, name),
         evaluate_every=stage.evaluate_every if "classifier" in steps.trained_parts(name) else run.experiment.knn.every,
         steps_per_call=run.experiment.train.steps_per_call,
-        jit_compile=run.experiment.train.jit_compile,
+        jit_compile=run.experiment.train.jit_compile and run.strategy.num_replicas_in_sync == 1,
         checkpoint_every=run.experiment.train.checkpoint_every,
     )
 
@@ -343,11 +353,16 @@ def _step(name: str, stage: Stage, experiment: Experiment, state: StageState) ->
     shared["microbatches"] = experiment.train.microbatches
     if name == "cross_entropy":
         return steps.cross_entropy_step(state, label_smoothing=stage.label_smoothing, **shared)
-    loss = dataclasses.asdict(experiment.loss)
+    loss = {**dataclasses.asdict(experiment.loss), "jit_compile": _compiles_parts(experiment, state.replicas)}
     shared.update(use_labels=loss.pop("use_labels"), loss=loss)
     if name == "joint":
         return steps.joint_step(state, label_smoothing=stage.label_smoothing, **shared)
     return steps.contrastive_step(state, **shared)
+
+
+def _compiles_parts(experiment: Experiment, replicas: int) -> bool:
+    """Whether XLA compiles what lies between the meetings of replicas, and not the step around them."""
+    return experiment.train.jit_compile and replicas > 1
 
 
 def _kept_images(experiment: Experiment) -> Optional[int]:

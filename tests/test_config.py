@@ -28,10 +28,6 @@ CONTRASTIVE = Experiment(contrastive=Stage(epochs=2))
             {"train.microbatches": 3},
             "`contrastive.batch_size` must be divisible by the 1 replica times 3 micro-batches",
         ),
-        (
-            {"strategy": "mirrored", "replicas": 2, "train.jit_compile": True},
-            "`train.jit_compile` works on one replica; got replicas=2",
-        ),
         ({"loss.positives_cap": 3}, "must be a multiple of data.views=2; got 3"),
         (
             {"contrastive.warmup_epochs": 2.0},
@@ -103,7 +99,7 @@ def test_the_loss_section_has_the_arguments_of_the_loss():
     arguments = inspect.signature(supervised_contrastive_loss).parameters
     ours = {field.name: getattr(Loss(), field.name) for field in dataclasses.fields(Loss)}
     ours.pop("use_labels")
-    how = {"cross_replica", "tile_rows"}  # How it is computed: a run gathers, and the loss chooses its tiles.
+    how = {"cross_replica", "tile_rows", "jit_compile"}  # How it is computed; a run has its own words for it.
     theirs = {name: p.default for name, p in arguments.items() if p.default is not p.empty and name not in how}
     assert ours == theirs
 

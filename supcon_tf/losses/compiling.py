@@ -1,4 +1,4 @@
-"""How the functions of the loss by tiles are run."""
+"""How the passes of the loss by tiles are run."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ def on_cpu() -> bool:
 
 
 def as_graph(function):
-    """The function as a graph when it is called eagerly, where its walk would be a slow Python loop."""
+    """The function as a graph of its own when XLA is to compile it, or where eager calls would make its walk slow."""
 
     @functools.cache
-    def graph(**statics):
-        return tf.function(functools.partial(function, **statics), autograph=False)
+    def graph(jit_compile, **statics):
+        return tf.function(functools.partial(function, **statics), autograph=False, jit_compile=jit_compile or None)
 
     @functools.wraps(function)
-    def run(*tensors, **statics):
-        return graph(**statics)(*tensors) if tf.executing_eagerly() else function(*tensors, **statics)
+    def run(*tensors, jit_compile=False, **statics):
+        if jit_compile or tf.executing_eagerly():
+            return graph(jit_compile, **statics)(*tensors)
+        return function(*tensors, **statics)
 
     return run

@@ -37,6 +37,7 @@ def supervised_contrastive_loss(
     no_positives: str = "zero",
     cross_replica: bool = True,
     tile_rows: Optional[int] = None,
+    jit_compile: bool = False,
 ) -> tf.Tensor:
     """One loss per image; the mean over the global batch is the loss of Eq. 2 (or 3), per anchor.
 
@@ -62,6 +63,8 @@ def supervised_contrastive_loss(
         cross_replica: compare with the images of all replicas; the values are those of this replica's images.
         tile_rows: rows of a tile of the similarity matrix, which is never stored as a whole: memory is linear in the
             batch. None chooses by the batch and the device, and takes up to 512 rows of one replica as one matrix.
+        jit_compile: compile the passes over the tiles with XLA. For several replicas, whose gathers keep XLA from
+            being put around the whole.
 
     Returns:
         [B], the mean over the anchor views of each image; float64 for float64 projections, else float32.
@@ -91,7 +94,8 @@ def supervised_contrastive_loss(
         "denominator_mode": denominator_mode,
         "kept_images": None if positives_cap is None else int(positives_cap) // projections.shape[1],
     }
-    losses, counted = _anchor_losses(labels, projections, kernel, cross_replica=cross_replica, tile_rows=tile_rows)
+    tiling = {"tile_rows": tile_rows, "jit_compile": jit_compile}
+    losses, counted = _anchor_losses(labels, projections, kernel, tiling, cross_replica=cross_replica)
     per_view = tf.reshape(losses, tf.shape(projections)[:2])  # [B, V]
     per_image = per_view[:, 0] if contrast_mode == "one" else tf.reduce_mean(per_view, 1)  # [B]
     if no_positives == "exclude":
@@ -187,25 +191,23 @@ def _with_views(projections):
     return projections if projections.dtype == tf.float64 else tf.cast(projections, tf.float32)
 
 
-def _anchor_losses(labels, projections, kernel, *, cross_replica, tile_rows):
+def _anchor_losses(labels, projections, kernel, tiling, *, cross_replica):
     """Losses [M] of all rows of this replica as anchors, and the share of all rows that have positives, a scalar."""
     batch, views, width = blocks.size_of(projections)
     rows = tf.reshape(projections, [batch * views, width])  # [M, D]
     several = cross_replica and collectives.replica_count() > 1
     if not several:
         ids = pairs.row_ids(classes_if_known(labels), views=views, kept_images=kernel["kept_images"])
-        if tile_rows is None and isinstance(batch, int) and batch * views <= _DENSE_ROWS:
+        if tiling["tile_rows"] is None and isinstance(batch, int) and batch * views <= _DENSE_ROWS:
             losses = dense.anchor_losses(rows, rows, ids, ids, **kernel)
         else:
-            losses = tiles.anchor_losses(rows, None, ids, ids, tile_rows=tile_rows, **kernel)
+            losses = tiles.anchor_losses(rows, None, ids, ids, **tiling, **kernel)
         return losses, _share_with_positives(ids, losses.dtype)
     keys = collectives.gather_rows(tf.stop_gradient(rows))  # [N, D]
     labels = classes_if_known(collectives.gather_rows(labels))  # [G]
     key_ids = pairs.row_ids(labels, views=views, kept_images=kernel["kept_images"])  # N rows
     ids = pairs.select(key_ids, collectives.first_row(batch * views) + tf.range(batch * views))  # M rows
-    losses = tiles.anchor_losses(
-        rows, keys, ids, key_ids, exchange=collectives.gather_rows, tile_rows=tile_rows, **kernel
-    )
+    losses = tiles.anchor_losses(rows, keys, ids, key_ids, exchange=collectives.gather_rows, **tiling, **kernel)
     return losses, _share_with_positives(key_ids, losses.dtype)
 
 

@@ -44,6 +44,7 @@ def anchor_losses(
     kept_images: Optional[int],
     exchange: Callable[[tf.Tensor], tf.Tensor] = tf.identity,
     tile_rows: Optional[int] = None,
+    jit_compile: bool = False,
 ) -> tf.Tensor:
     """One unscaled loss per anchor, as `dense.anchor_losses`; the gradient is that of all anchors of all replicas.
 
@@ -59,12 +60,14 @@ def anchor_losses(
         exchange: gathers [M, k] over replicas to [N, k]; used in the backward pass, with k = 2 for the default mode,
             and up to 5.
         tile_rows: T, rows of a block; None chooses by their number and the device.
+        jit_compile: compile both passes with XLA; `exchange` stays outside.
 
     Returns:
         Same type [M]; 0 for an anchor with nobody to compare.
     """
     mode = Mode(summation_location, denominator_mode, kept_images, key_ids.label_set is not None)
     symmetric = keys is None
+    how = {"mode": mode, "symmetric": symmetric, "jit_compile": jit_compile}
     scale = temperature**-0.5
 
     @tf.custom_gradient
@@ -74,7 +77,7 @@ def anchor_losses(
         size = tile_rows or blocks.tile_rows(blocks.size_of(everything)[0])
         a = blocks.cut(rows, anchor_ids, size=size, by_class=mode.by_class)
         k = a if symmetric else blocks.cut(everything, key_ids, size=size, by_class=mode.by_class)
-        value, counted, summary = forward(a, k, mode=mode, symmetric=symmetric)  # [n, T] each
+        value, counted, summary = forward(a, k, **how)  # [n, T] each
 
         def by_anchors(upstream):
             of_anchors = {**summary, "weight": tf.where(counted, a.place(upstream), 0)}  # [n, T] each
@@ -83,7 +86,7 @@ def anchor_losses(
                 sent = tf.stack([a.take_back(field) for field in of_anchors.values()], 1)  # [M, 2 and more]
                 received = tf.unstack(exchange(sent), num=len(of_anchors), axis=1)  # [N] each
                 of_keys = {name: k.place(field) for name, field in zip(of_anchors, received)}
-            by_rows = backward(a, k, of_anchors, of_keys, mode=mode, symmetric=symmetric)  # [n, T, D]
+            by_rows = backward(a, k, of_anchors, of_keys, **how)  # [n, T, D]
             return a.take_back(by_rows) * scale
 
         def gradient(upstream):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import tensorflow as tf
 
@@ -11,30 +12,52 @@ from supcon_tf.layers.heads import ClassificationHead, ProjectionHead
 from supcon_tf.layers.normalization import unit_rows
 
 
+def _pass(method):
+    """A pass through networks, compiled by XLA where they ask for it; its gradient is then compiled too."""
+
+    @functools.wraps(method)
+    def run(networks, images, *, training):
+        forward = functools.partial(method, networks, training=training)
+        return (
+            tf.function(forward, jit_compile=True, autograph=False)(images) if networks.jit_compile else forward(images)
+        )
+
+    return run
+
+
 @dataclasses.dataclass
 class Networks:
-    """Encoder, projection head and classifier: r = Enc(x), z = Proj(r), logits = Class(r) (Sec. 3.1)."""
+    """Encoder, projection head and classifier: r = Enc(x), z = Proj(r), logits = Class(r) (Sec. 3.1).
+
+    `jit_compile` compiles each pass by itself: for several replicas, whose meetings keep XLA from being put around the
+    whole step. Batch norm must then be local, or replicas would meet inside.
+    """
 
     encoder: tf.keras.Model
     projection: tf.keras.layers.Layer
     classifier: tf.keras.layers.Layer
     normalize_features: bool
+    jit_compile: bool = False
 
+    @_pass
     def features(self, images: tf.Tensor, *, training: bool) -> tf.Tensor:
         """Images [M, S, S, ch] to features float32 [M, F], of unit length where the run asks for it."""
         features = self.encoder(images, training=training)  # [M, F]
         return unit_rows(features) if self.normalize_features else tf.cast(features, tf.float32)
 
+    @_pass
     def project(self, images: tf.Tensor, *, training: bool) -> tf.Tensor:
         """Images [M, S, S, ch] to projections float32 [M, D] of unit length."""
         return self.projection(self.features(images, training=training), training=training)
 
+    @_pass
     def project_and_classify(self, images: tf.Tensor, *, training: bool) -> tf.Tensor:
         """Images [M, S, S, ch] to float32 [M, D + C]: projections, and logits that send no gradient to the encoder."""
         features = self.features(images, training=training)  # [M, F]
         projections = self.projection(features, training=training)  # [M, D]
         return tf.concat([projections, self.classifier(tf.stop_gradient(features))], -1)  # [M, D + C]
 
+    @_pass
     def classify(self, images: tf.Tensor, *, training: bool) -> tf.Tensor:
         """Images [M, S, S, ch] to logits float32 [M, C]."""
         return self.classifier(self.features(images, training=training))

@@ -76,6 +76,27 @@ def test_without_cross_replica_batch_norm_two_replicas_make_another_update(
     assert largest_difference(alone, local) > 1e-3
 
 
+@pytest.mark.slow
+@pytest.mark.two_replicas_required
+@pytest.mark.parametrize("stage", ["contrastive", "linear", "cross_entropy", "joint"])
+def test_xla_between_the_meetings_of_replicas_changes_no_update(stage, two_replicas, make_state, feed, batch):
+    """Networks forward and backward, and both passes over tiles; counted in the graph of the update."""
+    ends = []
+    for compiled in (False, True):
+        state = make_state(two_replicas, stage, cross_replica_batch_norm=False)
+        state.networks.jit_compile = compiled
+        options = {"loss": {"jit_compile": compiled}} if stage in ("contrastive", "joint") else {}
+        update = compile_update(make_step(stage, state, **options), state, two_replicas)
+        for _ in range(2):
+            metrics, _ = update(*feed(two_replicas, *batch))
+        ends.append((snapshot(state), {name: float(value) for name, value in metrics.items()}))
+        graph = update.get_concrete_function(*feed(two_replicas, *batch)).graph.as_graph_def()
+        by_xla = [function.signature.name for function in graph.library.function if "_XlaMustCompile" in function.attr]
+        assert len(by_xla) >= 2 if compiled else not by_xla
+    assert largest_difference(ends[0][0], ends[1][0]) < 2e-5
+    assert ends[0][1] == pytest.approx(ends[1][1], rel=1e-5)
+
+
 @pytest.mark.parametrize("stage", ["contrastive", "linear", "cross_entropy", "joint"])
 def test_a_stage_changes_its_own_parts_and_no_other(stage, one_device, make_state, feed, batch):
     start, end, _ = after_updates(one_device, make_state, feed, batch, stage)
