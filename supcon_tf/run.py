@@ -22,7 +22,7 @@ from typing import Callable, Optional, Union
 
 import tensorflow as tf
 
-from supcon_tf.config import COMPARING, Experiment, Stage, check_batches
+from supcon_tf.config import COMPARING, Experiment, check_batches
 from supcon_tf.data import pipeline, sources
 from supcon_tf.data.source import Facts, Source, reading
 from supcon_tf.distribution import cluster
@@ -32,13 +32,10 @@ from supcon_tf.evaluation.features import embed_split
 from supcon_tf.evaluation.knn import knn_accuracy_on
 from supcon_tf.evaluation.linear import accuracy_on
 from supcon_tf.evaluation.result import save_result
-from supcon_tf.optim.optimizers import OWN_DECAY, build_optimizer
-from supcon_tf.optim.schedules import learning_rate_schedule, scaled_learning_rate
 from supcon_tf.training import failures, steps
 from supcon_tf.training.checkpoints import StageCheckpoints
 from supcon_tf.training.diagnostics import Observer
 from supcon_tf.training.loop import Duration, train_stage
-from supcon_tf.training.plateau import Plateau, PlateauWatch
 from supcon_tf.training.reporting import Reporter
 from supcon_tf.training.run_directory import (
     check_run_directory,
@@ -48,7 +45,16 @@ from supcon_tf.training.run_directory import (
     read_summary,
     replace_text,
 )
-from supcon_tf.training.state import Networks, StageState, build_networks
+from supcon_tf.training.stage import (
+    compiles_parts,
+    first_state,
+    kept_images,
+    plateau_of,
+    schedule_of,
+    step_of,
+    watch_of,
+)
+from supcon_tf.training.state import Networks, build_networks
 
 EVALUATION_BATCH = 256  # images; the last batch is padded, so the number decides speed only
 
@@ -173,7 +179,7 @@ def _prepare(experiment: Experiment, directory: pathlib.Path, written: pathlib.P
         name: Duration(stage.epochs, facts.train_examples, stage.batch_size)
         for name, stage in experiment.stages.items()
     }
-    schedules = {name: _schedule(stage, durations[name]) for name, stage in experiment.stages.items()}
+    schedules = {name: schedule_of(stage, durations[name]) for name, stage in experiment.stages.items()}
     networks = _networks(experiment, strategy, image_shape=(size, size, facts.image_shape[-1]), classes=facts.classes)
     print(
         f"{experiment.name}: {facts.train_examples:,} training and {facts.test_examples:,} test images of "
@@ -216,7 +222,7 @@ def _networks(experiment: Experiment, strategy, *, image_shape: tuple, classes: 
             cross_replica_batch_norm=across and replicas > 1,
             zero_initialize_classifier=experiment.zero_initialize_classifier,
         )
-    if _compiles_parts(experiment, replicas):
+    if compiles_parts(experiment, replicas):
         networks.jit_compile = not across
         if across:
             print(
@@ -239,8 +245,8 @@ def _train(run: _Run, name: str) -> None:
     """Trains one stage, from wherever its checkpoints say it stopped."""
     stage, comparing = run.experiment.stages[name], name in COMPARING
     duration, schedule = run.durations[name], run.schedules[name]
-    plateau = _plateau(run.experiment, stage) if comparing else None
-    state = _state(run, name, stage)
+    plateau = plateau_of(run.experiment, stage) if comparing else None
+    state = first_state(run.experiment, name, run.networks, schedule, run.strategy)
     training = functools.partial(
         pipeline.training,
         run.source,
@@ -252,7 +258,7 @@ def _train(run: _Run, name: str) -> None:
         **dataclasses.asdict(stage.augment),
     )
     train_stage(
-        _step(name, stage, run.experiment, state),
+        step_of(run.experiment, name, state),
         state,
         strategy=run.strategy,
         batches=lambda done, context: training(start_step=done, input_context=context),
@@ -269,7 +275,7 @@ def _train(run: _Run, name: str) -> None:
             batch_size=stage.batch_size,
             learning_rate=lambda step: float(schedule(step)),
             constants={"plateau": plateau.value} if plateau else {},
-            watch=_watch(run, name, plateau) if plateau else None,
+            watch=watch_of(run.experiment, name, plateau, duration) if plateau else None,
             recorded=run.page.update if run.page else lambda: None,
         ),
         observer=Observer(
@@ -277,7 +283,7 @@ def _train(run: _Run, name: str) -> None:
             run.strategy,
             every=run.experiment.train.diagnose_every,
             total_steps=duration.total_steps,
-            kept_images=_kept_images(run.experiment),
+            kept_images=kept_images(run.experiment),
         ),
         evaluate=_evaluation(run, name),
         evaluate_every=stage.evaluate_every if "classifier" in steps.trained_parts(name) else run.experiment.knn.every,
@@ -302,92 +308,6 @@ def _evaluation(run: _Run, name: str) -> Optional[Callable[[], dict]]:
         classes=run.source.facts.classes,
         neighbours=knn.neighbours,
         temperature=knn.temperature,
-    )
-
-
-def _schedule(stage: Stage, duration: Duration) -> tf.keras.optimizers.schedules.LearningRateSchedule:
-    """The stage's learning rate by step."""
-    return learning_rate_schedule(
-        stage.schedule,
-        peak_learning_rate=scaled_learning_rate(stage.base_learning_rate, stage.batch_size),
-        total_steps=duration.total_steps,
-        warmup_steps=stage.warmup_epochs * duration.steps_per_epoch,
-        decay_rate=stage.decay_rate,
-        steps_per_decay=stage.epochs_per_decay * duration.steps_per_epoch,
-        boundaries=tuple(epoch * duration.steps_per_epoch for epoch in stage.decay_epochs),
-    )
-
-
-def _state(run: _Run, name: str, stage: Stage) -> StageState:
-    """The stage's state at step 0."""
-    variables = steps.trained_variables(run.networks, name)
-    decayed = {id(variable) for variable in _decayed(run.networks, name, stage)}
-    with run.strategy.scope():
-        optimizer = build_optimizer(
-            stage.optimizer,
-            learning_rate=run.schedules[name],
-            weight_decay=stage.weight_decay if stage.optimizer in OWN_DECAY else 0.0,
-            undecayed=[variable for variable in variables if id(variable) not in decayed],
-            rmsprop_epsilon=stage.rmsprop_epsilon,
-        )
-        if run.experiment.precision == "mixed_float16":
-            optimizer = tf.keras.mixed_precision.LossScaleOptimizer(optimizer)
-        return StageState.create(run.networks, optimizer, variables)
-
-
-def _decayed(networks: Networks, name: str, stage: Stage) -> list:
-    """The variables that the stage's weight decay shrinks."""
-    return steps.penalized_variables(networks, name, kinds=stage.decayed, parts=stage.decayed_parts)
-
-
-def _step(name: str, stage: Stage, experiment: Experiment, state: StageState) -> steps.Step:
-    """What one replica does in this stage."""
-    shared = {
-        "batch_size": stage.batch_size,
-        "weight_decay": 0.0 if stage.optimizer in OWN_DECAY else stage.weight_decay,
-        "decayed": _decayed(state.networks, name, stage),
-        "batch_statistics": stage.batch_norm == "batch" or (stage.batch_norm == "auto" and name != "linear"),
-    }
-    if name == "linear":
-        return steps.linear_step(state, label_smoothing=stage.label_smoothing, **shared)
-    shared["microbatches"] = experiment.train.microbatches
-    if name == "cross_entropy":
-        return steps.cross_entropy_step(state, label_smoothing=stage.label_smoothing, **shared)
-    loss = {**dataclasses.asdict(experiment.loss), "jit_compile": _compiles_parts(experiment, state.replicas)}
-    shared.update(use_labels=loss.pop("use_labels"), loss=loss)
-    if name == "joint":
-        return steps.joint_step(state, label_smoothing=stage.label_smoothing, **shared)
-    return steps.contrastive_step(state, **shared)
-
-
-def _compiles_parts(experiment: Experiment, replicas: int) -> bool:
-    """Whether XLA compiles what lies between the meetings of replicas, and not the step around them."""
-    return experiment.train.jit_compile and replicas > 1
-
-
-def _kept_images(experiment: Experiment) -> Optional[int]:
-    """Most other images of its class that an image is drawn to."""
-    cap = experiment.loss.positives_cap
-    return None if cap is None else cap // experiment.data.views
-
-
-def _plateau(experiment: Experiment, stage: Stage) -> Optional[Plateau]:
-    """What collapsed embeddings cost, where that does not depend on the batch."""
-    loss, rows = experiment.loss, experiment.data.views * stage.batch_size
-    if loss.denominator_mode != "all" or loss.positives_cap is not None or experiment.data.views == 1:
-        return None  # How many rows an anchor is compared with, or whether with any, then depends on the batch.
-    scale = 1.0 if loss.base_temperature is None else loss.temperature / loss.base_temperature
-    return Plateau(rows, loss.temperature, scale)
-
-
-def _watch(run: _Run, name: str, plateau: Plateau) -> PlateauWatch:
-    stage, duration = run.experiment.stages[name], run.durations[name]
-    return PlateauWatch(
-        plateau,
-        total_steps=duration.total_steps,
-        warmup_steps=stage.warmup_epochs * duration.steps_per_epoch,
-        width=run.experiment.projection.widths[-1],
-        stage=name,
     )
 
 

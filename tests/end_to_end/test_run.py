@@ -19,6 +19,7 @@ from supcon_tf import run as run_module
 from supcon_tf import settings
 from supcon_tf.config import Data, Encoder, Experiment, Knn, Projection, Stage
 from supcon_tf.optim.optimizers import build_optimizer
+from supcon_tf.training import stage as stage_module
 from supcon_tf.training.reporting import Reporter
 
 OF_THE_MACHINE = re.compile("second|input_share|memory")  # figures of a record that no two runs have in common
@@ -189,7 +190,7 @@ def test_adamw_is_given_the_decay_and_what_to_leave_alone(tmp_path, decay):
         return build_optimizer(*arguments, **keywords)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(run_module, "build_optimizer", keep)
+        patched.setattr(stage_module, "build_optimizer", keep)
         summary = run_module.run_experiment(experiment, tmp_path)
     assert optimizers[0]["weight_decay"] == decay
     assert len(optimizers[0]["undecayed"]) == 2 * 21 + 1  # gamma and beta of every batch norm, the classifier's bias
