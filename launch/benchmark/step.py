@@ -21,7 +21,7 @@ def cases(*, quick: bool) -> list[dict]:
     found = [{"images": BATCH, "parts": True}]
     found += [{"images": BATCH, "microbatches": parts} for parts in (2, 4, 8)]
     found += [{"images": BATCH, "jit_compile": True}]
-    found += [{"images": 64, "replicas": replicas} for replicas in (1, 2, 4)]
+    found += [{"images": 64, "replicas": replicas, "parts": replicas > 1} for replicas in (1, 2, 4)]
     if importlib.util.find_spec("torch"):
         found.append({"images": BATCH, "pytorch": True})
     return found if quick else [*found, LARGE, PAPER]
@@ -62,8 +62,16 @@ def _ratios(records: list[dict]) -> str:
     lines = []
     whole = _find(records, BATCH, 1)
     if whole and "loss_seconds" in whole:
-        parts = ", ".join(f"{name} {whole[name + '_seconds']:.3f} s" for name in ("networks", "loss", "update"))
+        parts = ", ".join(
+            f"{name} {whole[name + '_seconds']:.3f} s" for name in ("input", "networks", "loss", "update")
+        )
         lines.append(f"{BATCH} images: a step takes {whole['seconds']:.2f} s; run alone, {parts}")
+    lines += [
+        f"{record['replicas']} replicas: the exchange takes {record['communication_seconds']:.3f} s, "
+        f"{record['communication_seconds'] / record['seconds']:.1%} of the step"
+        for record in records
+        if "communication_seconds" in record
+    ]
     for count in (2, 4, 8):
         cached = _find(records, BATCH, count)
         if whole and cached:

@@ -13,16 +13,15 @@ import time
 import numpy as np
 import tensorflow as tf
 
-from launch.benchmark import memory
+from launch.benchmark import memory, step_parts
 from supcon_tf import config
 from supcon_tf.distribution.strategy import make_strategy
-from supcon_tf.losses.supcon import supervised_contrastive_loss
 from supcon_tf.optim.optimizers import build_optimizer
 from supcon_tf.training import steps
 from supcon_tf.training.state import StageState, build_networks
 from supcon_tf.training.updates import compile_update
 
-CLASSES, VIEWS = 10, 2
+CLASSES, VIEWS, WIDTHS = 10, 2, (512, 128)
 LOSS = {"temperature": 0.1}
 
 
@@ -40,7 +39,7 @@ def measure(
     """Time and memory of an update of so many images in two views.
 
     The first call also traces; with `calls=0` it is all there is. `replicas` are logical devices that share the cores.
-    `parts` adds the seconds of what an update consists of, each run alone.
+    `parts` adds the seconds of what an update consists of, each run alone (`launch.benchmark.step_parts`).
     """
     strategy = _strategy(replicas)
     state = _state(strategy, encoder, width, side)
@@ -62,7 +61,7 @@ def measure(
         "seconds": seconds, "images_per_second": images / seconds, "first_call_mb": first_mb,
         "peak_mb": memory.peak_mb() - before,
     }  # fmt: skip
-    return {**found, **(_parts(state, *map(tf.constant, arrays), calls) if parts else {})}
+    return {**found, **(_parts(strategy, state, *arrays, calls) if parts else {})}
 
 
 def in_turn(images: int, calls: int = 5, width: float = 1.0, side: int = 32) -> dict:
@@ -93,7 +92,7 @@ def _strategy(replicas) -> tf.distribute.Strategy:
 def _state(strategy, encoder, width, side) -> StageState:
     with strategy.scope():
         networks = build_networks(
-            config.Encoder(name=encoder, width=width), config.Projection(widths=(512, 128)),
+            config.Encoder(name=encoder, width=width), config.Projection(widths=WIDTHS),
             image_shape=(side, side, 3), classes=CLASSES, cross_replica_batch_norm=strategy.num_replicas_in_sync > 1,
         )  # fmt: skip
         optimizer = build_optimizer("momentum", learning_rate=0.1)
@@ -118,37 +117,16 @@ def _seconds(function, *arguments) -> float:
     return time.perf_counter() - begin
 
 
-def _parts(state, batch, labels, calls) -> dict:
-    """Seconds of the networks, forward and backward with a loss that costs nothing; of the loss; of the update."""
-    variables = steps.trained_variables(state.networks, "contrastive")
-    flat = tf.reshape(batch, [-1, *batch.shape[2:]])  # [M, S, S, 3]
-
-    @tf.function
-    def networks(flat):
-        with tf.GradientTape() as tape:
-            z = state.networks.project(flat, training=True)  # [M, D]
-            total = tf.reduce_sum(z**3)
-        return z, [tf.reduce_sum(gradient) for gradient in tape.gradient(total, variables)]
-
-    @tf.function
-    def loss(z):
-        z = tf.reshape(z, [-1, VIEWS, z.shape[1]])  # [B, V, D]
-        with tf.GradientTape() as tape:
-            tape.watch(z)
-            total = tf.reduce_mean(supervised_contrastive_loss(labels, z, **LOSS))
-        return tape.gradient(total, z)
-
-    @tf.function
-    def update():
-        state.optimizer.apply_gradients([(tf.zeros(variable.shape), variable) for variable in variables])
-        return tf.constant(0)
-
-    cases = {"networks": (networks, flat), "loss": (loss, networks(flat)[0]), "update": (update,)}
-    found = {}
-    for name, (function, *arguments) in cases.items():
-        _seconds(function, *arguments)  # traces
-        found[f"{name}_seconds"] = statistics.median(_seconds(function, *arguments) for _ in range(calls))
-    return found
+def _parts(strategy, state, images, labels, calls) -> dict:
+    """Of one replica, seconds of each part of the step alone; of several, of what they exchange."""
+    replicas = strategy.num_replicas_in_sync
+    if replicas == 1:
+        arrays = tf.constant(images), tf.constant(labels)
+        return step_parts.parts_of(state, *arrays, seconds=_seconds, calls=calls, loss=LOSS)
+    exchanged = step_parts.communication_seconds(
+        strategy, state, images=len(images), views=VIEWS, width=WIDTHS[-1], seconds=_seconds, calls=calls
+    )
+    return {"communication_seconds": exchanged}
 
 
 if __name__ == "__main__":

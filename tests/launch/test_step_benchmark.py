@@ -25,9 +25,15 @@ def measured(**case):
 def test_a_step_and_its_parts_are_measured_in_a_process_of_their_own():
     record = measured(parts=True)
     assert 0 < record["seconds"] < record["first_call_seconds"] and record["peak_mb"] >= record["first_call_mb"] > 0
-    assert all(record[f"{part}_seconds"] > 0 for part in ("networks", "loss", "update"))
+    assert all(record[f"{part}_seconds"] > 0 for part in ("input", "networks", "loss", "update"))
     assert record["images_per_second"] == pytest.approx(8 / record["seconds"])
     assert step._find([record], 8, 1) is record and "8" in step._table([record])
+
+
+@pytest.mark.slow
+def test_what_replicas_exchange_is_measured():
+    record = measured(parts=True, replicas=2)
+    assert 0 < record["communication_seconds"] < record["first_call_seconds"]
 
 
 def test_the_step_in_pytorch_is_the_same():
@@ -53,8 +59,16 @@ def test_the_plan_and_the_words_are_of_the_cases():
             "seconds": seconds, "images_per_second": images / seconds, "peak_mb": mb,
         }  # fmt: skip
 
-    whole = {**record(256, 1, 4.0, 1000), "networks_seconds": 3.9, "loss_seconds": 0.01, "update_seconds": 0.02}
+    whole = {
+        **record(256, 1, 4.0, 1000),
+        "input_seconds": 0.3,
+        "networks_seconds": 3.9,
+        "loss_seconds": 0.01,
+        "update_seconds": 0.02,
+    }
     loss = {"what": "tiled", "rows": step.LOSS_ROWS, "seconds": 0.1}
-    words = step._ratios([whole, record(256, 4, 5.0, 300), record(2048, 8, 50.0, 900), loss])
+    two = {**record(64, 1, 2.0, 500), "replicas": 2, "communication_seconds": 0.1}
+    words = step._ratios([whole, two, record(256, 4, 5.0, 300), record(2048, 8, 50.0, 900), loss])
+    assert "2 replicas: the exchange takes 0.100 s, 5.0% of the step" in words
     assert "4 micro-batches: 1.25 of the time, 0.30 of the memory" in words
     assert "2,048 images: the loss takes 0.20% of the step" in words and "networks 3.900 s" in words
