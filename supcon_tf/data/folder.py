@@ -62,9 +62,9 @@ class Folder(source.Source):
         self.count(split)
         return self._chosen(split, self._stored_labels[split]).astype(np.int64)
 
-    def _stream(self, split: str) -> tf.data.Dataset:
+    def _stream(self, split: str, first: Optional[tf.Tensor], end: Optional[tf.Tensor]) -> tf.data.Dataset:
         paths = tf.constant(self._paths(split))
-        return tf.data.Dataset.from_tensor_slices((paths, self._labels(split))).map(
+        return tf.data.Dataset.from_tensor_slices((paths[first:end], self._labels(split)[first:end])).map(
             lambda path, label: (tf.io.read_file(path), label)
         )
 

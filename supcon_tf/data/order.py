@@ -8,10 +8,13 @@ leaves the others out here, before an image is touched.
 from __future__ import annotations
 
 import dataclasses
-from typing import Optional
+import math
+from typing import Callable, Optional
 
 import numpy as np
 import tensorflow as tf
+
+LANES = 64  # Places in the files that are read at once; a power of two, as are most batches and numbers of hosts.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,36 +124,73 @@ def balanced(
     return tf.data.Dataset.range(first // share.batch_size, tf.int64.max).flat_map(one_batch)
 
 
-def blocks(
-    examples: tf.data.Dataset, count: int, *, block: int, seed: tf.Tensor, first: int, share: Share
+def lanes(
+    stream: Callable[[tf.Tensor, tf.Tensor], tf.data.Dataset],
+    count: int,
+    *,
+    block: int,
+    seed: tf.Tensor,
+    first: int,
+    share: Share,
 ) -> tf.data.Dataset:
-    """Permutations of a set that can only be read from its beginning to its end, shuffled in blocks.
+    """Permutations of a set that is read from files of many images, from up to `LANES` places at once.
 
-    The borders of the blocks move from epoch to epoch, so that images meet others.
+    The set is cut into L equal lanes, L being the greatest divisor of the batch up to `LANES`. Example n of the stream
+    comes from lane n - (start of its epoch) mod L, so a batch has equally many of each. A lane is read round from a
+    place that is another in every epoch, so that images meet others, and shuffled in blocks of `block` / L images. In a
+    batch the images of a lane stand together, B / L rows: so a pipeline that makes some rows reads some of the lanes.
 
     Args:
-        examples: the set in its stored order.
+        stream: the set's examples first .. end - 1, none where first = end.
         count: its examples.
-        block: examples shuffled together.
-        seed, first, share: as in `epochs`.
+        block: examples shuffled together, over all lanes.
+        seed, share: as in `epochs`.
+        first: n of the first example wanted, the first of a batch.
 
     Returns:
         tf.data.Dataset without end of (n, example), n int64 [].
     """
+    width = math.gcd(share.batch_size, LANES)  # L
+    length = share.batch_size // width  # rows of a lane in a batch
+    block = max(block // width, 1)
 
-    def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
-        epoch_seed = tf.random.fold_in(seed, epoch)
-        offset = tf.random.stateless_uniform([], epoch_seed, 0, block, tf.int64)
-        parts = examples.take(offset).batch(block).concatenate(examples.skip(offset).batch(block))
+    def column(number: tf.Tensor) -> tf.data.Dataset:
+        """The examples n = number, number + L, number + 2 L, ..., from `first` on."""
 
-        def shuffled(number: tf.Tensor, columns: tuple) -> tuple:
-            order = _shuffle(tf.shape(columns[0])[0], epoch_seed, number)
-            return tuple(tf.gather(column, order) for column in columns)
+        def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
+            lane = (number - epoch * count) % width
+            longer = tf.minimum(lane, count % width)  # lanes before this one that have one example more
+            begin = lane * (count // width) + longer
+            end = begin + count // width + tf.cast(lane < count % width, tf.int64)
+            return _in_blocks(stream, begin, end, block, tf.random.fold_in(tf.random.fold_in(seed, epoch), lane))
 
-        return parts.enumerate().map(shuffled).prefetch(1).unbatch()  # The next block is read while this one is used.
+        epoch = (first + number) // count
+        done = (first + number - epoch * count) // width  # of this lane, in this epoch
+        examples = tf.data.Dataset.range(epoch, tf.int64.max).flat_map(one_epoch).skip(done)
+        return examples.enumerate().map(lambda place, example: (first + number + place * width, example))
 
-    stream = tf.data.Dataset.range(first // count, tf.int64.max).flat_map(one_epoch)
-    return stream.skip(first % count).enumerate(start=first).filter(lambda n, example: share.has(n))
+    columns = range(share.first // length, -(-(share.first + share.rows) // length))
+    in_rows = tf.data.Dataset.range(columns.start, columns.stop).interleave(
+        column, cycle_length=len(columns), block_length=length, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+    )
+
+    def own(n: tf.Tensor, example) -> tf.Tensor:
+        place = n % share.batch_size
+        return share.has(place % width * length + place // width)
+
+    return in_rows.filter(own)
+
+
+def _in_blocks(stream: Callable, begin: tf.Tensor, end: tf.Tensor, block: int, seed: tf.Tensor) -> tf.data.Dataset:
+    """Examples begin .. end - 1, read from one of them to the end and then from the beginning, shuffled in blocks."""
+    start = tf.random.stateless_uniform([], seed, begin, end, tf.int64)
+    parts = stream(start, end).concatenate(stream(begin, start)).batch(block)
+
+    def shuffled(number: tf.Tensor, columns: tuple) -> tuple:
+        order = _shuffle(tf.shape(columns[0])[0], seed, number)
+        return tuple(tf.gather(column, order) for column in columns)
+
+    return parts.enumerate().map(shuffled).prefetch(1).unbatch()  # The next block is read while this one is used.
 
 
 def _dealt(turn: tf.Tensor, count, hand: int, seed: tf.Tensor) -> tf.Tensor:

@@ -7,6 +7,7 @@ run was interrupted, and not on how many hosts make it, each its own rows.
 
 from __future__ import annotations
 
+import functools
 from typing import Optional
 
 import tensorflow as tf
@@ -38,8 +39,8 @@ def training(
     """Shuffled, augmented, whitened batches without end.
 
     Every epoch is a permutation of the training images; a batch may straddle two epochs. Sets that give no image by
-    its number (see `Source.fetch`) are shuffled in blocks of `STREAM_BLOCK` images whose borders move from epoch to
-    epoch.
+    its number (see `Source.fetch`) are shuffled in blocks of `STREAM_BLOCK` images; see
+    `order.lanes`.
 
     Args:
         source: of `sources.load`.
@@ -82,7 +83,8 @@ def training(
     elif fetch:
         examples = order.epochs(count, **where)
     else:
-        examples = order.blocks(source.stream("train"), count, block=STREAM_BLOCK, **where)
+        stream = functools.partial(source.stream, "train")
+        examples = order.lanes(stream, count, block=STREAM_BLOCK, **where)
 
     def numbered_views(n: tf.Tensor, example) -> tuple[tf.Tensor, tf.Tensor]:
         image, label = fetch(example) if fetch else (source.decode(example[0]), example[1])

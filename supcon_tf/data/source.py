@@ -94,12 +94,16 @@ class Source(abc.ABC):
             return labels
         return np.where(self._replaced < 0, labels, self._replaced)
 
-    def stream(self, split: str) -> tf.data.Dataset:
-        """The split in order: tf.data.Dataset of (bytes [], int64 []), images still encoded (`decode` opens them)."""
-        examples = self._stream(split)
+    def stream(self, split: str, first: Optional[tf.Tensor] = None, end: Optional[tf.Tensor] = None) -> tf.data.Dataset:
+        """The split in order, or its examples first .. end - 1 (int64 [], none where first = end).
+
+        Returns:
+            tf.data.Dataset of (bytes [], int64 []), images still encoded (`decode` opens them).
+        """
+        examples = self._stream(split, first, end)
         if split != "train" or self._replaced is None:
             return examples
-        replaced = tf.data.Dataset.from_tensor_slices(self._replaced)
+        replaced = tf.data.Dataset.from_tensor_slices(tf.constant(self._replaced)[first:end])
         return tf.data.Dataset.zip((examples, replaced)).map(
             lambda example, instead: (example[0], tf.where(instead < 0, example[1], instead))
         )
@@ -117,7 +121,7 @@ class Source(abc.ABC):
         """int64 [n], the stored labels."""
 
     @abc.abstractmethod
-    def _stream(self, split: str) -> tf.data.Dataset:
+    def _stream(self, split: str, first: Optional[tf.Tensor], end: Optional[tf.Tensor]) -> tf.data.Dataset:
         """As `stream`, with the stored labels."""
 
     @abc.abstractmethod

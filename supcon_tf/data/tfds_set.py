@@ -11,6 +11,7 @@ import tensorflow_datasets as tfds
 
 from supcon_tf.data import source
 from supcon_tf.data.prepared import base_name, directory
+from supcon_tf.data.records import Records
 from supcon_tf.data.transfer import TRANSFER_SETS
 
 # Per-channel mean and deviation on the [0, 1] scale. CIFAR: the authors' two codes; digits: measured on "train".
@@ -46,6 +47,12 @@ class TfdsSet(source.Source):
         self._held: dict[tuple[str, bool], tuple[np.ndarray, np.ndarray]] = {}
         self._splits = _splits(name, self._builder.info, train_split, test_split)
         super().__init__(_facts(name, self._builder, keys, self._splits))
+        # A set that is too large as a whole is read by ranges, in the order of its files; TFDS mixes them otherwise.
+        self._records = {
+            split: Records(self._builder, names)
+            for split, names in self._splits.items()
+            if names and not self.fits_in_memory(split) and not self._files_fit_in_memory(split)
+        }
 
     def fits_in_memory(self, split: str) -> bool:
         """Whether `arrays` can hold the split: images of one shape, within `MEMORY_LIMIT` bytes."""
@@ -78,10 +85,21 @@ class TfdsSet(source.Source):
             return self.arrays(split)[1]
         if self._files_fit_in_memory(split):
             return self._hold(split, encoded=True)[1]
-        return np.array([label for _, label in self._stream(split).as_numpy_iterator()], np.int64)
+        return np.array([label for _, label in self._stream(split, None, None).as_numpy_iterator()], np.int64)
 
-    def _stream(self, split: str) -> tf.data.Dataset:
-        return self._read(split, decoders={self._image_key: tfds.decode.SkipDecoding()})
+    def _stream(self, split: str, first: Optional[tf.Tensor], end: Optional[tf.Tensor]) -> tf.data.Dataset:
+        encoded = {self._image_key: tfds.decode.SkipDecoding()}
+        if split not in self._records:
+            examples = self._read(split, decoders=encoded)
+            return examples if first is None else examples.skip(first).take(end - first)
+        first, end = (0, self.count(split)) if first is None else (first, end)
+        if split == "test" or self._kept is None:
+            return self._records[split].between(first, end, decoders=encoded).map(self._pair)
+        bounds = tf.constant(np.append(self._kept, self._kept[-1] + 1))
+        first, end = bounds[first], bounds[end]  # among the stored ones; what is left out before `end` does no harm
+        wanted = tf.constant(np.isin(np.arange(self._kept[-1] + 1), self._kept))[first:end]
+        examples = self._records[split].between(first, end, decoders=encoded).map(self._pair)
+        return _only(examples, wanted)
 
     def decode(self, encoded: tf.Tensor) -> tf.Tensor:
         return self._builder.info.features[self._image_key].decode_example(encoded)
@@ -109,7 +127,11 @@ class TfdsSet(source.Source):
 
     def _hold(self, split: str, *, encoded: bool) -> tuple[np.ndarray, np.ndarray]:
         if (split, encoded) not in self._held:
-            examples = self._stream(split) if encoded else self._read(split)
+            if encoded or split in self._records:
+                examples = self._stream(split, None, None)
+                examples = examples if encoded else examples.map(lambda image, label: (self.decode(image), label))
+            else:
+                examples = self._read(split)
             batches = list(examples.batch(1024).as_numpy_iterator())
             self._held[split, encoded] = tuple(np.concatenate(column) for column in zip(*batches))
         return self._held[split, encoded]
@@ -122,16 +144,18 @@ class TfdsSet(source.Source):
             read_config=tfds.ReadConfig(try_autocache=False),
             **options,
         )
-        examples = examples.map(lambda example: (example[self._image_key], example[self._label_key]))
-        return examples if split == "test" or self._kept is None else _only(examples, self._kept)
+        if split == "test" or self._kept is None:
+            return examples.map(self._pair)
+        return _only(examples.map(self._pair), np.isin(np.arange(self._kept[-1] + 1), self._kept))
+
+    def _pair(self, example: dict) -> tuple[tf.Tensor, tf.Tensor]:
+        return example[self._image_key], example[self._label_key]
 
 
-def _only(examples: tf.data.Dataset, numbers: np.ndarray) -> tf.data.Dataset:
-    """The examples of these numbers, ascending."""
-    if numbers[-1] == len(numbers) - 1:
-        return examples.take(len(numbers))
-    wanted = tf.data.Dataset.from_tensor_slices(np.isin(np.arange(numbers[-1] + 1), numbers))
-    return tf.data.Dataset.zip((examples, wanted)).filter(lambda _, is_wanted: is_wanted).map(lambda one, _: one)
+def _only(examples: tf.data.Dataset, wanted) -> tf.data.Dataset:
+    """The examples k for which wanted[k], of the first len(wanted)."""
+    both = tf.data.Dataset.zip((examples, tf.data.Dataset.from_tensor_slices(wanted)))
+    return both.filter(lambda _, is_wanted: is_wanted).map(lambda one, _: one)
 
 
 def _image_and_label(name: str, builder: tfds.core.DatasetBuilder) -> tuple[str, str]:

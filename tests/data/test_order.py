@@ -22,7 +22,7 @@ def share(batch_size=8, hosts=1, host=0, replicas=None):
 def rows(dataset, count):
     """n and numbers of the first `count` examples."""
     n, numbers = zip(*dataset.take(count).as_numpy_iterator())
-    return np.array(n), np.array(numbers)
+    return np.array(n), np.array(numbers).ravel()
 
 
 def epochs(number, *, first=0, own=None):
@@ -36,18 +36,61 @@ def test_the_whole_set_is_shuffled():
     assert places[:, 0].max() > 30 and places[:, -1].min() < 10
 
 
+def lanes(*, batch_size=8, block=8, first=0, hosts=1, host=0, count=COUNT):
+    """Of a set whose example k is the number k."""
+    return order.lanes(
+        lambda first, end: tf.data.Dataset.range(first, end).map(lambda number: (number,)),
+        count,
+        block=block,
+        seed=seed(3),
+        first=first,
+        share=share(batch_size, hosts, host),
+    )
+
+
 def test_blocks_move_and_are_shuffled_each_in_its_own_way():
-    numbers = tf.data.Dataset.range(COUNT).map(lambda number: (number,))
-    stream = order.blocks(numbers, COUNT, block=8, seed=seed(3), first=0, share=share())
-    borders, patterns = set(), set()
-    for epoch in rows(stream, 6 * COUNT)[1].reshape(6, COUNT):
-        # The first block is short: it ends where the numbers so far are exactly those below the border.
-        border = next(end for end in range(8) if set(epoch[end : end + 8]) == set(range(end, end + 8)))
-        assert set(epoch[:border]) == set(range(border))
-        borders.add(border)
-        patterns |= {tuple(epoch[start : start + 8] - start) for start in range(border, COUNT - 7, 8)}
-    assert len(borders) > 2
-    assert len(patterns) > 20  # Of 24 to 30 whole blocks.
+    """A batch of 7 rows has one lane: 40 images in blocks of 8."""
+    starts, patterns = set(), set()
+    for epoch in rows(lanes(batch_size=7), 6 * COUNT)[1].reshape(6, COUNT):
+        blocks = epoch.reshape(5, 8)
+        start = next(k for k in range(COUNT) if set(blocks[0]) == {(k + place) % COUNT for place in range(8)})
+        moved = (blocks - start) % COUNT - np.arange(0, COUNT, 8)[:, None]  # Places in each block.
+        np.testing.assert_array_equal(np.sort(moved), np.arange(8)[None].repeat(5, 0))
+        starts.add(start)
+        patterns |= {tuple(pattern) for pattern in moved}
+    assert len(starts) > 3
+    assert len(patterns) > 25  # Of 30 blocks.
+
+
+@pytest.mark.parametrize("count, batch_size", [(40, 8), (43, 12), (41, 16)])
+def test_lanes_make_permutations_and_batches_from_all_over_the_set(count, batch_size):
+    n, numbers = rows(lanes(count=count, batch_size=batch_size), (2 * count // batch_size + 1) * batch_size)
+    by_n = numbers[np.argsort(n)]
+    np.testing.assert_array_equal(np.sort(n), np.arange(len(n)))
+    for epoch in by_n[: 2 * count].reshape(2, count):
+        np.testing.assert_array_equal(np.sort(epoch), np.arange(count))
+    assert (by_n[:count] != by_n[count : 2 * count]).mean() > 0.3  # A lane has 2 to 10 images.
+    for batch in numbers[: count // batch_size * batch_size].reshape(-1, batch_size):  # Of the first epoch.
+        assert np.ptp(batch) >= count * (1 - 2 / np.gcd(batch_size, order.LANES))
+
+
+@pytest.mark.parametrize("hosts", [3, *(pytest.param(count, marks=pytest.mark.slow) for count in (2, 4))])
+def test_hosts_read_slices_of_the_batch_from_lanes(hosts):
+    """12 rows in 4 lanes: two hosts read two each, four one each, and three share one."""
+    n, numbers = rows(lanes(batch_size=12, count=43), 120)
+    for host in range(hosts):
+        own_n, own_numbers = rows(lanes(batch_size=12, count=43, hosts=hosts, host=host), 120 // hosts)
+        slices = np.arange(120).reshape(10, hosts, -1)[:, host].ravel()
+        np.testing.assert_array_equal(own_n, n[slices])
+        np.testing.assert_array_equal(own_numbers, numbers[slices])
+
+
+@pytest.mark.parametrize("first", [36, 132])
+def test_lanes_go_on_from_any_batch(first):
+    n, numbers = rows(lanes(batch_size=12, count=43), 180)
+    later_n, later = rows(lanes(batch_size=12, count=43, first=first), 48)
+    np.testing.assert_array_equal(later_n, n[first : first + 48])
+    np.testing.assert_array_equal(later, numbers[first : first + 48])
 
 
 @pytest.mark.parametrize("first", [0, 7, 40, 95])

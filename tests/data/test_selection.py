@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from supcon_tf.data import pipeline, selection, sources
+from supcon_tf.data import order, pipeline, selection, sources
 
 LABELS = np.random.RandomState(0).permutation(np.repeat([0, 1, 2], [100, 40, 3]))
 
@@ -46,10 +46,13 @@ def test_noise_is_fixed_by_the_seed_and_grows_with_its_probability():
 FIRST_KEPT = [5, 12, 18, 55, 77]
 
 
-@pytest.fixture(params=["memory", "files in memory", "disk"])
+@pytest.fixture(
+    params=["disk", *(pytest.param(name, marks=pytest.mark.slow) for name in ("memory", "files in memory"))]
+)
 def load(request, numbered_dir, monkeypatch):
     """`sources.load` of 40 numbered images, number n of class n mod 4; from disk in blocks of 16."""
     monkeypatch.setattr(pipeline, "STREAM_BLOCK", 16)
+    monkeypatch.setattr(order, "LANES", 2)
     if request.param == "disk":
         monkeypatch.setattr("supcon_tf.data.source.MEMORY_LIMIT", 0)
     name = "numbered_photos" if "files" in request.param else "numbered_grey"

@@ -55,7 +55,7 @@ def dtd_dir(tmp_path_factory):
         ({"train_split": "train[:25%]+validation[2:]", "examples": 3}, [0, 1, 10], range(100, 103)),
     ],
 )
-@pytest.mark.parametrize("limit", [0, 2**32])
+@pytest.mark.parametrize("limit", [0, pytest.param(2**32, marks=pytest.mark.slow)])
 def test_splits_are_those_of_the_table_or_those_asked_for(dtd_dir, monkeypatch, splits, train, test, limit):
     monkeypatch.setattr("supcon_tf.data.source.MEMORY_LIMIT", limit)
     source = sources.load("dtd", dtd_dir, **splits)
