@@ -192,6 +192,7 @@ class Experiment(Checked):
     wait_seconds: float = setting(300.0, "how long multi_worker waits for absent workers", above=0.0)
     precision: str = setting("float32", "compute type of the encoder; loss and heads are float32", choices=PRECISIONS)
     cross_replica_batch_norm: bool = setting(True, "batch norm statistics over the global batch")
+    encoder_from: str = setting("", "directory of a run whose trained encoder this one starts with; empty: at random")
     zero_initialize_classifier: bool = setting(False, "the classifier starts at 0 instead of at random")
     data: Data = Data()
     encoder: Encoder = Encoder()
@@ -231,8 +232,11 @@ def _check_stages(experiment: Experiment) -> None:
             f"`{ways[0]}` and `{ways[1]}` both have epochs; they are two ways to train one encoder: set the epochs of "
             "one to 0."
         )
-    if "linear" in stages and "contrastive" not in stages:
-        raise ValueError("`linear` trains on the encoder of the contrastive stage: set `contrastive.epochs` above 0.")
+    if "linear" in stages and "contrastive" not in stages and (ways or not experiment.encoder_from):
+        raise ValueError(
+            "`linear` trains on the encoder of the contrastive stage: set `contrastive.epochs` above 0; or alone on "
+            "the encoder of another run: set `encoder_from`, and no other stage."
+        )
 
 
 def _check_replicas(experiment: Experiment) -> None:

@@ -55,6 +55,7 @@ from supcon_tf.training.stage import (
     watch_of,
 )
 from supcon_tf.training.state import Networks, build_networks
+from supcon_tf.training.warm_start import load_encoder
 
 EVALUATION_BATCH = 256  # images; the last batch is padded, so the number decides speed only
 
@@ -187,6 +188,8 @@ def _prepare(experiment: Experiment, directory: pathlib.Path, written: pathlib.P
         f"{describe(experiment.strategy, strategy, next(iter(experiment.stages.values())).batch_size)}",
         flush=True,
     )
+    if experiment.encoder_from:
+        print(f"the encoder is that of {load_encoder(networks, pathlib.Path(experiment.encoder_from))}", flush=True)
     return _Run(experiment, directory, written, strategy, source, size, durations, schedules, networks)
 
 

@@ -20,6 +20,11 @@ CONTRASTIVE = Experiment(contrastive=Stage(epochs=2))
         ({"joint.epochs": 1}, "`contrastive` and `joint` both have epochs; they are two ways to train one encoder"),
         ({"contrastive.epochs": 0, "joint.epochs": 1, "linear.epochs": 1}, "`linear` trains on the encoder of the"),
         ({"contrastive.epochs": 0, "joint.epochs": 1, "joint.batch_size": 1, "data.views": 1}, "`joint.batch_size=1`"),
+        ({"contrastive.epochs": 0, "linear.epochs": 1}, "on the encoder of another run: set `encoder_from`"),
+        (
+            {"contrastive.epochs": 0, "joint.epochs": 1, "linear.epochs": 1, "encoder_from": "runs/x"},
+            "set `encoder_from`, and no other stage",
+        ),
         ({"contrastive.decayed": ("bias",)}, "must be one of kernels, biases, batch_norm; got 'bias'"),
         ({"contrastive.epochs": 0, "linear.epochs": 1}, "`linear` trains on the encoder of the contrastive stage"),
         ({"replicas": 2}, "`strategy=one_device` has 1 replica; got replicas=2. Set `strategy=mirrored`"),
@@ -58,6 +63,8 @@ def test_what_does_not_go_together_is_named(changes, message):
 def test_stages_come_in_the_order_they_run():
     both = dataclasses.replace(CONTRASTIVE, linear=Stage(epochs=1))
     assert list(both.stages) == ["contrastive", "linear"]
+    alone = dataclasses.replace(both, contrastive=Stage(), encoder_from="runs/other")
+    assert list(alone.stages) == ["linear"]
     assert list(Experiment(cross_entropy=Stage(epochs=1)).stages) == ["cross_entropy"]
 
 

@@ -1,1 +1,1 @@
-"""Experiments on CIFAR-10, sized for two CPU cores."""
+"""Experiments on CIFAR-10: the authors' scripts, and small ones for two CPU cores."""

@@ -79,3 +79,14 @@ def test_the_encoder_after_both_stages_is_the_one_after_the_contrastive_stage(ne
     run(tmp_path / "both", contrastive=Stage(**STAGE), linear=Stage(**STAGE))
     for one, other in zip(*(made.encoder.get_weights() for made in networks)):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.slow
+def test_a_linear_stage_alone_on_the_encoder_of_a_run_ends_as_that_stage_in_the_run(networks, tmp_path):
+    """To the bit: images, views, rates and first weights of the classifier are the same."""
+    both, _ = run(tmp_path / "both", contrastive=Stage(**STAGE), linear=Stage(**STAGE))
+    alone, _ = run(tmp_path / "alone", linear=Stage(**STAGE), encoder_from=str(tmp_path / "both"))
+    assert alone["test_accuracy"] == both["test_accuracy"] and set(alone["seconds"]) == {"linear"}
+    for part in ("encoder", "classifier"):
+        for one, other in zip(*(made.parts()[part].get_weights() for made in networks)):
+            np.testing.assert_array_equal(one, other)

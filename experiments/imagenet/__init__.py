@@ -1,0 +1,1 @@
+"""The authors' ImageNet scripts. None has run here; every number beside them is the paper's."""

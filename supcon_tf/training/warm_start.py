@@ -1,0 +1,44 @@
+"""The encoder of another run as the start of this one: a classifier on features that were trained before."""
+
+from __future__ import annotations
+
+import pathlib
+
+import tensorflow as tf
+
+from supcon_tf.training.state import Networks
+
+STAGES = ("contrastive", "joint", "cross_entropy")  # those that train an encoder; a run has one of them
+
+
+def load_encoder(networks: Networks, run: pathlib.Path) -> pathlib.Path:
+    """Gives the encoder the weights and moving averages of the newest checkpoint of a run.
+
+    Args:
+        networks: whose encoder is changed; made under the strategy that trains it.
+        run: directory of a run with an encoder of the same shape, made by the same Keras generation.
+
+    Returns:
+        The checkpoint that was read, without the ending of its files.
+
+    Raises:
+        ValueError: the directory holds no checkpoint of an encoder, or one of another encoder.
+    """
+    found = [path for stage in STAGES for path in (run / "checkpoints" / stage).glob("step-*.index")]
+    if not found:
+        raise ValueError(
+            f"`encoder_from`: no checkpoint of an encoder lies in {run}. Name the directory (--workdir) of a run that "
+            f"has trained one, in a stage called {', '.join(STAGES[:-1])} or {STAGES[-1]}."
+        )
+    newest = max(found, key=lambda path: int(path.stem.split("-")[1])).with_suffix("")
+    try:
+        tf.train.Checkpoint(encoder=networks.encoder).read(
+            str(newest)
+        ).assert_existing_objects_matched().expect_partial()
+    except (AssertionError, IndexError, ValueError, tf.errors.OpError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ValueError(
+            f"`encoder_from`: the encoder in {newest} is not the one of this run ({reason}). Give the fields of "
+            "`encoder` the values that they have in that run's config.json."
+        ) from error
+    return newest
