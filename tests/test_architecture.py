@@ -16,7 +16,8 @@ COLUMNS = [
     {"__init__"},
     {"settings", "addons"},
     {"config"},
-    {"losses", "layers", "augment", "distribution", "optim"},
+    {"augment"},  # Left of the layers, two of which do what it does on the device.
+    {"losses", "layers", "distribution", "optim"},
     {"encoders", "data"},
     {"training"},
     {"evaluation"},

@@ -88,7 +88,7 @@ def test_names_in_the_config_are_those_of_the_rooms():
 
     assert tuple(policies.POLICIES) == config.POLICIES
     assert policies.STACKED_ORDERS == config.STACKED_ORDERS
-    assert color.JITTERS == config.JITTERS
+    assert tuple(color.JITTERS) == config.JITTERS
     assert tuple(autoaugment.SUB_POLICIES) == config.AUTO_POLICIES
     assert tuple(evaluation_crops.EVALUATION_CROPS) == config.EVALUATION_CROPS
     assert tuple(registry.ENCODERS) == config.ENCODERS

@@ -33,6 +33,16 @@ def test_blur_equals_the_full_convolution(channels, sigma, taps):
     np.testing.assert_allclose(got, gaussian_oracle(image, sigma, taps), atol=1e-6)
 
 
+@pytest.mark.parametrize("sigma", [0.5, 1.7])
+def test_blur_equals_scipy(sigma):
+    """SciPy cuts its kernel at a distance; "mirror" is TensorFlow's "REFLECT"."""
+    ndimage = pytest.importorskip("scipy.ndimage")
+    image = np.random.RandomState(2).rand(20, 17, 3).astype(np.float32)
+    got = blur.gaussian_blur(tf.constant(image), tf.constant(sigma), taps=13)
+    expected = ndimage.gaussian_filter(image, sigma, mode="mirror", radius=6, axes=(0, 1))
+    np.testing.assert_allclose(got, expected, atol=1e-6)
+
+
 def test_a_flat_image_stays_flat_up_to_its_border():
     got = blur.gaussian_blur(tf.fill([16, 16, 3], 0.7), tf.constant(2.0), taps=9)
     np.testing.assert_allclose(got, 0.7, atol=1e-6)

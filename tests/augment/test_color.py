@@ -22,16 +22,16 @@ def random_image(size=12, channels=3, seed=0):
 @pytest.mark.parametrize(
     "ours, theirs",
     [
-        (color.adjust_brightness, "Brightness"),
-        (color.adjust_contrast, "Contrast"),
-        (color.adjust_saturation, "Color"),
+        (color.multiply_brightness, "Brightness"),
+        (color.grey_contrast, "Contrast"),
+        (color.grey_saturation, "Color"),
     ],
 )
 def test_changes_equal_pillow(ours, theirs, factor):
     pillow, enhance = pytest.importorskip("PIL.Image"), pytest.importorskip("PIL.ImageEnhance")
     image = random_image()
     expected = np.asarray(getattr(enhance, theirs)(pillow.fromarray(image)).enhance(factor)) / 255
-    got = ours(tf.constant(image / 255, tf.float32), factor)
+    got = color.adjust(tf.constant(image / 255, tf.float32), ours, factor)
     np.testing.assert_allclose(got, expected, atol=1.8 / 255)  # Pillow rounds the grey and the result to whole levels.
 
 
