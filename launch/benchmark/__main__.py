@@ -3,12 +3,13 @@
     python -m launch.benchmark loss        time and memory of the loss, forward and backward; minutes
     python -m launch.benchmark accuracy    the error of its gradient by temperature and input type
     python -m launch.benchmark step        time and memory of the training step and its parts; tens of minutes
+    python -m launch.benchmark input       images a second of every augmentation, beside Pillow; minutes
     python -m launch.benchmark communication    what a step sends as replicas are added, on paper
     python -m launch.benchmark tpu         whether a training step compiles for a TPU, its memory; needs no TPU
 
-Each case of `loss` and `step` runs in a process of its own. PyTorch and pytorch-metric-learning are measured where they
-are installed (`make benchmark` installs them). Every result is a JSON line in --json, and a row of the table at the
-end.
+Each case of `loss`, `step` and `input` runs in a process of its own. PyTorch and pytorch-metric-learning are measured
+where they are installed (`make benchmark` installs them). Every result is a JSON line in --json, and a row of the table
+at the end.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ flags.DEFINE_bool("dry_run", False, "print the cases, measure nothing")
 tpu.define_flags()
 flags.adopt_module_key_flags(tpu)
 
-BENCHMARKS = ("loss", "accuracy", "step", "communication", "tpu")
+BENCHMARKS = ("loss", "accuracy", "step", "input", "communication", "tpu")
 
 
 def main(argv: list[str]) -> None:
