@@ -268,8 +268,14 @@ def _check_positives(experiment: Experiment, name: str) -> None:
         )
     if loss.positives_cap is not None and loss.positives_cap % views:
         raise ValueError(f"`loss.positives_cap` must be a multiple of data.views={views}; got {loss.positives_cap}.")
-    if views == 1 and (not loss.use_labels or loss.positives_cap == 0 or experiment.stages[name].batch_size == 1):
+    if experiment.stages[name].batch_size == 1:
+        raise ValueError(f"`{name}.batch_size` must be at least 2: the views of a single image have no negatives.")
+    if experiment.projection.widths[-1] < 2:
         raise ValueError(
-            "with data.views=1 an image has no positives but other images of its class, and `loss.use_labels=false`, "
-            f"`loss.positives_cap=0` or `{name}.batch_size=1` leaves none: set data.views=2."
+            "the last of `projection.widths` must be at least 2: rows of length 1 in one dimension are 1 or -1."
+        )
+    if views == 1 and (not loss.use_labels or loss.positives_cap == 0):
+        raise ValueError(
+            "with data.views=1 an image has no positives but other images of its class, and `loss.use_labels=false` "
+            "or `loss.positives_cap=0` leaves none: set data.views=2."
         )

@@ -32,7 +32,7 @@ from supcon_tf.evaluation.features import embed_split
 from supcon_tf.evaluation.knn import knn_accuracy_on
 from supcon_tf.evaluation.linear import accuracy_on
 from supcon_tf.evaluation.result import save_result
-from supcon_tf.training import failures, steps
+from supcon_tf.training import failures, preflight, steps
 from supcon_tf.training.checkpoints import StageCheckpoints
 from supcon_tf.training.diagnostics import Observer
 from supcon_tf.training.loop import Duration, train_stage
@@ -175,7 +175,7 @@ def _prepare(experiment: Experiment, directory: pathlib.Path, written: pathlib.P
         keep_same_data(directory, experiment.data.name, source.fingerprint())
     facts, size = source.facts, _image_size(experiment, source.facts)
     source.count("test")  # Refuses a set with nothing to evaluate on.
-    _check_neighbours(experiment, facts)
+    doubts = preflight.check(experiment, source, size=size, replicas=strategy.num_replicas_in_sync)
     durations = {
         name: Duration(stage.epochs, facts.train_examples, stage.batch_size)
         for name, stage in experiment.stages.items()
@@ -190,15 +190,9 @@ def _prepare(experiment: Experiment, directory: pathlib.Path, written: pathlib.P
     )
     if experiment.encoder_from:
         print(f"the encoder is that of {load_encoder(networks, pathlib.Path(experiment.encoder_from))}", flush=True)
+    for doubt in doubts:
+        print(f"{experiment.name}: WARNING: {doubt}", flush=True)
     return _Run(experiment, directory, written, strategy, source, size, durations, schedules, networks)
-
-
-def _check_neighbours(experiment: Experiment, facts: sources.Facts) -> None:
-    knn = experiment.knn
-    if "contrastive" in experiment.stages and knn.every and knn.neighbours > facts.train_examples:
-        raise ValueError(
-            f"`knn.neighbours` must be at most the {facts.train_examples} training images; got {knn.neighbours}."
-        )
 
 
 def _image_size(experiment: Experiment, facts: Facts) -> int:

@@ -21,6 +21,7 @@ def cases(*, quick: bool) -> list[dict]:
     found = [{"images": BATCH, "parts": True}]
     found += [{"images": BATCH, "microbatches": parts} for parts in (2, 4, 8)]
     found += [{"images": BATCH, "jit_compile": True}]
+    found += [{"images": 64, "loop": True}]
     found += [{"images": 64, "replicas": replicas, "parts": replicas > 1} for replicas in (1, 2, 4)]
     if importlib.util.find_spec("torch"):
         found.append({"images": BATCH, "pytorch": True})
@@ -81,6 +82,12 @@ def _ratios(records: list[dict]) -> str:
     if large and loss["what"] == "tiled":
         share = loss["seconds"] / large["seconds"]
         lines.append(f"{LARGE['images']:,} images: the loss takes {share:.2%} of the step")
+    lines += [
+        f"{record['images']} images: the loop adds {record['overhead']:.2%} to {record['bare_seconds']:.2f} s, "
+        f"of it ordinary steps {record['of_bare'] - 1:.2%} and looks {record['looks_share']:.2%}"
+        for record in records
+        if record["what"] == "loop_overhead"
+    ]
     lines += [
         f"{record['of_pytorch']:.2f} of the time of the same step in PyTorch"
         for record in records

@@ -131,4 +131,9 @@ def _parts(strategy, state, images, labels, calls) -> dict:
 
 if __name__ == "__main__":
     case = json.loads(sys.argv[1])
-    print(json.dumps(in_turn(**case) if case.pop("pytorch", False) else measure(**case)), flush=True)
+    if case.pop("loop", False):
+        from launch.benchmark import loop_overhead
+
+        print(json.dumps(loop_overhead.measure(**case)), flush=True)
+    else:
+        print(json.dumps(in_turn(**case) if case.pop("pytorch", False) else measure(**case)), flush=True)

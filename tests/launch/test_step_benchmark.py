@@ -36,6 +36,22 @@ def test_what_replicas_exchange_is_measured():
     assert 0 < record["communication_seconds"] < record["first_call_seconds"]
 
 
+@pytest.mark.slow  # traces the step twice
+def test_the_loop_is_measured_beside_bare_steps():
+    """Every ordinary step counts; what comes seldom is timed and counted as often as it comes."""
+    command = [sys.executable, "-m", "launch.benchmark.train_step",
+               json.dumps({"loop": True, "images": 8, "width": 0.0625, "side": 8, "rounds": 6})]  # fmt: skip
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    record = json.loads(ended.stdout.splitlines()[-1])
+    assert record["rounds"] == 12 - 2 - 4  # but for two that trace, and a look at every third
+    rare = record["looks_share"] + (record["checkpoint_seconds"] + record["epoch_end_seconds"]) / (
+        1000 * record["bare_seconds"]
+    )
+    assert record["overhead"] == pytest.approx(record["of_bare"] - 1 + rare + 0.01)
+    assert record["look_seconds"] > 0 and record["checkpoint_seconds"] > 0
+
+
 def test_the_step_in_pytorch_is_the_same():
     """The same number of weights, and from equal projections the same loss: that of the first call here and there."""
     pytest.importorskip("torch", reason="PyTorch is not installed: make benchmark")
@@ -67,8 +83,11 @@ def test_the_plan_and_the_words_are_of_the_cases():
         "update_seconds": 0.02,
     }
     loss = {"what": "tiled", "rows": step.LOSS_ROWS, "seconds": 0.1}
+    loop = {"what": "loop_overhead", "images": 64, "overhead": 0.021, "bare_seconds": 2.0, "of_bare": 1.008,
+            "looks_share": 0.001}  # fmt: skip
     two = {**record(64, 1, 2.0, 500), "replicas": 2, "communication_seconds": 0.1}
-    words = step._ratios([whole, two, record(256, 4, 5.0, 300), record(2048, 8, 50.0, 900), loss])
+    words = step._ratios([whole, two, record(256, 4, 5.0, 300), record(2048, 8, 50.0, 900), loop, loss])
     assert "2 replicas: the exchange takes 0.100 s, 5.0% of the step" in words
+    assert "64 images: the loop adds 2.10% to 2.00 s, of it ordinary steps 0.80% and looks 0.10%" in words
     assert "4 micro-batches: 1.25 of the time, 0.30 of the memory" in words
     assert "2,048 images: the loss takes 0.20% of the step" in words and "networks 3.900 s" in words

@@ -1,0 +1,153 @@
+"""What is wrong with a run that its settings alone do not show: data, labels and sizes, before the first step."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from supcon_tf.config import COMPARING, Experiment, Stage
+from supcon_tf.data.source import Source
+
+REDUCTION = {"small_image": 8, "image": 32}  # by which a ResNet with this stem shrinks the side of an image
+FEW_ROWS = 8  # from which on batch norm sees too few rows to say what is usual
+WARM = 1.0  # temperature from which the loss hardly tells near from far
+
+
+def check(experiment: Experiment, source: Source, *, size: int, replicas: int) -> list[str]:
+    """Refuses what cannot be trained on, and says what will hardly be meant.
+
+    Labels are looked at where they are at hand (`Source.fetch`), not where the whole set would have to be read for it.
+
+    Args:
+        experiment: to run.
+        source: its data.
+        size: S, side of the images.
+        replicas: R.
+
+    Returns:
+        One sentence for each doubt.
+
+    Raises:
+        ValueError: labels out of range, training images of one class only, no class with two images where the single
+            view leaves no other positives, or more neighbours than training images.
+    """
+    facts, knn = source.facts, experiment.knn
+    if "contrastive" in experiment.stages and knn.every and knn.neighbours > facts.train_examples:
+        raise ValueError(
+            f"`knn.neighbours` must be at most the {facts.train_examples} training images; got {knn.neighbours}."
+        )
+    doubts = _sizes(experiment, size, replicas)
+    for name, stage in experiment.stages.items():
+        doubts += _schedule(name, stage)
+    if source.fetch("test") is not None:
+        _check_range(source, "test", facts.classes, unlabelled=False)
+    if source.fetch("train") is not None:
+        doubts += _labels(experiment, source)
+    return doubts
+
+
+def _labels(experiment: Experiment, source: Source) -> list[str]:
+    """Doubts about the training labels; raises as `check`."""
+    stages = set(experiment.stages)
+    _check_range(source, "train", source.facts.classes, unlabelled=stages == {"contrastive"})
+    labels, classes = source.labels("train"), source.facts.classes
+    known = labels[labels >= 0]
+    if not len(known) and not experiment.loss.use_labels:
+        return []
+    count = np.bincount(known, minlength=classes)  # [C]
+    present = np.flatnonzero(count)
+    if len(present) < 2 and not (len(known) < len(labels) and len(present)):
+        raise ValueError(
+            f"all {len(labels)} training images of {source.facts.name} are of {len(present)} class"
+            f"{'' if len(present) == 1 else 'es'}: there is nothing to tell apart. Take more images (data.examples=0 "
+            "takes all) or another data set."
+        )
+    doubts = []
+    if len(present) < classes:
+        doubts.append(
+            f"only {len(present)} of the {classes} classes of {source.facts.name} have training images; the others "
+            "cannot be learned. data.examples=0 takes all images."
+        )
+    for name in COMPARING:
+        if name in experiment.stages and experiment.loss.use_labels:
+            doubts += _positives(experiment, name, count)
+    return doubts
+
+
+def _positives(experiment: Experiment, name: str, count: np.ndarray) -> list[str]:
+    """Doubts about the other images of its class that an image meets in a batch; `count` [C] are images of a class."""
+    batch, total, views = experiment.stages[name].batch_size, count.sum(), experiment.data.views
+    alone = int(np.sum(count == 1))
+    if views == 1 and count.max() < 2:
+        raise ValueError(
+            "with data.views=1 an image has no positives but other images of its class, and no class has two training "
+            "images: set data.views=2."
+        )
+    doubts = []
+    if views == 1 and alone:
+        doubts.append(f"{alone} classes have a single image, which never has a positive with data.views=1.")
+    met = (batch - 1) * float(np.sum(count * (count - 1.0))) / (total * max(total - 1, 1))
+    if met < 1:
+        consequence = "many have no positive at all" if views == 1 else "most positives are views of the image itself"
+        doubts.append(
+            f"in a batch of {batch} an image meets {met:.2g} others of its class on average, so {consequence}: labels "
+            f"hardly matter. A larger {name}.batch_size helps."
+        )
+    return doubts
+
+
+def _sizes(experiment: Experiment, size: int, replicas: int) -> list[str]:
+    """Doubts about image, batch norm and temperature."""
+    doubts, stem, loss = [], experiment.encoder.stem, experiment.loss
+    if size < REDUCTION[stem]:
+        other = " Use encoder.stem=small_image." if stem == "image" and size >= REDUCTION["small_image"] else ""
+        doubts.append(
+            f"images of {size} x {size} shrink to one pixel before the last blocks of the encoder, which divides sides "
+            f"by {REDUCTION[stem]} with encoder.stem={stem}.{other or ' A larger data.image_size helps.'}"
+        )
+    for name, stage in experiment.stages.items():
+        parts = 1 if name == "linear" else experiment.train.microbatches
+        views = experiment.data.views if name in COMPARING else 1
+        rows = stage.batch_size * views // parts // (1 if experiment.cross_replica_batch_norm else replicas)
+        frozen = stage.batch_norm == "frozen" or (stage.batch_norm == "auto" and name == "linear")
+        if rows < FEW_ROWS and not frozen:
+            doubts.append(
+                f"batch norm of the {name} stage takes its moments from {rows} image{'s' if rows > 1 else ''} at a "
+                f"time. A larger {name}.batch_size, fewer train.microbatches or cross_replica_batch_norm=true help."
+            )
+    if loss.temperature >= WARM and any(name in experiment.stages for name in COMPARING):
+        doubts.append(
+            f"at loss.temperature={loss.temperature:g} the best embeddings cost little less than equal ones; the paper "
+            "uses 0.1."
+        )
+    return doubts
+
+
+def _schedule(name: str, stage: Stage) -> list[str]:
+    if stage.schedule != "piecewise":
+        return []
+    left = stage.epochs - stage.warmup_epochs
+    late = [epoch for epoch in stage.decay_epochs if epoch >= left]
+    if not stage.decay_epochs:
+        return [f"{name}.schedule=piecewise without {name}.decay_epochs keeps its learning rate to the end."]
+    if late:
+        return [
+            f"{name}.decay_epochs={','.join(f'{epoch:g}' for epoch in late)} never come: {left:g} epochs follow the "
+            "warm-up."
+        ]
+    return []
+
+
+def _check_range(source: Source, split: str, classes: int, *, unlabelled: bool) -> None:
+    """Refuses labels outside 0 to C - 1; negative ones too, unless images without a label are of use."""
+    labels = source.labels(split)
+    wrong = labels[(labels >= classes) | ((labels < 0) & (not unlabelled))]
+    if len(wrong):
+        raise ValueError(
+            f"{len(wrong)} of the {len(labels)} labels of {source.facts.name}, split {split!r}, are outside 0 to "
+            f"{classes - 1}, for instance {wrong[0]}. "
+            + (
+                "Images without a label (-1) can only be trained on by a contrastive stage alone."
+                if wrong[0] < 0
+                else "The data set names fewer classes than its labels need: prepare it again."
+            )
+        )
