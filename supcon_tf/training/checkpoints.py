@@ -54,15 +54,11 @@ class StageCheckpoints:
         Raises:
             ValueError: there are checkpoints and all are damaged, or the newest whole one is of other networks.
         """
-        steps = sorted(int(path.stem.removeprefix("step-")) for path in self._read_from.glob("step-*.sha256"))
-        for number, step in reversed(list(enumerate(steps))):
-            path = self._read_from / f"step-{step}"
-            wrong = _damage(path)
-            if wrong:
-                print(f"checkpoint {path} is damaged ({wrong}); taking the one before it", flush=True)
-                continue
+        path, steps = newest_whole(self._read_from), _steps(self._read_from)
+        if path:
             self._read(path)
-            self._good = steps[: number + 1]
+            step = _step_of(path)
+            self._good = [good for good in steps if good <= step]
             return Saved(step, json.loads(path.with_suffix(".json").read_text(encoding="utf-8")))
         if steps:
             raise ValueError(
@@ -115,6 +111,29 @@ class StageCheckpoints:
                 f"the checkpoint {path} does not fit this run ({_reason(error)}). Use the command of the saved run, or "
                 "another --workdir."
             ) from error
+
+
+def newest_whole(directory: pathlib.Path) -> Optional[pathlib.Path]:
+    """The newest checkpoint that is whole, `directory/step-N`; None where there is none.
+
+    Says in a line of each newer one that it is damaged.
+    """
+    for step in reversed(_steps(directory)):
+        path = directory / f"step-{step}"
+        wrong = _damage(path)
+        if not wrong:
+            return path
+        print(f"checkpoint {path} is damaged ({wrong}); taking the one before it", flush=True)
+    return None
+
+
+def _steps(directory: pathlib.Path) -> list[int]:
+    """Steps of the checkpoints that were written to their end, oldest first."""
+    return sorted(_step_of(path) for path in directory.glob("step-*.sha256"))
+
+
+def _step_of(path: pathlib.Path) -> int:
+    return int(path.stem[len("step-") :])
 
 
 def _sums(path: pathlib.Path) -> str:

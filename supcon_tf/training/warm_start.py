@@ -6,13 +6,14 @@ import pathlib
 
 import tensorflow as tf
 
+from supcon_tf.training.checkpoints import newest_whole
 from supcon_tf.training.state import Networks
 
 STAGES = ("contrastive", "joint", "cross_entropy")  # those that train an encoder; a run has one of them
 
 
 def load_encoder(networks: Networks, run: pathlib.Path) -> pathlib.Path:
-    """Gives the encoder the weights and moving averages of the newest checkpoint of a run.
+    """Gives the encoder the weights and moving averages of the newest whole checkpoint of a run.
 
     Args:
         networks: whose encoder is changed; made under the strategy that trains it.
@@ -22,15 +23,15 @@ def load_encoder(networks: Networks, run: pathlib.Path) -> pathlib.Path:
         The checkpoint that was read, without the ending of its files.
 
     Raises:
-        ValueError: the directory holds no checkpoint of an encoder, or one of another encoder.
+        ValueError: the directory holds no whole checkpoint of an encoder, or one of another encoder.
     """
-    found = [path for stage in STAGES for path in (run / "checkpoints" / stage).glob("step-*.index")]
-    if not found:
+    found = filter(None, (newest_whole(run / "checkpoints" / stage) for stage in STAGES))
+    newest = next(found, None)
+    if newest is None:
         raise ValueError(
-            f"`encoder_from`: no checkpoint of an encoder lies in {run}. Name the directory (--workdir) of a run that "
-            f"has trained one, in a stage called {', '.join(STAGES[:-1])} or {STAGES[-1]}."
+            f"`encoder_from`: no whole checkpoint of an encoder lies in {run}. Name the directory (--workdir) of a run "
+            f"that has trained one, in a stage called {', '.join(STAGES[:-1])} or {STAGES[-1]}."
         )
-    newest = max(found, key=lambda path: int(path.stem.split("-")[1])).with_suffix("")
     try:
         tf.train.Checkpoint(encoder=networks.encoder).read(
             str(newest)

@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from supcon_tf.training import steps
+from supcon_tf.training.checkpoints import StageCheckpoints
+from supcon_tf.training.state import StageState
 from supcon_tf.training.warm_start import load_encoder
 from tests.tiny import tiny_networks
 
@@ -13,9 +16,14 @@ from tests.tiny import tiny_networks
 def write_run(directory, step, value, stage="contrastive"):
     """A checkpoint as a stage leaves it, whose weights are all `value`."""
     networks = tiny_networks()
+    state = StageState.create(networks, tf.keras.optimizers.SGD(), steps.trained_variables(networks, stage))
+    (directory / "checkpoints" / stage).mkdir(parents=True, exist_ok=True)
+    checkpoints = StageCheckpoints(state, directory / "checkpoints" / stage)
+    checkpoints.restore()  # or those of before would be removed
     for part in networks.parts().values():
         part.set_weights([np.full(weight.shape, value, np.float32) for weight in part.weights])
-    tf.train.Checkpoint(**networks.parts()).write(str(directory / "checkpoints" / stage / f"step-{step}"))
+    state.step.assign(step)
+    checkpoints.save({})
 
 
 @pytest.mark.parametrize("stage", ["contrastive", "joint", "cross_entropy"])
@@ -32,8 +40,19 @@ def test_the_newest_encoder_comes_and_the_heads_stay(stage, tmp_path):
             np.testing.assert_array_equal(one, other)
 
 
+def test_a_damaged_checkpoint_is_passed_over(tmp_path, capsys):
+    write_run(tmp_path, 9, 0.25)
+    write_run(tmp_path, 10, 0.5)
+    (tmp_path / "checkpoints" / "contrastive" / "step-10.index").write_bytes(b"cut")
+    networks = tiny_networks()
+    assert load_encoder(networks, tmp_path).name == "step-9"
+    assert "step-10 is damaged" in capsys.readouterr().out
+
+
 def test_a_directory_without_an_encoder_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"`encoder_from`: no checkpoint of an encoder lies in .*Name the directory"):
+    with pytest.raises(
+        ValueError, match=r"`encoder_from`: no whole checkpoint of an encoder lies in .*Name the directory"
+    ):
         load_encoder(tiny_networks(), tmp_path)
 
 
