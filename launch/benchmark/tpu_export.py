@@ -110,8 +110,11 @@ class _Gather:
 
         return gathered(rows)
 
-    def dense_losses(self, anchors, keys, anchor_ids, key_ids, *, exchange=None, tile_rows=None, **kernel):
+    def dense_losses(
+        self, anchors, keys, anchor_ids, key_ids, *, exchange=None, tile_rows=None, jit_compile=False, **kernel
+    ):
         """In the place of `tiles.anchor_losses`."""
+        del exchange, tile_rows, jit_compile
         return dense.anchor_losses(anchors, self.rows_and_gradient(anchors), anchor_ids, key_ids, **kernel)
 
 

@@ -13,7 +13,9 @@ from supcon_tf.data import order, pipeline, sources
 TRAIN = 40
 
 
-@pytest.fixture(params=["memory", "files in memory", "disk"])
+@pytest.fixture(
+    params=["memory", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("files in memory", "disk"))]
+)
 def source(request, numbered_dir, monkeypatch):
     """40 training and 13 test images, each of one value: its number. On disk they are shuffled in several blocks."""
     monkeypatch.setattr(pipeline, "STREAM_BLOCK", 16)

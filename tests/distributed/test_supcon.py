@@ -45,11 +45,11 @@ def on_replicas(strategy, labels, projections, *, sizes, compiled, **arguments):
     "sizes, dtype, tolerance, compiled",
     [
         ((4, 4), "float64", 1e-12, True),
-        ((4, 4), "float64", 1e-12, False),
+        pytest.param((4, 4), "float64", 1e-12, False, marks=pytest.mark.slow),
         ((4, 4), "float32", 1e-5, True),
-        ((4, 4), "bfloat16", 1e-2, True),
+        pytest.param((4, 4), "bfloat16", 1e-2, True, marks=pytest.mark.slow),
         ((3, 5), "float64", 1e-12, True),
-        ((8, 0), "float64", 1e-12, True),
+        pytest.param((8, 0), "float64", 1e-12, True, marks=pytest.mark.slow),
         ((0, 8), "float64", 1e-12, False),
     ],
 )
@@ -66,7 +66,7 @@ def test_two_replicas_equal_one_device(two_replicas, sizes, dtype, tolerance, co
     "arguments",
     [
         {"positives_cap": 2, "no_positives": "exclude"},
-        {"contrast_mode": "one", "summation_location": "in"},
+        pytest.param({"contrast_mode": "one", "summation_location": "in"}, marks=pytest.mark.slow),
         {"denominator_mode": "one_positive", "positives_cap": 0},
         {"denominator_mode": "only_negatives"},
     ],

@@ -126,6 +126,7 @@ def assert_same(found, alone):
             assert record[name] == pytest.approx(expected[name], rel=1e-5), name
 
 
+@pytest.mark.slow
 @pytest.mark.two_replicas_required
 def test_without_the_gather_two_replicas_train_another_network(alone, tmp_path):
     """The control."""

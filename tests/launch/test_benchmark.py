@@ -108,7 +108,8 @@ def test_the_plan_names_every_mode():
     assert len(modes) == 6 and any(c["rows"] == loss.LARGEST for c in planned) and str(loss.LARGEST) in text
 
 
-@pytest.mark.parametrize("dtype, limit", [pytest.param("float64", 1e-10, marks=pytest.mark.slow), ("float32", 1e-4)])
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype, limit", [("float64", 1e-10), ("float32", 1e-4)])
 def test_the_accuracy_that_the_docstring_states(dtype, limit):
     found = {tau: accuracy.error(dtype, tau) for tau in accuracy.TEMPERATURES if dtype == "float64" or tau >= 0.01}
     assert max(found.values()) <= limit, found

@@ -22,6 +22,7 @@ def measured(**case):
     return json.loads(ended.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_a_step_and_its_parts_are_measured_in_a_process_of_their_own():
     record = measured(parts=True)
     assert 0 < record["seconds"] < record["first_call_seconds"] and record["peak_mb"] >= record["first_call_mb"] > 0
@@ -52,6 +53,7 @@ def test_the_loop_is_measured_beside_bare_steps():
     assert record["look_seconds"] > 0 and record["checkpoint_seconds"] > 0
 
 
+@pytest.mark.slow
 def test_the_step_in_pytorch_is_the_same():
     """The same number of weights, and from equal projections the same loss: that of the first call here and there."""
     pytest.importorskip("torch", reason="PyTorch is not installed: make benchmark")

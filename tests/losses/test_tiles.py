@@ -39,7 +39,8 @@ def assert_equal(found, expected, tolerance):
 
 @pytest.mark.parametrize("summation, denominator", MODES)
 @pytest.mark.parametrize(
-    "labels, cap", [(CLASSES, None), pytest.param(CLASSES, 2, marks=pytest.mark.slow), (SETS, None)]
+    "labels, cap",
+    [(CLASSES, None), *(pytest.param(*case, marks=pytest.mark.slow) for case in [(CLASSES, 2), (SETS, None)])],
 )
 def test_every_mode_equals_plain_loops_and_the_gradient_of_the_whole_matrix(summation, denominator, labels, cap):
     """Blocks of 4 rows cut classes, images and the 18 rows where it hurts; the low temperature needs the maximum."""
@@ -56,7 +57,10 @@ def test_every_mode_equals_plain_loops_and_the_gradient_of_the_whole_matrix(summ
             np.testing.assert_allclose(found[0], expected, rtol=1e-7 if labels is SETS else 1e-12)
 
 
-@pytest.mark.parametrize("views, tile_rows", [(1, 1), (1, 4), (2, 7), (3, 5), (3, 100)])
+@pytest.mark.parametrize(
+    "views, tile_rows",
+    [(1, 4), (3, 5), *(pytest.param(*sizes, marks=pytest.mark.slow) for sizes in [(1, 1), (2, 7), (3, 100)])],
+)
 def test_any_number_of_views_and_any_tile(views, tile_rows):
     projections = unit_rows(9, views, 3)
     arguments = dict(temperature=0.3, denominator_mode="one_positive", summation_location="in", positives_cap=2 * views)
@@ -136,7 +140,9 @@ def test_one_graph_serves_every_batch_size_and_both_kinds_of_rows():
             assert_equal(graph(labels, projections), both(labels, projections), 1e-6)
 
 
-@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize(
+    "dtype", ["float32", *(pytest.param(name, marks=pytest.mark.slow) for name in ("float16", "float64"))]
+)
 @pytest.mark.parametrize("shape", ["random", "zero", "identical", "opposite", "long"])
 def test_value_and_gradient_are_finite_everywhere(dtype, shape):
     projections = {

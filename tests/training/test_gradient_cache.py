@@ -70,6 +70,7 @@ def test_micro_batches_and_replicas_together_make_the_update_of_one_device(
     assert largest_difference(whole, local) > 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.two_replicas_required
 def test_moments_of_a_micro_batch_are_those_of_all_its_replicas(one_device, two_replicas, make_state, feed, batch):
     """Two replicas of two micro-batches: the first holds images 0, 1, 4, 5 and the second 2, 3, 6, 7."""

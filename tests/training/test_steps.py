@@ -104,7 +104,7 @@ def test_a_stage_changes_its_own_parts_and_no_other(stage, one_device, make_stat
     assert changed == set(steps.trained_parts(stage))
 
 
-@pytest.mark.parametrize("stage", ["contrastive", "cross_entropy"])
+@pytest.mark.parametrize("stage", ["contrastive", pytest.param("cross_entropy", marks=pytest.mark.slow)])
 def test_a_few_updates_fit_one_batch(stage, one_device, make_state, feed, batch):
     _, _, first = after_updates(one_device, make_state, feed, batch, stage, count=1, learning_rate=0.3)
     _, _, last = after_updates(one_device, make_state, feed, batch, stage, count=50, learning_rate=0.3)
@@ -134,6 +134,7 @@ def test_the_joint_stage_is_both_losses_and_sends_no_gradient_of_the_classifier_
     np.testing.assert_allclose(joint["classifier"][0], kernel - 0.1 * gradient, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_joint_stage_in_micro_batches_makes_the_update_of_the_whole_batch(one_device, make_state, feed, batch):
     ends = [
         after_updates(
