@@ -50,7 +50,7 @@ def on_replicas(strategy, labels, projections, *, sizes, compiled, **arguments):
         pytest.param((4, 4), "bfloat16", 1e-2, True, marks=pytest.mark.slow),
         ((3, 5), "float64", 1e-12, True),
         pytest.param((8, 0), "float64", 1e-12, True, marks=pytest.mark.slow),
-        ((0, 8), "float64", 1e-12, False),
+        pytest.param((0, 8), "float64", 1e-12, False, marks=pytest.mark.slow),
     ],
 )
 def test_two_replicas_equal_one_device(two_replicas, sizes, dtype, tolerance, compiled):
@@ -136,7 +136,7 @@ def test_fit_on_one_device(kernel_by_hand, labels, jit_compile):
 
 
 @pytest.mark.two_replicas_required
-@pytest.mark.parametrize("cross_replica", [True, False])
+@pytest.mark.parametrize("cross_replica", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_fit_on_two_replicas(two_replicas, kernel_by_hand, cross_replica):
     with two_replicas.scope():
         found = fitted_kernel(cross_replica=cross_replica)

@@ -182,6 +182,7 @@ def last_checkpoint(directory):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decay", [pytest.param(0.0, marks=pytest.mark.slow), 0.3])
 def test_adamw_is_given_the_decay_and_what_to_leave_alone(tmp_path, decay):
     """The stage's weight decay reaches the optimizer that decays by itself, for kernels only."""

@@ -34,6 +34,7 @@ def run(directory, **stages):
     return summary, [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]
 
 
+@pytest.mark.slow
 def test_a_joint_stage_trains_and_is_evaluated_as_one(networks, tmp_path):
     summary, records = run(tmp_path, joint=Stage(**STAGE, optimizer="lars", weight_decay=1e-3))
     (record,) = records

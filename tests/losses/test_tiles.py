@@ -185,6 +185,7 @@ def test_large_problems_take_tiles_and_small_ones_the_matrix():
     assert loops(256) == 0 and loops(257) > 0 and loops(None) > 0
 
 
+@pytest.mark.slow
 def test_second_derivatives_are_refused_not_wrong():
     projections = tf.constant(unit_rows(9, 2, 3))
     for tile_rows in (None, 4):
