@@ -54,7 +54,7 @@ class Walk(NamedTuple):
     def over(self, state, add_tile):
         """`state` after `add_tile(state, i, j, special)` for each pair of blocks; see `blocks.walk`."""
         # Where classes are told apart, the tiles that do so are those that can also follow the maximum.
-        all_special = tf.logical_not(self.reach.safe) if self.mode.by_class else False
+        all_special = tf.logical_not(self.reach.safe) if self.mode.by_class else not self.reach.safe
         return blocks.walk(self.a, self.k, state, add_tile, self.symmetric, all_special)
 
     def is_plain(self, special: bool) -> bool:
@@ -85,7 +85,9 @@ class Walk(NamedTuple):
         padded = blocks.padded(self.a, i) | blocks.padded(self.k, j)
         if self.mode.by_class:
             return tf.cond(padded, sunk, lambda: s)
-        return tf.cond(padded, sunk, without_self) if self.symmetric else sunk()
+        if self.symmetric and self.reach.safe:
+            return tf.cond(padded, sunk, without_self)
+        return sunk()
 
     def weights(self, anchors: pairs.RowIds, keys: pairs.RowIds):
         """(positives, rivals) of a tile, [T, U] each: how far a key is a positive, and how far in the denominator."""

@@ -44,7 +44,7 @@ def on_replicas(strategy, labels, projections, *, sizes, compiled, **arguments):
 @pytest.mark.parametrize(
     "sizes, dtype, tolerance, compiled",
     [
-        ((4, 4), "float64", 1e-12, True),
+        pytest.param((4, 4), "float64", 1e-12, True, marks=pytest.mark.slow),
         pytest.param((4, 4), "float64", 1e-12, False, marks=pytest.mark.slow),
         ((4, 4), "float32", 1e-5, True),
         pytest.param((4, 4), "bfloat16", 1e-2, True, marks=pytest.mark.slow),
@@ -67,7 +67,7 @@ def test_two_replicas_equal_one_device(two_replicas, sizes, dtype, tolerance, co
     [
         {"positives_cap": 2, "no_positives": "exclude"},
         pytest.param({"contrast_mode": "one", "summation_location": "in"}, marks=pytest.mark.slow),
-        {"denominator_mode": "one_positive", "positives_cap": 0},
+        pytest.param({"denominator_mode": "one_positive", "positives_cap": 0}, marks=pytest.mark.slow),
         {"denominator_mode": "only_negatives"},
     ],
 )

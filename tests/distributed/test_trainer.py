@@ -92,6 +92,7 @@ def test_two_processes_train_as_one_device(alone, tmp_path):
     assert_same(results(tmp_path), alone)
 
 
+@pytest.mark.slow
 def test_a_worker_that_never_comes_ends_the_run_with_one_message(tmp_path):
     began = time.monotonic()
     statuses, outputs = ended(start_workers(tmp_path, "impatient", started=1), seconds=90)

@@ -203,6 +203,7 @@ def test_adamw_is_given_the_decay_and_what_to_leave_alone(tmp_path, decay):
     assert "<svg" in (tmp_path / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_a_contrastive_stage_alone_claims_no_accuracy(tmp_path):
     """Nobody trained the classifier: its accuracy would be a number about nothing."""
     experiment = dataclasses.replace(EXPERIMENT, linear=Stage(), contrastive=Stage(epochs=1, batch_size=20))

@@ -66,6 +66,7 @@ def test_without_the_gather_two_replicas_make_another_update(one_device, two_rep
     assert local_metrics["gradient_norm"] != pytest.approx(alone_metrics["gradient_norm"], rel=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.two_replicas_required
 def test_without_cross_replica_batch_norm_two_replicas_make_another_update(
     one_device, two_replicas, make_state, feed, batch
