@@ -17,7 +17,7 @@ from supcon_tf.losses.pairs import RowIds
 # Rows of a block. On two cores at N = 12,288 blocks of 512 took 1.3 times as long, and blocks of 1,024 were about as
 # fast but used 130 MB and more. The number for accelerators is not measured: they want more work at once.
 _ROWS_ON_CPU, _ROWS_ON_ACCELERATOR = 768, 2048
-# Tiles in flight: while one is multiplied, the exponentials of another are taken. With 4 it was as fast and took 10 MB more.
+# Tiles in flight: while one is multiplied, the exponentials of another are taken. 4 were as fast and took 10 MB more.
 _TILES_AT_ONCE = 2
 _AFTER_ALL = tf.int32.max  # the group of padding
 
