@@ -239,6 +239,11 @@ def _check_stages(experiment: Experiment) -> None:
         )
 
 
+def batch_statistics(name: str, stage: Stage) -> bool:
+    """Whether batch norm of the stage called `name` takes the moments of the batch, not its frozen averages."""
+    return stage.batch_norm == "batch" or (stage.batch_norm == "auto" and name != "linear")
+
+
 def _check_replicas(experiment: Experiment) -> None:
     if experiment.strategy == "one_device" and experiment.replicas > 1:
         raise ValueError(

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tqdm import tqdm
-
-from launch.benchmark.process import measure
+from launch.benchmark.process import measure_all
 
 POLICIES = ("crop_flip", "sim_augment", "auto_augment", "rand_augment", "stacked_rand_augment")
 # The paper's settings for ImageNet and CIFAR.
@@ -48,10 +46,7 @@ def run(*, quick: bool, dry_run: bool) -> tuple[list[dict], str]:
     planned = cases(quick=quick)
     if dry_run:
         return planned, "\n".join(json.dumps(case) for case in planned)
-    records = []
-    for case in tqdm(planned, desc="cases", unit="case", disable=None):
-        records.append(measure("launch.benchmark.input_case", case))
-        print(json.dumps(records[-1]), flush=True)
+    records = measure_all("launch.benchmark.input_case", planned)
     return records, f"\n{table(records)}"
 
 

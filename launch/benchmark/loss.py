@@ -7,9 +7,7 @@ import json
 import math
 from typing import Optional
 
-from tqdm import tqdm
-
-from launch.benchmark.process import measure
+from launch.benchmark.process import measure_all
 
 PAPER = 12_288  # rows: the paper's batch of 6,144 images in two views
 MODES = [
@@ -39,10 +37,7 @@ def run(*, quick: bool, dry_run: bool) -> tuple[list[dict], str]:
     planned = cases(quick=quick)
     if dry_run:
         return planned, "\n".join(json.dumps(case) for case in planned)
-    records = []
-    for case in tqdm(planned, desc="cases", unit="case", disable=None):
-        records.append(measure("launch.benchmark.case", case))
-        print(json.dumps(records[-1]), flush=True)
+    records = measure_all("launch.benchmark.case", planned)
     return records, f"\n{_table(records)}\n\n{_ratios(records)}"
 
 

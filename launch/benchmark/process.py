@@ -1,4 +1,4 @@
-"""One measured case in a process of its own."""
+"""Measured cases, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+
+from tqdm import tqdm
 
 
 def measure(module: str, case: dict) -> dict:
@@ -16,3 +18,12 @@ def measure(module: str, case: dict) -> dict:
     if ended.returncode:
         return {**case, "failed": (ended.stderr.strip().splitlines() or [f"status {ended.returncode}"])[-1]}
     return json.loads(ended.stdout.splitlines()[-1])
+
+
+def measure_all(module: str, cases: list[dict]) -> list[dict]:
+    """The records of all cases in turn, each printed as it comes."""
+    records = []
+    for case in tqdm(cases, desc="cases", unit="case", disable=None):
+        records.append(measure(module, case))
+        print(json.dumps(records[-1]), flush=True)
+    return records

@@ -6,9 +6,7 @@ import importlib.util
 import json
 from typing import Optional
 
-from tqdm import tqdm
-
-from launch.benchmark.process import measure
+from launch.benchmark.process import measure, measure_all
 
 BATCH = 256  # images
 LARGE = {"images": 2048, "microbatches": 8, "calls": 1}
@@ -33,10 +31,7 @@ def run(*, quick: bool, dry_run: bool) -> tuple[list[dict], str]:
     planned = cases(quick=quick)
     if dry_run:
         return planned, "\n".join(json.dumps(case) for case in planned)
-    records = []
-    for case in tqdm(planned, desc="cases", unit="case", disable=None):
-        records.append(measure("launch.benchmark.train_step", case))
-        print(json.dumps(records[-1]), flush=True)
+    records = measure_all("launch.benchmark.train_step", planned)
     if not quick:
         records.append(measure("launch.benchmark.case", {"what": "tiled", "rows": LOSS_ROWS}))
     return records, f"\n{_table(records)}\n\n{_ratios(records)}"

@@ -14,8 +14,6 @@ from supcon_tf.distribution.collectives import gather_rows
 from supcon_tf.losses.supcon import supervised_contrastive_loss
 from supcon_tf.training import steps
 
-PARTS = ("input", "networks", "loss", "communication", "update")
-
 
 class Noise(Source):
     """Images of random noise in memory, uint8 [S, S, 3], all for training."""
@@ -34,7 +32,7 @@ class Noise(Source):
     def _labels(self, split):
         return np.arange(len(self._images), dtype=np.int64) % self.facts.classes
 
-    def _stream(self, split):
+    def _stream(self, split, first, end):
         raise NotImplementedError("noise is held decoded")
 
     def _image_of(self, split):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from supcon_tf.config import COMPARING, Experiment, Stage
+from supcon_tf.config import COMPARING, Experiment, Stage, batch_statistics
 from supcon_tf.data.source import Source
 
 REDUCTION = {"small_image": 8, "image": 32}  # by which a ResNet with this stem shrinks the side of an image
@@ -108,8 +108,7 @@ def _sizes(experiment: Experiment, size: int, replicas: int) -> list[str]:
         parts = 1 if name == "linear" else experiment.train.microbatches
         views = experiment.data.views if name in COMPARING else 1
         rows = stage.batch_size * views // parts // (1 if experiment.cross_replica_batch_norm else replicas)
-        frozen = stage.batch_norm == "frozen" or (stage.batch_norm == "auto" and name == "linear")
-        if rows < FEW_ROWS and not frozen:
+        if rows < FEW_ROWS and batch_statistics(name, stage):
             doubts.append(
                 f"batch norm of the {name} stage takes its moments from {rows} image{'s' if rows > 1 else ''} at a "
                 f"time. A larger {name}.batch_size, fewer train.microbatches or cross_replica_batch_norm=true help."

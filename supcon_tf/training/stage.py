@@ -7,7 +7,7 @@ from typing import Optional
 
 import tensorflow as tf
 
-from supcon_tf.config import Experiment, Stage
+from supcon_tf.config import Experiment, Stage, batch_statistics
 from supcon_tf.optim.optimizers import OWN_DECAY, build_optimizer
 from supcon_tf.optim.schedules import learning_rate_schedule, scaled_learning_rate
 from supcon_tf.training import steps
@@ -54,7 +54,7 @@ def step_of(experiment: Experiment, name: str, state: StageState) -> steps.Step:
         "batch_size": stage.batch_size,
         "weight_decay": 0.0 if stage.optimizer in OWN_DECAY else stage.weight_decay,
         "decayed": _decayed(state.networks, name, stage),
-        "batch_statistics": stage.batch_norm == "batch" or (stage.batch_norm == "auto" and name != "linear"),
+        "batch_statistics": batch_statistics(name, stage),
     }
     if name == "linear":
         return steps.linear_step(state, label_smoothing=stage.label_smoothing, **shared)

@@ -70,6 +70,7 @@ def test_a_process_that_comes_second_is_content(tmp_path, monkeypatch):
 
     monkeypatch.setattr(digits.Digits, "download_and_prepare", slower_than_another)
     digits.prepare(str(tmp_path))
+    assert list(tmp_path.glob("digits/*/dataset_info.json"))
 
 
 def test_a_disk_that_fails_is_reported(tmp_path, monkeypatch):
