@@ -42,8 +42,8 @@ def batch_norm(
 
     Args:
         cross_replica: moments of the global batch, as in the paper's runs, instead of each replica's own. Without it,
-            moving averages of several replicas are not those of the global batch, and which replica's are saved
-            depends on the Keras generation. One replica gains nothing by it, and loses the fused kernel.
+            each replica moves averages of its own, which the trainer brings together (`training.averages`). One
+            replica gains nothing by it, and loses the fused kernel.
         zero_gamma: start with gamma 0 instead of 1, so that what ends in this layer starts as zero.
         name: the layer's name.
         dtype: precision policy of the layer; None takes the global one. Moments are float32 in 16 bit policies too.

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from supcon_tf.optim.optimizers import known_to_all
+
 
 class GradientNorm:
     """Measures sqrt(sum of squares) of the gradient of the global batch, without sending anything more.
@@ -39,6 +41,8 @@ class GradientNorm:
             as 0. Nothing where `known` is False: scaled losses on several replicas with Keras 3.
         """
         norm = tf.linalg.global_norm(self.unscaled(gradients)) if self._replicas == 1 else None
+        if not self.known:
+            gradients = known_to_all(gradients)
         self._optimizer.apply_gradients(zip(gradients, variables))
         if not self.known:
             return {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Callable, Union
 
@@ -78,6 +79,19 @@ def loss_scaling(optimizer: tf.keras.optimizers.Optimizer) -> tuple[Callable, Ca
     if hasattr(optimizer, "get_unscaled_gradients"):  # Keras 2
         return optimizer.get_scaled_loss, optimizer.get_unscaled_gradients
     return getattr(optimizer, "scale_loss", _unchanged), _unchanged
+
+
+def known_to_all(gradients: Sequence) -> list:
+    """This replica's gradients, the first of them NaN where any replica has one that is not finite.
+
+    The loss scaling of Keras 3 asks the first replica alone, before gradients are summed, whether to leave an update
+    out. That of Keras 2 asks for the sum.
+    """
+    finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(gradient)) for gradient in gradients])
+    context = tf.distribute.get_replica_context()
+    broken = context.all_reduce(tf.distribute.ReduceOp.SUM, tf.cast(~finite, tf.float32))
+    first, *others = gradients
+    return [first + tf.cast(tf.where(broken > 0, math.nan, 0.0), first.dtype), *others]
 
 
 def _unchanged(value):

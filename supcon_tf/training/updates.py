@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from supcon_tf.training.averages import local_averages, take_mean
 from supcon_tf.training.state import StageState
 from supcon_tf.training.steps import Step
 from supcon_tf.training.tally import add
@@ -78,7 +79,14 @@ def _compile(step, state, strategy, *, jit_compile):
             f"`jit_compile` cannot be on for {strategy.num_replicas_in_sync} replicas: TensorFlow cannot compile their "
             "collectives. Set it to false, or train on one replica."
         )
-    run = tf.function(step.run, jit_compile=True) if jit_compile else step.run
+    averages = local_averages(state.networks)
+
+    def run(images, labels):
+        done = step.run(images, labels)
+        take_mean(averages)
+        return done
+
+    run = tf.function(run, jit_compile=True) if jit_compile else run
 
     @tf.function
     def update(images, labels):

@@ -6,7 +6,7 @@ Data, views, schedules, both stages (LARS, then SGD with momentum), evaluation a
 only the encoder is small. In a process of its own, as `tests.distributed.replicas`. Weights and records end in
 `OUT/weights.npz` and the run's own `metrics.jsonl`. A third argument changes that: `no gather` is the control, replicas
 that do not see each other's images; `impatient` waits 5 s for other workers; `long` trains for 500 epochs; `kills` for
-100, in micro-batches, two steps a call, with a checkpoint every two.
+100, in micro-batches, two steps a call, with a checkpoint every two; `kills local` the same with local batch norm.
 """
 
 from __future__ import annotations
@@ -34,16 +34,18 @@ STAGE = {"batch_size": 16, "weight_decay": 1e-3, "decayed": ("kernels", "biases"
 
 def experiment(replicas: int, control: str) -> Experiment:
     """48 digits in batches of 16: three steps an epoch."""
-    stage = {**STAGE, "epochs": {"long": 500, "kills": 100}.get(control, 1)}
+    kills = control.startswith("kills")
+    stage = {**STAGE, "epochs": 100 if kills else 500 if control == "long" else 1}
     return Experiment(
         name="tests.trainer",
         seed=3,
         strategy={0: "multi_worker", 1: "one_device"}.get(replicas, "mirrored"),
         replicas=replicas,
         wait_seconds=5.0 if control == "impatient" else 60.0,
+        cross_replica_batch_norm=control != "kills local",
         data=Data(name="digits", examples=48),
         loss=Loss(temperature=0.2),
-        train=Train(microbatches=2, steps_per_call=2, checkpoint_every=2) if control == "kills" else Train(),
+        train=Train(microbatches=2, steps_per_call=2, checkpoint_every=2) if kills else Train(),
         contrastive=Stage(**stage, optimizer="lars", base_learning_rate=8.0),
         linear=Stage(**stage, optimizer="momentum", base_learning_rate=1.0, label_smoothing=0.1),
     )

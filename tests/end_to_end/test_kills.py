@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import signal
+import statistics
 import subprocess
 import sys
 import time
@@ -23,8 +24,8 @@ ROOT = pathlib.Path(__file__).parents[2]
 pytestmark = pytest.mark.slow  # processes that load TensorFlow, one after the other
 
 
-def start(directory, replicas=1):
-    command = [sys.executable, "-m", "tests.distributed.trainer", str(directory), str(replicas), "kills"]
+def start(directory, replicas=1, how="kills"):
+    command = [sys.executable, "-m", "tests.distributed.trainer", str(directory), str(replicas), how]
     with log_of(directory).open("a") as log:
         return subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
 
@@ -33,18 +34,18 @@ def log_of(directory):
     return directory.with_suffix(".log")
 
 
-def finish(directory, replicas=1):
-    assert start(directory, replicas).wait(timeout=600) == 0, log_of(directory).read_text()[-2000:]
+def finish(directory, *how):
+    assert start(directory, *how).wait(timeout=900) == 0, log_of(directory).read_text()[-2000:]
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
-    """replicas -> directory of a finished run."""
+    """(replicas, how) -> directory of a finished run."""
 
     @functools.cache
-    def run(replicas):
-        directory = tmp_path_factory.mktemp(f"undisturbed{replicas}") / "run"
-        finish(directory, replicas)
+    def run(*how):
+        directory = tmp_path_factory.mktemp("undisturbed") / "run"
+        finish(directory, *how)
         return directory
 
     return run
@@ -54,44 +55,56 @@ def sums(directory):
     return list(directory.glob("checkpoints/*/*.sha256"))
 
 
-def wait_for(condition, process, seconds=180):
+def wait_for(condition, process, seconds=600):
     end = time.monotonic() + seconds
     while not condition() and process.poll() is None and time.monotonic() < end:
         time.sleep(0.01)
 
 
-def training_seconds(directory):
+def training_seconds(directory, stage):
+    """What the stage takes, without the tracing of its first epochs."""
     records = [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]
-    return sum(record["seconds"] for record in records)
+    seconds = [record["seconds"] for record in records if record["stage"] == stage]
+    return statistics.median(seconds) * len(seconds)
 
 
-def kill_somewhere(process, run, random, longest):
+def kill_somewhere(process, run, stage, random, longest):
     """SIGKILL within so many seconds after a new checkpoint; every fifth time anywhere before, as in the start."""
-    before = set(sums(run))
+    before = set(run.glob(f"checkpoints/{stage}/*.sha256"))
     if random.random() < 0.2:
         time.sleep(random.uniform(0, 12))
     else:
-        wait_for(lambda: set(sums(run)) - before, process)
+        wait_for(lambda: set(run.glob(f"checkpoints/{stage}/*.sha256")) - before, process)
         time.sleep(random.uniform(0, longest))
     process.kill()
     return process.wait()
 
 
+def two(*values):
+    return pytest.param(2, *values, marks=pytest.mark.two_replicas_required)
+
+
 @pytest.mark.parametrize(
-    "replicas, kills", [(1, 24), pytest.param(2, 6, marks=pytest.mark.two_replicas_required)], ids=["one", "two"]
+    "replicas, how, kills",
+    [(1, "kills", 12), two("kills", 4), two("kills local", 2)],
+    ids=["one", "two", "two, local batch norm"],
 )
-def test_kill_9_at_random_moments(replicas, kills, undisturbed, tmp_path):
-    longest = 1.5 * training_seconds(undisturbed(replicas)) / kills
+def test_kill_9_at_random_moments(replicas, how, kills, undisturbed, tmp_path):
+    """So often in each stage. A wait is at most that share of the stage, so that all of them find it unfinished."""
     random, places, run = np.random.default_rng(int.from_bytes(os.urandom(4), "little")), [], tmp_path / "run"
-    for _ in range(kills):
-        status = kill_somewhere(start(run, replicas), run, random, longest)
-        assert status == -signal.SIGKILL, log_of(run).read_text()[-2000:]
-        newest = max(sums(run), key=lambda path: path.stat().st_mtime_ns, default=None)
-        places.append(newest and f"{newest.parent.name} {newest.stem}")
-    finish(run, replicas)
-    print(f"longest wait {longest:.2f} s: {json.dumps(places)}")
-    assert len(set(places)) > kills / 2  # they were spread over the run
-    assert_same_result(undisturbed(replicas), run)
+    for stage in ("contrastive", "linear"):
+        longest = training_seconds(undisturbed(replicas, how), stage) / kills
+        for _ in range(kills):
+            status = kill_somewhere(start(run, replicas, how), run, stage, random, longest)
+            assert status == -signal.SIGKILL, log_of(run).read_text()[-2000:]
+            newest = max(sums(run), key=lambda path: path.stat().st_mtime_ns, default=None)
+            places.append(newest and f"{newest.parent.name} {newest.stem}")
+        print(f"{stage}: longest wait {longest:.2f} s")
+    finish(run, replicas, how)
+    print(json.dumps(places))
+    assert len(set(places)) > kills  # they were spread over the run
+    assert any(place and place.startswith("linear") for place in places)
+    assert_same_result(undisturbed(replicas, how), run)
 
 
 def test_sigterm_and_ctrl_c_save_and_end_with_their_status(undisturbed, tmp_path):
@@ -108,7 +121,7 @@ def test_sigterm_and_ctrl_c_save_and_end_with_their_status(undisturbed, tmp_path
         assert "the same command continues from the newest checkpoint" in log_of(run).read_text().splitlines()[-1]
     assert "Traceback" not in log_of(run).read_text()
     finish(run)
-    assert_same_result(undisturbed(1), run)
+    assert_same_result(undisturbed(1, "kills"), run)
 
 
 def test_damage_and_a_torn_record_cost_some_steps_and_nothing_else(undisturbed, tmp_path):
@@ -124,7 +137,7 @@ def test_damage_and_a_torn_record_cost_some_steps_and_nothing_else(undisturbed, 
         metrics.write('{"stage": "contras')
     finish(run)
     assert f"{newest.stem} is damaged ({data.name} is not what its sum says)" in log_of(run).read_text()
-    assert_same_result(undisturbed(1), run)
+    assert_same_result(undisturbed(1, "kills"), run)
 
 
 @pytest.fixture
@@ -152,4 +165,4 @@ def test_a_full_disk_ends_the_run_and_with_room_again_it_goes_on(small_disk, und
     assert "No space left on device" in said.splitlines()[-1]
     (small_disk / "ballast").unlink()
     finish(run)
-    assert_same_result(undisturbed(1), run)
+    assert_same_result(undisturbed(1, "kills"), run)
