@@ -97,6 +97,15 @@ class Loss(Checked):
 
 
 @dataclasses.dataclass(frozen=True)
+class Queue(Checked):
+    """Past images that the batch is compared with too: the paper's memory (end of Sec. 4.4), after MoCo."""
+
+    size: int = setting(0, "rows that are kept, one for each past image; 0: no queue", least=0)
+    momentum: float = setting(0.999, "share of itself that the network which fills the queue keeps at each step, as it "
+                                     "follows the trained one", least=0.0, most=1.0)  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
 class Augment(Checked):
     """How a training image is changed (paper, Sec. 5.2 and supplement); `augment.policies` says who reads what."""
 
@@ -198,6 +207,7 @@ class Experiment(Checked):
     encoder: Encoder = Encoder()
     projection: Projection = Projection()
     loss: Loss = Loss()
+    queue: Queue = Queue()
     train: Train = Train()
     knn: Knn = Knn()
     contrastive: Stage = Stage()
@@ -212,6 +222,7 @@ class Experiment(Checked):
         for name in COMPARING:
             if name in self.stages:
                 _check_positives(self, name)
+                _check_queue(self, name)
 
     @property
     def stages(self) -> dict[str, Stage]:
@@ -283,4 +294,19 @@ def _check_positives(experiment: Experiment, name: str) -> None:
         raise ValueError(
             "with data.views=1 an image has no positives but other images of its class, and `loss.use_labels=false` "
             "or `loss.positives_cap=0` leaves none: set data.views=2."
+        )
+
+
+def _check_queue(experiment: Experiment, name: str) -> None:
+    """Refuses a queue that a stage with a contrastive loss cannot fill or use."""
+    size, batch = experiment.queue.size, experiment.stages[name].batch_size
+    if 0 < size < batch:
+        raise ValueError(
+            f"`queue.size` must be 0, or at least {name}.batch_size={batch}: so many images join it at each step; got "
+            f"{size}."
+        )
+    if size and experiment.loss.positives_cap is not None:
+        raise ValueError(
+            "`loss.positives_cap` counts images of the batch, so it has no meaning with a queue: set it to none, or "
+            "queue.size=0."
         )

@@ -209,24 +209,26 @@ def _networks(experiment: Experiment, strategy, *, image_shape: tuple, classes: 
     tf.keras.utils.set_random_seed(experiment.seed)
     tf.keras.mixed_precision.set_global_policy(experiment.precision)
     replicas, across = strategy.num_replicas_in_sync, experiment.cross_replica_batch_norm
+    build = functools.partial(
+        build_networks,
+        experiment.encoder,
+        experiment.projection,
+        image_shape=image_shape,
+        classes=classes,
+        # On one device the statistics are the batch's own either way, and the plain layer has the fused kernel.
+        cross_replica_batch_norm=across and replicas > 1,
+        zero_initialize_classifier=experiment.zero_initialize_classifier,
+        jit_compile=compiles_parts(experiment, replicas) and not across,
+    )
     with strategy.scope():
-        networks = build_networks(
-            experiment.encoder,
-            experiment.projection,
-            image_shape=image_shape,
-            classes=classes,
-            # On one device the statistics are the batch's own either way, and the plain layer has the fused kernel.
-            cross_replica_batch_norm=across and replicas > 1,
-            zero_initialize_classifier=experiment.zero_initialize_classifier,
+        networks = build()
+        networks.follower = build() if experiment.queue.size else None
+    if compiles_parts(experiment, replicas) and across:
+        print(
+            "train.jit_compile: XLA compiles the loss alone, since replicas meet in every batch norm of the networks; "
+            "cross_replica_batch_norm=false has the networks compiled too.",
+            flush=True,
         )
-    if compiles_parts(experiment, replicas):
-        networks.jit_compile = not across
-        if across:
-            print(
-                "train.jit_compile: XLA compiles the loss alone, since replicas meet in every batch norm of the "
-                "networks; cross_replica_batch_norm=false has the networks compiled too.",
-                flush=True,
-            )
     return networks
 
 

@@ -53,6 +53,8 @@ CONTRASTIVE = Experiment(contrastive=Stage(epochs=2))
             "`contrastive.batch_size` must be at least 2: the views of a single image have",
         ),
         ({"projection.widths": (8, 1)}, "the last of `projection.widths` must be at least 2"),
+        ({"queue.size": 255}, "`queue.size` must be 0, or at least contrastive.batch_size=256"),
+        ({"queue.size": 256, "loss.positives_cap": 4}, "`loss.positives_cap` counts images of the batch, so it has no"),
         ({"seed": 2**32}, "must be at most 4294967295"),
         ({"projection.widths": ()}, "must name at least one layer"),
         ({"loss.temperature": 0.0}, "must be at least 0.001; got 0.0"),
@@ -110,7 +112,7 @@ def test_the_loss_section_has_the_arguments_of_the_loss():
     arguments = inspect.signature(supervised_contrastive_loss).parameters
     ours = {field.name: getattr(Loss(), field.name) for field in dataclasses.fields(Loss)}
     ours.pop("use_labels")
-    how = {"cross_replica", "tile_rows", "jit_compile"}  # How it is computed; a run has its own words for it.
+    how = {"cross_replica", "queue", "tile_rows", "jit_compile"}  # How it is computed; a run has its own words for it.
     theirs = {name: p.default for name, p in arguments.items() if p.default is not p.empty and name not in how}
     assert ours == theirs
 

@@ -25,6 +25,7 @@ TABLE = {
     "imagenet.supcon_resnet101": ("resnet101", (4.8, 0.8), (109_474, 137_625)),
     "imagenet.supcon_resnet101_stacked": ("resnet101", (4.8, 0.8), (109_474, 137_625)),
     "imagenet.supcon_resnet200": ("resnet200", (3.2, 0.8), (218_949, 247_100)),
+    "imagenet.supcon_memory_resnet50": ("resnet50", (0.03, 30.0), (1_000_911, 1_501_367)),
     "imagenet.simclr_resnet50": ("resnet50", (7.2, 2.4), (20_852, 39_619)),
     "imagenet.cross_entropy_resnet50": ("resnet50", (2.4,), (41_704,)),
     "imagenet.cross_entropy_resnet200": ("resnet200", (1.6,), (218_949,)),
@@ -47,6 +48,9 @@ RECIPES = {
     ),
     "imagenet.supcon_resnet200": (
         "lars cosine 700 12 0.0001", "rmsprop exponential 90 12 1e-06", 0.1, "stacked_rand_augment", 0.05,
+    ),
+    "imagenet.supcon_memory_resnet50": (
+        "momentum cosine 200 0 0.0001", "momentum piecewise 100 0 0", 0.07, "sim_augment", "crop_flip", 0.0
     ),
     "imagenet.simclr_resnet50": ("lars cosine 100 12 0.0001", "nesterov cosine 90 12 1e-06", 0.1, "sim_augment", 0.05),
     "imagenet.cross_entropy_resnet50": ("nesterov cosine 200 12 0.0001", 0.1, "auto_augment", 0.05),
@@ -89,15 +93,15 @@ def test_recipes_are_those_of_the_script(name):
         for stage in experiment.stages.values()
     ]
     last = list(experiment.stages.values())[-1]
-    policies = {stage.augment.policy for stage in experiment.stages.values()}
-    assert len(policies) == 1 and all(
-        s.decayed == ("kernels", "biases") for s in experiment.stages.values() if s.weight_decay
-    )
+    policies = dict.fromkeys(stage.augment.policy for stage in experiment.stages.values())
+    memory = experiment.queue.size > 0  # after MoCo, where all weights decay and features keep their length
+    decayed = ("kernels", "biases", "batch_norm") if memory else ("kernels", "biases")
+    assert all(stage.decayed == decayed for stage in experiment.stages.values() if stage.weight_decay)
     assert (*stages, experiment.loss.temperature, *policies, last.label_smoothing) == RECIPES[name]
     supervised = name.split(".")[1].startswith(("supcon", "joint"))
     assert experiment.loss.use_labels == ("simclr" not in name)
     assert experiment.encoder.normalize_features == (
-        experiment.data.name == "imagenet2012" and (supervised or "classifier" in name)
+        experiment.data.name == "imagenet2012" and (supervised or "classifier" in name) and not memory
     )
     assert experiment.encoder.stem == ("image" if experiment.data.name == "imagenet2012" else "small_image")
 
@@ -166,6 +170,8 @@ def small(name, **fields):
     }
     if experiment.data.image_size:
         cut.update({"data.image_size": 32, "data.evaluation_padding": 4})
+    if experiment.queue.size:
+        cut["queue.size"] = 24
     for stage in experiment.stages:
         cut.update({f"{stage}.epochs": 1, f"{stage}.warmup_epochs": 0.0, f"{stage}.batch_size": 16})
     return settings.override(experiment, {**cut, **fields})

@@ -64,6 +64,8 @@ class ProjectionHead(tf.keras.layers.Layer):
             if use_batch_norm
         ]
         self.unit_norm = UnitNorm(name="unit_norm")
+        for layer in (*self.dense, *self.norms):  # checkpoints of Keras 3 look for layers in attributes, not in lists
+            setattr(self, layer.name, layer)
 
     def build(self, input_shape):
         inputs = (int(input_shape[-1]), *self.widths)

@@ -53,6 +53,9 @@ def _add_tile(walk: Walk, a_pull: _Pull, k_pull: _Pull, gradient, i, j, special)
     return blocks.add(gradient, j, of_j)
 
 
+_LOGS = ("log_d", "log_p")
+
+
 class _Pull(NamedTuple):
     """What an anchor i does to its keys: d L_i / d s_ia, from these numbers and s_ia; [n, T] each."""
 
@@ -64,13 +67,15 @@ class _Pull(NamedTuple):
 
     @classmethod
     def of(cls, rows: Blocks, summary: dict, mode: Mode, reach: Reach) -> _Pull:
-        weight, log_d = summary["weight"], summary["log_d"]
+        weight = summary["weight"]
+        above = -reach.floor  # every similarity: rows that are nobody's anchors know no logarithm
+        log_d, log_p = (tf.where(weight != 0, summary[name], above) if name in summary else None for name in _LOGS)
         rival = weight * summary.get("slope", 1)
         usable = (rival != 0) & reach.safe  # else D_i may be 0, or beyond the type
         u = tf.where(usable, rival * tf.exp(tf.where(usable, -log_d, 0)), 0)
         count = summary.get("count", tf.cast(rows.ids.positives, weight.dtype))
         positive = weight / tf.where(count > 0, count, 1) if mode.summation_location == "out" else weight
-        return cls(rival, log_d, u, positive, summary.get("log_p"))
+        return cls(rival, log_d, u, positive, log_p)
 
     def block(self, i) -> _Pull:
         return _Pull(*(None if field is None else blocks.at(field, i) for field in self))

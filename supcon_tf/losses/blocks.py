@@ -64,16 +64,17 @@ def tile_rows(count) -> int:
     return tf.where(blocks == 1, tf.maximum(fitting, 1), -(-fitting // 16) * 16)
 
 
-def cut(rows: tf.Tensor, ids: RowIds, *, size, by_class: bool) -> Blocks:
-    """Blocks of `size` rows.
+def cut(rows: tf.Tensor, ids: RowIds, *, size: Optional[int], by_class: bool) -> Blocks:
+    """Rows in blocks.
 
     Args:
         rows: float [n, D].
-        ids: ids of the rows, in ascending order of `ids.row`.
-        size: T, int or int32 scalar.
+        ids: ids of the rows, in ascending order of `ids.row`, but that padding may follow.
+        size: T, rows of a block; None chooses by their number and the device.
         by_class: whether the groups are classes; else every row is a group of its own.
     """
-    group = ids.label if by_class else ids.row  # [n]
+    group = tf.where(ids.row >= 0, ids.label if by_class else ids.row, _AFTER_ALL)  # [n]
+    size = size or tile_rows(size_of(rows)[0])
     order = tf.argsort(group, stable=True) if by_class else None  # [n]
     groups = _cut(group, order, size=size, fill=_AFTER_ALL)  # [n, T]
     fills = RowIds(row=-1, image=-1, label=_AFTER_ALL, rank=0, positives=0, label_set=0)

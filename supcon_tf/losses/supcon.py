@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import numbers
 from typing import Optional
 
@@ -10,6 +11,7 @@ import tensorflow as tf
 
 from supcon_tf.distribution import collectives
 from supcon_tf.losses import blocks, dense, pairs, tiles
+from supcon_tf.losses import queue as queues
 from supcon_tf.losses.labels import classes_if_known, one_class_each, read_labels
 
 # Far beyond any use, and far within what float32 can hold; the accuracy is tested for 1e-3 to 10.
@@ -36,6 +38,7 @@ def supervised_contrastive_loss(
     positives_cap: Optional[int] = None,
     no_positives: str = "zero",
     cross_replica: bool = True,
+    queue: Optional[queues.Queue] = None,
     tile_rows: Optional[int] = None,
     jit_compile: bool = False,
 ) -> tf.Tensor:
@@ -61,6 +64,8 @@ def supervised_contrastive_loss(
         no_positives: an anchor without positives costs 0 and is counted ("zero"), or is left out of the mean
             ("exclude"): values are scaled so that their mean over the global batch is the mean over other anchors.
         cross_replica: compare with the images of all replicas; the values are those of this replica's images.
+        queue: `losses.queue.Queue`, past projections with their labels that anchors are compared with too, as keys
+            without gradient, the same on every replica. Not with `positives_cap`, and with one label per image.
         tile_rows: rows of a tile of the similarity matrix, which is never stored as a whole: memory is linear in the
             batch. None chooses by the batch and the device, and takes up to 512 rows of one replica as one matrix.
         jit_compile: compile the passes over the tiles with XLA. For several replicas, whose gathers keep XLA from
@@ -87,6 +92,11 @@ def supervised_contrastive_loss(
     labels = read_labels(labels)  # [B] or [B, C]
     if positives_cap is not None:
         labels = one_class_each(labels, "`positives_cap` counts images of a class. Give one integer per image.")
+    if queue is not None:
+        if positives_cap is not None:
+            raise ValueError("`positives_cap` counts images of the batch, so it has no meaning with a `queue`.")
+        labels = one_class_each(labels, "a `queue` has one label per row. Give one integer per image.")
+        queue = queues.checked(queue, projections)
     _check_shapes(labels, projections, positives_cap)
     kernel = {
         "temperature": temperature,
@@ -95,7 +105,7 @@ def supervised_contrastive_loss(
         "kept_images": None if positives_cap is None else int(positives_cap) // projections.shape[1],
     }
     tiling = {"tile_rows": tile_rows, "jit_compile": jit_compile}
-    losses, counted = _anchor_losses(labels, projections, kernel, tiling, cross_replica=cross_replica)
+    losses, counted = _anchor_losses(labels, projections, queue, kernel, tiling, cross_replica=cross_replica)
     per_view = tf.reshape(losses, tf.shape(projections)[:2])  # [B, V]
     per_image = per_view[:, 0] if contrast_mode == "one" else tf.reduce_mean(per_view, 1)  # [B]
     if no_positives == "exclude":
@@ -191,28 +201,35 @@ def _with_views(projections):
     return projections if projections.dtype == tf.float64 else tf.cast(projections, tf.float32)
 
 
-def _anchor_losses(labels, projections, kernel, tiling, *, cross_replica):
+def _anchor_losses(labels, projections, queue, kernel, tiling, *, cross_replica):
     """Losses [M] of all rows of this replica as anchors, and the share of all rows that have positives, a scalar."""
     batch, views, width = blocks.size_of(projections)
     rows = tf.reshape(projections, [batch * views, width])  # [M, D]
     several = cross_replica and collectives.replica_count() > 1
-    if not several:
-        ids = pairs.row_ids(classes_if_known(labels), views=views, kept_images=kernel["kept_images"])
-        if tiling["tile_rows"] is None and isinstance(batch, int) and batch * views <= _DENSE_ROWS:
-            losses = dense.anchor_losses(rows, rows, ids, ids, **kernel)
-        else:
-            losses = tiles.anchor_losses(rows, None, ids, ids, **tiling, **kernel)
-        return losses, _share_with_positives(ids, losses.dtype)
-    keys = collectives.gather_rows(tf.stop_gradient(rows))  # [N, D]
-    labels = classes_if_known(collectives.gather_rows(labels))  # [G]
-    key_ids = pairs.row_ids(labels, views=views, kept_images=kernel["kept_images"])  # N rows
-    ids = pairs.select(key_ids, collectives.first_row(batch * views) + tf.range(batch * views))  # M rows
-    losses = tiles.anchor_losses(rows, keys, ids, key_ids, exchange=collectives.gather_rows, **tiling, **kernel)
-    return losses, _share_with_positives(key_ids, losses.dtype)
+    gather = collectives.gather_rows if several else tf.identity
+    labels = classes_if_known(gather(labels))  # [G]
+    if queue is None:
+        key_ids = pairs.row_ids(labels, views=views, kept_images=kernel["kept_images"])  # N rows
+    else:
+        key_ids = queues.row_ids(labels, queue, views=views)  # N + Q rows
+    alone, ids = not several and queue is None, key_ids
+    if not alone:
+        first = collectives.first_row(batch * views) if several else 0
+        ids = pairs.select(key_ids, first + tf.range(batch * views))  # M rows
+    if not several and tiling["tile_rows"] is None and _is_small(rows, queue):
+        losses = dense.anchor_losses(rows, queues.after(rows, queue), ids, key_ids, **kernel)
+    else:
+        keys = None if alone else queues.after(gather(tf.stop_gradient(rows)), queue)  # [N + Q, D]
+        exchange = functools.partial(queues.zeros_after, gather, queue)
+        losses = tiles.anchor_losses(rows, keys, ids, key_ids, exchange=exchange, **tiling, **kernel)
+    of_batch = key_ids.positives[: tf.shape(labels)[0] * views]  # [N]
+    return losses, tf.reduce_mean(tf.cast(of_batch > 0, losses.dtype))
 
 
-def _share_with_positives(ids, dtype):
-    return tf.reduce_mean(tf.cast(ids.positives > 0, dtype))
+def _is_small(rows, queue):
+    """Whether the whole matrix is faster than tiles."""
+    count = blocks.size_of(queues.after(rows, queue))[0]
+    return isinstance(count, int) and count <= _DENSE_ROWS
 
 
 def _check_shapes(labels, projections, positives_cap):

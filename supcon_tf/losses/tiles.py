@@ -50,15 +50,16 @@ def anchor_losses(
 
     Args:
         anchors: float32 or float64 [M, D], the rows of this replica; the gradient is by these.
-        keys: same type [N, D], the rows of all replicas, without gradient; None where the anchors are all there are.
+        keys: same type [N, D], the rows of all replicas and whatever else anchors meet, without gradient; None where
+            the anchors are all there are.
         anchor_ids: ids of the anchors.
         key_ids: ids of the keys.
         temperature: tau > 0.
         summation_location: "out" or "in".
         denominator_mode: "all", "one_positive" or "only_negatives".
         kept_images: see `pairs.row_ids`.
-        exchange: gathers [M, k] over replicas to [N, k]; used in the backward pass, with k = 2 for the default mode,
-            and up to 5.
+        exchange: gathers [M, k] over replicas to [N, k], with zeros for keys that are nobody's anchors; used in the
+            backward pass, with k = 2 for the default mode, and up to 5.
         tile_rows: T, rows of a block; None chooses by their number and the device.
         jit_compile: compile both passes with XLA; `exchange` stays outside.
 
@@ -74,9 +75,8 @@ def anchor_losses(
     def losses(anchors):
         rows = anchors * scale  # [M, D], x
         everything = rows if symmetric else keys * scale  # [N, D]
-        size = tile_rows or blocks.tile_rows(blocks.size_of(everything)[0])
-        a = blocks.cut(rows, anchor_ids, size=size, by_class=mode.by_class)
-        k = a if symmetric else blocks.cut(everything, key_ids, size=size, by_class=mode.by_class)
+        a = blocks.cut(rows, anchor_ids, size=tile_rows, by_class=mode.by_class)
+        k = a if symmetric else blocks.cut(everything, key_ids, size=tile_rows, by_class=mode.by_class)
         value, counted, summary = forward(a, k, **how)  # [n, T] each
 
         def by_anchors(upstream):

@@ -51,12 +51,7 @@ def value_and_gradients(
         with tf.GradientTape() as tape:
             value, rest = loss(forward(inputs))
         return tape.gradient(value, list(variables), unconnected_gradients="zero"), rest
-    if inputs.shape[0] is None or inputs.shape[0] % microbatches:
-        raise ValueError(
-            f"a batch of {inputs.shape[0]} rows cannot be cut into {microbatches} micro-batches of equal size: make "
-            "the batch of each replica a multiple of them."
-        )
-    parts = tf.reshape(inputs, [microbatches, inputs.shape[0] // microbatches, *inputs.shape[1:]])  # [k, n / k, ...]
+    parts = _cut(inputs, microbatches)  # [k, n / k, ...]
     changing = _Changing.of(state)
     outputs, draws = _outputs(forward, parts, changing)  # [n, ...]
     with tf.GradientTape() as tape:
@@ -65,6 +60,13 @@ def value_and_gradients(
     by_outputs = tape.gradient(value, outputs)  # [n, ...]
     by_parts = tf.reshape(by_outputs, [microbatches, -1, *outputs.shape[1:]])  # [k, n / k, ...]
     return _send_back(forward, parts, by_parts, draws, list(variables), changing), rest
+
+
+def outputs_of(forward: Callable[[tf.Tensor], tf.Tensor], inputs: tf.Tensor, *, microbatches: int = 1) -> tf.Tensor:
+    """The outputs [n, ...] of a network that nobody takes a gradient of; arguments as above."""
+    if microbatches == 1:
+        return forward(inputs)
+    return _outputs(forward, _cut(inputs, microbatches), _Changing.of(()))[0]
 
 
 def forward_state(*layers: tf.keras.layers.Layer) -> list:
@@ -100,6 +102,16 @@ class _Changing(NamedTuple):
         averages = [variable for variable in state if tf.as_dtype(variable.dtype).is_floating]
         random = [variable for variable in state if not tf.as_dtype(variable.dtype).is_floating]
         return cls(averages, _read(averages), random)
+
+
+def _cut(inputs, microbatches):
+    """[n, ...] as [k, n / k, ...]."""
+    if inputs.shape[0] is None or inputs.shape[0] % microbatches:
+        raise ValueError(
+            f"a batch of {inputs.shape[0]} rows cannot be cut into {microbatches} micro-batches of equal size: make "
+            "the batch of each replica a multiple of them."
+        )
+    return tf.reshape(inputs, [microbatches, inputs.shape[0] // microbatches, *inputs.shape[1:]])
 
 
 def _outputs(forward, parts, changing):

@@ -22,7 +22,7 @@ class Plateau:
     """What equal embeddings cost.
 
     Attributes:
-        rows: N, of the global batch, views included.
+        rows: N, of the global batch, views included, and of a queue once it is full.
         temperature: tau.
         scale: what the loss is multiplied by.
     """

@@ -85,7 +85,7 @@ def _positives(experiment: Experiment, name: str, count: np.ndarray) -> list[str
     doubts = []
     if views == 1 and alone:
         doubts.append(f"{alone} classes have a single image, which never has a positive with data.views=1.")
-    met = (batch - 1) * float(np.sum(count * (count - 1.0))) / (total * max(total - 1, 1))
+    met = (batch - 1 + experiment.queue.size) * float(np.sum(count * (count - 1.0))) / (total * max(total - 1, 1))
     if met < 1:
         consequence = "many have no positive at all" if views == 1 else "most positives are views of the image itself"
         doubts.append(

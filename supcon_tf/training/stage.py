@@ -7,11 +7,12 @@ from typing import Optional
 
 import tensorflow as tf
 
-from supcon_tf.config import Experiment, Stage, batch_statistics
+from supcon_tf.config import COMPARING, Experiment, Stage, batch_statistics
 from supcon_tf.optim.optimizers import OWN_DECAY, build_optimizer
 from supcon_tf.optim.schedules import learning_rate_schedule, scaled_learning_rate
 from supcon_tf.training import steps
 from supcon_tf.training.loop import Duration
+from supcon_tf.training.momentum_queue import MomentumQueue
 from supcon_tf.training.plateau import Plateau, PlateauWatch
 from supcon_tf.training.state import Networks, StageState
 
@@ -44,7 +45,7 @@ def first_state(experiment: Experiment, name: str, networks: Networks, schedule,
         )
         if experiment.precision == "mixed_float16":
             optimizer = tf.keras.mixed_precision.LossScaleOptimizer(optimizer)
-        return StageState.create(networks, optimizer, variables)
+        return StageState.create(networks, optimizer, variables, _queue(experiment, name, networks))
 
 
 def step_of(experiment: Experiment, name: str, state: StageState) -> steps.Step:
@@ -68,6 +69,19 @@ def step_of(experiment: Experiment, name: str, state: StageState) -> steps.Step:
     return steps.contrastive_step(state, **shared)
 
 
+def _queue(experiment: Experiment, name: str, networks: Networks) -> Optional[MomentumQueue]:
+    """The memory of a stage with a contrastive loss, where the experiment asks for one."""
+    if name not in COMPARING or not experiment.queue.size:
+        return None
+    return MomentumQueue(
+        networks,
+        size=experiment.queue.size,
+        momentum=experiment.queue.momentum,
+        batch_statistics=batch_statistics(name, experiment.stages[name]),
+        microbatches=experiment.train.microbatches,
+    )
+
+
 def _decayed(networks: Networks, name: str, stage: Stage) -> list:
     """The variables that the stage's weight decay shrinks."""
     return steps.penalized_variables(networks, name, kinds=stage.decayed, parts=stage.decayed_parts)
@@ -86,7 +100,7 @@ def kept_images(experiment: Experiment) -> Optional[int]:
 
 def plateau_of(experiment: Experiment, stage: Stage) -> Optional[Plateau]:
     """What collapsed embeddings cost, where that does not depend on the batch."""
-    loss, rows = experiment.loss, experiment.data.views * stage.batch_size
+    loss, rows = experiment.loss, experiment.data.views * stage.batch_size + experiment.queue.size
     if loss.denominator_mode != "all" or loss.positives_cap is not None or experiment.data.views == 1:
         return None  # How many rows an anchor is compared with, or whether with any, then depends on the batch.
     scale = 1.0 if loss.base_temperature is None else loss.temperature / loss.base_temperature

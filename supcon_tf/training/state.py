@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from typing import TYPE_CHECKING, Optional
 
 import tensorflow as tf
 
 from supcon_tf.encoders.registry import build_encoder
 from supcon_tf.layers.heads import ClassificationHead, ProjectionHead
 from supcon_tf.layers.normalization import unit_rows
+
+if TYPE_CHECKING:
+    from supcon_tf.training.momentum_queue import MomentumQueue
 
 
 def _pass(method):
@@ -30,7 +34,8 @@ class Networks:
     """Encoder, projection head and classifier: r = Enc(x), z = Proj(r), logits = Class(r) (Sec. 3.1).
 
     `jit_compile` compiles each pass by itself: for several replicas, whose meetings keep XLA from being put around the
-    whole step. Batch norm must then be local, or replicas would meet inside.
+    whole step. Batch norm must then be local, or replicas would meet inside. `follower` are networks of the same shape
+    for a queue (`training.momentum_queue`).
     """
 
     encoder: tf.keras.Model
@@ -38,6 +43,7 @@ class Networks:
     classifier: tf.keras.layers.Layer
     normalize_features: bool
     jit_compile: bool = False
+    follower: Optional[Networks] = None
 
     @_pass
     def features(self, images: tf.Tensor, *, training: bool) -> tf.Tensor:
@@ -75,6 +81,7 @@ def build_networks(
     classes: int,
     cross_replica_batch_norm: bool,
     zero_initialize_classifier: bool = False,
+    jit_compile: bool = False,
 ) -> Networks:
     """Networks with all their weights made; call it inside `strategy.scope()`.
 
@@ -85,6 +92,7 @@ def build_networks(
         classes: C.
         cross_replica_batch_norm: batch norm statistics over the global batch instead of the replica's own.
         zero_initialize_classifier: the classifier starts at 0, where all classes are as likely.
+        jit_compile: see `Networks`.
     """
     network = build_encoder(
         encoder.name,
@@ -102,22 +110,25 @@ def build_networks(
     classifier = ClassificationHead(classes, zero_init=zero_initialize_classifier)
     head.build((None, width))
     classifier.build((None, width))
-    return Networks(network, head, classifier, encoder.normalize_features)
+    return Networks(network, head, classifier, encoder.normalize_features, jit_compile)
 
 
 @dataclasses.dataclass
 class StageState:
-    """What changes while a stage trains: networks, optimizer, and the number of steps done."""
+    """What changes while a stage trains: networks, optimizer, the number of steps done, and a queue if there is one."""
 
     networks: Networks
     optimizer: tf.keras.optimizers.Optimizer
     step: tf.Variable
+    queue: Optional[MomentumQueue] = None
 
     @classmethod
-    def create(cls, networks: Networks, optimizer, variables: list) -> StageState:
+    def create(
+        cls, networks: Networks, optimizer, variables: list, queue: Optional[MomentumQueue] = None
+    ) -> StageState:
         """Step 0, with the optimizer's slots made: under replicas Keras 3 cannot make them in the first step."""
         optimizer.build(variables)
-        return cls(networks, optimizer, tf.Variable(0, dtype=tf.int64, name="step"))
+        return cls(networks, optimizer, tf.Variable(0, dtype=tf.int64, name="step"), queue)
 
     @property
     def replicas(self) -> int:
@@ -127,4 +138,5 @@ class StageState:
 
     def trackable(self) -> tf.train.Checkpoint:
         """The state as TensorFlow saves it."""
-        return tf.train.Checkpoint(optimizer=self.optimizer, step=self.step, **self.networks.parts())
+        queue = self.queue.parts() if self.queue else {}
+        return tf.train.Checkpoint(optimizer=self.optimizer, step=self.step, **self.networks.parts(), **queue)

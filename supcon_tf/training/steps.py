@@ -99,16 +99,18 @@ def contrastive_step(
         A step on images float32 [B, V, S, S, ch] and labels int [B].
     """
     update = _Update(state, "contrastive", weight_decay, decayed, microbatches)
+    contrast = _contrast(state, loss, batch_size)
 
     def step(images, labels):
         labels = labels if use_labels else -tf.ones_like(labels)
 
         def of_batch(projections):
             by_image = _by_image(projections, images)  # [B, V, D]
-            value = tf.reduce_sum(supervised_contrastive_loss(labels, by_image, **loss)) / batch_size
+            value = contrast(labels, by_image)
             return value, ({"loss": value}, (by_image, labels))
 
-        return update(functools.partial(state.networks.project, training=batch_statistics), _rows(images), of_batch)
+        forward = functools.partial(state.networks.project, training=batch_statistics)
+        return update(forward, _rows(images), of_batch, remember=(images[:, -1], labels))
 
     return update.step(step, "loss")
 
@@ -133,6 +135,7 @@ def joint_step(
     Args: as `contrastive_step` and `cross_entropy_step`.
     """
     update = _Update(state, "joint", weight_decay, decayed, microbatches)
+    contrast = _contrast(state, loss, batch_size)
     classes = state.networks.classifier.classes
 
     def step(images, labels):
@@ -142,13 +145,13 @@ def joint_step(
         def of_batch(outputs):
             by_image = _by_image(outputs, images)  # [B, V, D + C]
             projections, logits = by_image[..., :-classes], by_image[:, 0, -classes:]  # [B, V, D], [B, C]
-            value = tf.reduce_sum(supervised_contrastive_loss(compared, projections, **loss)) / batch_size
+            value = contrast(compared, projections)
             own_value, (metrics, _) = classification(logits)
             metrics = {**metrics, "loss": value, "classifier_loss": own_value}
             return value + own_value, (metrics, (projections, compared))
 
         forward = functools.partial(state.networks.project_and_classify, training=batch_statistics)
-        return update(forward, _rows(images), of_batch)
+        return update(forward, _rows(images), of_batch, remember=(images[:, -1], compared))
 
     return update.step(step, "loss", "classifier_loss", "train_accuracy")
 
@@ -201,6 +204,16 @@ def linear_step(
     return update.step(step, "loss", "train_accuracy")
 
 
+def _contrast(state, loss, batch_size):
+    """(labels [B], projections [B, V, D]) to the contrastive loss of this replica's images, with the state's queue."""
+
+    def of_batch(labels, projections):
+        queue = state.queue.read() if state.queue else None
+        return tf.reduce_sum(supervised_contrastive_loss(labels, projections, queue=queue, **loss)) / batch_size
+
+    return of_batch
+
+
 def _rows(images):
     """Views [B, V, S, S, ch] as rows [M, S, S, ch]."""
     return tf.reshape(images, [images.shape[0] * images.shape[1], *images.shape[2:]])
@@ -217,7 +230,7 @@ class _Update:
     def __init__(
         self, state: StageState, stage: str, weight_decay: float, decayed: Optional[Sequence], microbatches: int = 1
     ):
-        self._optimizer = state.optimizer
+        self._optimizer, self._queue = state.optimizer, state.queue
         self._norm = GradientNorm(state.optimizer, state.replicas)
         self._metrics = ("gradient_norm",) if self._norm.known else ()
         self._names = variable_names(state.networks, stage)
@@ -233,8 +246,11 @@ class _Update:
         """A step whose `run` calls this, with a loss that gives these metrics."""
         return Step(run, (*metrics, *self._metrics), self._names)
 
-    def __call__(self, forward, inputs, loss) -> tuple:
-        """Updates by the loss of the outputs of `forward`; returns what `loss` gives beside its value, and more."""
+    def __call__(self, forward, inputs, loss, *, remember: tuple = ()) -> tuple:
+        """Updates by the loss of the outputs of `forward`; returns what `loss` gives beside its value, and more.
+
+        A queue then takes in the images and labels of `remember`.
+        """
         scale, unscale = loss_scaling(self._optimizer)
 
         def scaled(outputs):
@@ -246,7 +262,10 @@ class _Update:
         )
         gradients = unscale(self._with_penalty(gradients, scale))
         squares = tf.stack([tf.nn.l2_loss(gradient) for gradient in self._norm.unscaled(gradients)])
-        return {**metrics, **self._norm.apply(gradients, self._variables), SQUARES: squares}, seen
+        metrics = {**metrics, **self._norm.apply(gradients, self._variables), SQUARES: squares}
+        if self._queue is not None and remember:
+            self._queue.add(*remember)
+        return metrics, seen
 
     def _with_penalty(self, gradients, scale):
         """Adds the gradient of this replica's share of the L2 penalty: the optimizer sums the shares."""

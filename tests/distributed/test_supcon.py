@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from supcon_tf.losses.queue import Queue
 from supcon_tf.losses.supcon import SupConLoss, supervised_contrastive_loss
 
 LABELS = np.array([0, 1, 0, -1, 1, 0, -1, 0])
@@ -69,6 +70,11 @@ def test_two_replicas_equal_one_device(two_replicas, sizes, dtype, tolerance, co
         pytest.param({"contrast_mode": "one", "summation_location": "in"}, marks=pytest.mark.slow),
         pytest.param({"denominator_mode": "one_positive", "positives_cap": 0}, marks=pytest.mark.slow),
         {"denominator_mode": "only_negatives"},
+        {"queue": Queue(unit_rows(5, 4, seed=5), np.array([0, 1, -1, 7, 0]), 4), "tile_rows": 3},
+        pytest.param(
+            {"queue": Queue(unit_rows(5, 4, seed=5), np.array([0, 1, -1, 7, 0])), "summation_location": "in"},
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_every_mode_is_the_same_on_two_replicas(two_replicas, arguments):

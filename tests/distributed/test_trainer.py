@@ -93,6 +93,19 @@ def test_two_processes_train_as_one_device(alone, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.two_replicas_required
+def test_with_a_queue_any_layout_trains_as_one_device(alone, tmp_path):
+    """The network that fills it, too, whose weights come after those of the trained one."""
+    expected = train(tmp_path / "alone", 1, "queue")
+    assert abs(expected[1][0]["loss"] - alone[1][0]["loss"]) > 0.05  # the control: it does something
+    for replicas in (2, 4, 8):
+        assert_same(train(tmp_path / str(replicas), replicas, "queue"), expected)
+    statuses, outputs = ended(start_workers(tmp_path / "processes", "queue"), seconds=240)
+    assert statuses == [0, 0], outputs
+    assert_same(results(tmp_path / "processes"), expected)
+
+
+@pytest.mark.slow
 def test_a_worker_that_never_comes_ends_the_run_with_one_message(tmp_path):
     began = time.monotonic()
     statuses, outputs = ended(start_workers(tmp_path, "impatient", started=1), seconds=90)

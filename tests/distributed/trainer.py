@@ -5,8 +5,9 @@ R = 0 is one worker of the cluster that TF_CONFIG describes.
 Data, views, schedules, both stages (LARS, then SGD with momentum), evaluation and files are those of `run_experiment`;
 only the encoder is small. In a process of its own, as `tests.distributed.replicas`. Weights and records end in
 `OUT/weights.npz` and the run's own `metrics.jsonl`. A third argument changes that: `no gather` is the control, replicas
-that do not see each other's images; `impatient` waits 5 s for other workers; `long` trains for 500 epochs; `kills` for
-100, in micro-batches, two steps a call, with a checkpoint every two; `kills local` the same with local batch norm.
+that do not see each other's images; `impatient` waits 5 s for other workers; `long` trains for 500 epochs; `queue` has
+a queue that wraps around; `kills` has one too, and trains for 100 epochs, in micro-batches, two steps a call, with a
+checkpoint every two; `kills local` the same with local batch norm.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import numpy as np
 
 from launch.flags import plain_endings
 from supcon_tf import run
-from supcon_tf.config import Data, Experiment, Loss, Stage, Train
+from supcon_tf.config import Data, Experiment, Loss, Queue, Stage, Train
 from supcon_tf.training import steps
 from tests import tiny
 from tests.distributed.replicas import allow_waiting
@@ -45,6 +46,7 @@ def experiment(replicas: int, control: str) -> Experiment:
         cross_replica_batch_norm=control != "kills local",
         data=Data(name="digits", examples=48),
         loss=Loss(temperature=0.2),
+        queue=Queue(size=40 if kills or control == "queue" else 0, momentum=0.9),
         train=Train(microbatches=2, steps_per_call=2, checkpoint_every=2) if kills else Train(),
         contrastive=Stage(**stage, optimizer="lars", base_learning_rate=8.0),
         linear=Stage(**stage, optimizer="momentum", base_learning_rate=1.0, label_smoothing=0.1),
@@ -53,12 +55,12 @@ def experiment(replicas: int, control: str) -> Experiment:
 
 def main(directory: pathlib.Path, replicas: int, control: str) -> None:
     allow_waiting(max(replicas, 1))
-    found = {}
+    made = []
 
     def small_networks(encoder, projection, *, cross_replica_batch_norm, **_):
         del encoder, projection
-        found["networks"] = tiny.tiny_networks(cross_replica_batch_norm=cross_replica_batch_norm, classes=10)
-        return found["networks"]
+        made.append(tiny.tiny_networks(cross_replica_batch_norm=cross_replica_batch_norm, classes=10))
+        return made[-1]
 
     run.build_networks = small_networks
     if control == "no gather":
@@ -66,7 +68,7 @@ def main(directory: pathlib.Path, replicas: int, control: str) -> None:
     plan = experiment(replicas, control)
     with plain_endings():
         run.run_experiment(plan, directory, write_report=False)
-    weights = [weight.numpy() for part in found["networks"].parts().values() for weight in part.weights]
+    weights = [weight.numpy() for networks in made for part in networks.parts().values() for weight in part.weights]
     if run.is_chief(plan.strategy):
         np.savez(directory / "weights.npz", *weights)
 

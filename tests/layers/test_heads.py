@@ -142,6 +142,19 @@ def test_heads_survive_saving(kind, arguments, tmp_path):
     assert kind.from_config(config).get_config() == config
 
 
+def test_a_checkpoint_holds_every_weight(tmp_path):
+    """Moving averages of batch norm too, which no optimizer holds."""
+    heads = [ProjectionHead(widths=(8, 6, 4), use_batch_norm=True) for _ in range(2)]
+    for head in heads:
+        head.build((None, 10))
+    _randomise(heads[0])
+    path = tf.train.Checkpoint(head=heads[0]).write(str(tmp_path / "head"))
+    tf.train.Checkpoint(head=heads[1]).read(path).assert_existing_objects_matched()
+    assert len(heads[1].weights) == 3 + 2 * 4
+    for saved, restored in zip(heads[0].get_weights(), heads[1].get_weights()):
+        np.testing.assert_array_equal(saved, restored)
+
+
 def test_errors_say_what_is_wanted():
     with pytest.raises(ValueError, match=r"at least one layer, such as \(2048, 128\); got \(\)"):
         ProjectionHead(widths=())

@@ -6,13 +6,17 @@ import numpy as np
 
 
 def positives_and_negatives(labels, views, anchor, *, positives_cap=None):
-    """Lists of (image, view) for an anchor (image, view); a negative label is like no other."""
+    """Lists of (image, view) for an anchor (image, view); a negative label is like no other.
+
+    `views` are those of every image, or a list of those of each.
+    """
     image = anchor[0]
+    views_of = [views] * len(labels) if isinstance(views, int) else views
     same = [j for j in range(len(labels)) if j != image and labels[j] == labels[image] and labels[image] >= 0]
     different = [j for j in range(len(labels)) if j != image and j not in same]
-    kept = same if positives_cap is None else same[: positives_cap // views]
-    positives = [(j, v) for j in [image, *kept] for v in range(views) if (j, v) != anchor]
-    return positives, [(j, v) for j in different for v in range(views)]
+    kept = same if positives_cap is None else same[: positives_cap // views_of[image]]
+    positives = [(j, v) for j in [image, *kept] for v in range(views_of[j]) if (j, v) != anchor]
+    return positives, [(j, v) for j in different for v in range(views_of[j])]
 
 
 def overlap(one, other):
@@ -61,10 +65,17 @@ def supervised_contrastive_loss(
     denominator_mode="all",
     positives_cap=None,
     no_positives="zero",
+    queue_rows=(),
+    queue_labels=(),
 ):
-    """One loss per image, [B]; labels integer [B] or label sets [B, C], projections [B, V, D]."""
-    projections = np.asarray(projections, np.float64)
-    batch, views = projections.shape[:2]
+    """One loss per image, [B]; labels integer [B] or label sets [B, C], projections [B, V, D], rows of a queue [Q, D].
+
+    The rows of the queue are those of more images, of one view each, which are no anchors.
+    """
+    batch, views = np.shape(projections)[:2]
+    projections = {(i, v): np.asarray(projections[i][v], np.float64) for i in range(batch) for v in range(views)}
+    projections.update({(batch + q, 0): np.asarray(row, np.float64) for q, row in enumerate(queue_rows)})
+    all_labels, all_views = [*labels, *queue_labels], [views] * batch + [1] * len(queue_rows)
     anchor_views = 1 if contrast_mode == "one" else views
     losses, has_positives = np.zeros([batch, anchor_views]), np.zeros([batch, anchor_views], bool)
     for i in range(batch):
@@ -72,7 +83,7 @@ def supervised_contrastive_loss(
             if np.ndim(labels) == 2:
                 pairs = weighted_positives_and_negatives(labels, views, (i, v))
             else:
-                pairs = positives_and_negatives(labels, views, (i, v), positives_cap=positives_cap)
+                pairs = positives_and_negatives(all_labels, all_views, (i, v), positives_cap=positives_cap)
             has_positives[i, v] = bool(pairs[0])
             losses[i, v] = anchor_loss(
                 projections, (i, v), *pairs, temperature=temperature,

@@ -1,0 +1,109 @@
+"""The memory of a contrastive stage: projections of past images, by a network that follows the trained one slowly.
+
+With it a small batch meets many images (end of Sec. 4.4 of the paper, after MoCo: He et al., 2020, arXiv:1911.05722).
+After each update
+
+1. the follower, which began as a copy, takes a small part of the way to the trained encoder and projection head;
+2. it projects the last view of each image, without a gradient, in the batch norm mode of the stage;
+3. the projections of the global batch take the places of the oldest in the queue, with their labels.
+
+The next updates compare their anchors with all of them. A queue that is not yet full counts as far as it is filled.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import tensorflow as tf
+
+from supcon_tf.distribution.collectives import gather_rows
+from supcon_tf.losses.queue import Queue
+from supcon_tf.training.gradient_cache import outputs_of
+from supcon_tf.training.state import Networks
+
+FOLLOWED = ("encoder", "projection")
+
+
+class MomentumQueue:
+    """Q rows of past images; make it inside `strategy.scope()`, before the stage's first step.
+
+    Args:
+        networks: that are trained, with a `follower`, which becomes a copy of them.
+        size: Q, at least the images of the global batch.
+        momentum: share of itself that the follower keeps at each step; 0.999 in MoCo.
+        batch_statistics: batch norm of the follower takes the moments of the batch; False: its moving averages.
+        microbatches: parts of a replica's images that go through the follower one after the other.
+    """
+
+    def __init__(
+        self, networks: Networks, *, size: int, momentum: float, batch_statistics: bool = True, microbatches: int = 1
+    ):
+        self._follower, self._momentum, self._microbatches = networks.follower, momentum, microbatches
+        self._project = functools.partial(self._follower.project, training=batch_statistics)
+        leaders, followers = networks.parts(), self._follower.parts()
+        for name in FOLLOWED:
+            followers[name].set_weights(leaders[name].get_weights())
+        self._pairs = [
+            (_variable(follower), _variable(leader))
+            for name in FOLLOWED
+            for follower, leader in zip(followers[name].trainable_variables, leaders[name].trainable_variables)
+        ]
+        width = networks.projection.widths[-1]
+        self._rows = tf.Variable(tf.zeros([size, width]), trainable=False, name="queue_rows")
+        self._labels = tf.Variable(-tf.ones([size], tf.int64), trainable=False, name="queue_labels")
+        self._added = tf.Variable(0, dtype=tf.int64, trainable=False, name="queue_added")  # images, since the start
+
+    def read(self) -> Queue:
+        """The queue as it is now: what `supervised_contrastive_loss` takes."""
+        size = self._labels.shape[0]
+        filled = tf.cast(tf.minimum(tf.convert_to_tensor(self._added), size), tf.int32)
+        return Queue(tf.convert_to_tensor(self._rows), tf.convert_to_tensor(self._labels), filled)
+
+    def add(self, images: tf.Tensor, labels: tf.Tensor) -> None:
+        """Moves the follower, and puts the images of all replicas in the places of the oldest.
+
+        Args:
+            images: float32 [B, S, S, ch], one view of each image of this replica.
+            labels: integer [B], negative for unlabelled.
+        """
+        replicas = tf.distribute.get_replica_context()
+        replicas.merge_call(self._follow)
+        rows = gather_rows(outputs_of(self._project, images, microbatches=self._microbatches))  # [G, D]
+        labels = gather_rows(tf.cast(labels, tf.int64))  # [G]
+        count = tf.size(labels, tf.int64)
+        places = (tf.convert_to_tensor(self._added) + tf.range(count)) % self._labels.shape[0]  # [G]
+        replicas.merge_call(self._write, args=(places, rows, labels))
+
+    def parts(self) -> dict:
+        """What a checkpoint has to hold, by name."""
+        followers = self._follower.parts()
+        return {
+            **{f"following_{name}": followers[name] for name in FOLLOWED},
+            "queue_rows": self._rows,
+            "queue_labels": self._labels,
+            "queue_added": self._added,
+        }
+
+    def _follow(self, strategy) -> None:
+        for follower, leader in self._pairs:
+            strategy.extended.update(follower, self._closer, args=(leader,))
+
+    def _closer(self, follower, leader):
+        return follower.assign_add((1 - self._momentum) * (tf.convert_to_tensor(leader) - follower))
+
+    def _write(self, strategy, places, rows, labels) -> None:
+        """Every replica writes the same; without a gather of what each has by itself already."""
+        for variable, values in ((self._rows, rows), (self._labels, labels)):
+            strategy.extended.update(variable, _put, args=(places, values))
+        strategy.extended.update(
+            self._added, lambda added, places: added.assign_add(tf.size(places, tf.int64)), (places,)
+        )
+
+
+def _put(variable, places, values):
+    return variable.assign(tf.tensor_scatter_nd_update(tf.convert_to_tensor(variable), places[:, None], values))
+
+
+def _variable(variable) -> tf.Variable:
+    """TensorFlow's own, which Keras 3 wraps."""
+    return variable if isinstance(variable, tf.Variable) else variable.value
