@@ -75,19 +75,6 @@ JITTERS = {
     "pytorch": (multiply_brightness, grey_contrast, grey_saturation, turn_hue),
     "simclr": (add_brightness, channel_contrast, hsv_saturation, turn_hue),
 }
-_COMPILED = {
-    change: tf.function(
-        lambda planes, amount, change=change: tf.stack(change(tf.unstack(planes), amount)),
-        jit_compile=True,
-        autograph=False,
-    )
-    for change in {*JITTERS["pytorch"], *JITTERS["simclr"]}
-}
-
-
-def adjust(image: tf.Tensor, change, amount: tf.Tensor) -> tf.Tensor:
-    """One of the changes of `JITTERS` by `amount`, float []. Float [S, S, ch] in [0, 1] in and out."""
-    return tf.transpose(_COMPILED[change](tf.transpose(image, [2, 0, 1]), tf.cast(amount, tf.float32)), [1, 2, 0])
 
 
 def jitter_draws(seed: tf.Tensor, *, strength: float, variant: str, changes: int) -> tuple:
@@ -139,9 +126,9 @@ def jitter(
     if strength == 0:
         return image
 
-    changes = [_COMPILED[change] for change in JITTERS[variant][: 4 if image.shape[-1] == 3 else 2]]
-    amounts, order, chance = jitter_draws(seed, strength=strength, variant=variant, changes=len(changes))
-    return tf.cond(chance < probability, lambda: _in_order(image, changes, amounts, order), lambda: image)
+    changes = 4 if image.shape[-1] == 3 else 2
+    amounts, order, chance = jitter_draws(seed, strength=strength, variant=variant, changes=changes)
+    return tf.cond(chance < probability, lambda: _in_order(image, amounts, order, variant), lambda: image)
 
 
 def random_grayscale(image: tf.Tensor, seed: tf.Tensor, *, probability: float = 0.2) -> tf.Tensor:
@@ -208,11 +195,19 @@ def _grey_in_all_channels(image: tf.Tensor) -> tf.Tensor:
     return tf.reshape(tf.matmul(tf.reshape(image, [-1, 3]), weights), tf.shape(image))
 
 
-def _in_order(image: tf.Tensor, changes: list, amounts: tf.Tensor, order: tf.Tensor) -> tf.Tensor:
+# One program for the whole jitter: starting one takes longer than a change of a 32 x 32 image. A loop, because without
+# it the compiler would be given each change four times.
+@tf.function(jit_compile=True, autograph=False)
+def _in_order(image: tf.Tensor, amounts: tf.Tensor, order: tf.Tensor, variant: str) -> tf.Tensor:
+    """The changes of `JITTERS` by their amounts, float32 [4], in an order, int32 [changes]."""
+    changes = JITTERS[variant][: order.shape[0]]
+
+    def change_next(place: tf.Tensor, planes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        branches = [lambda n=n: tf.stack(changes[n](tf.unstack(planes), amounts[n])) for n in range(len(changes))]
+        return place + 1, tf.switch_case(order[place], branches)
+
     planes = tf.transpose(image, [2, 0, 1])  # [ch, S, S]
-    for place in range(len(changes)):
-        branches = [lambda n=n, before=planes: changes[n](before, amounts[n]) for n in range(len(changes))]
-        planes = tf.ensure_shape(tf.switch_case(order[place], branches), planes.shape)
+    _, planes = tf.while_loop(lambda place, planes: place < len(changes), change_next, [0, planes])
     return tf.transpose(planes, [1, 2, 0])
 
 
