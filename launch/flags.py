@@ -107,7 +107,7 @@ def chosen(experiment: Experiment, *, only_its_stages: bool = False) -> Experime
 
 
 class _Terminated(BaseException):
-    """SIGTERM came."""
+    """SIGTERM or SIGHUP came, whose number is the argument."""
 
 
 @contextlib.contextmanager
@@ -116,7 +116,9 @@ def plain_endings():
 
     The statuses are listed in BUILD.md, "Interrupted, killed, full".
     """
-    signal.signal(signal.SIGTERM, _terminate)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as SIGHUP is under nohup
+            signal.signal(number, _terminate)
     try:
         yield
     except ValueError as error:
@@ -125,6 +127,9 @@ def plain_endings():
         _end(3, f"error: {error}")
     except MemoryError as error:
         _end(71, f"error: {str(error) or 'the memory of this machine is used up; lower the batch size.'}")
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python would fail again when it flushes the rest
+        _end(74, "error: what reads the output is gone; the same command continues from the newest checkpoint")
     except ConnectionError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         os._exit(75)  # at a plain exit TensorFlow would wait for the host that is gone
@@ -133,16 +138,19 @@ def plain_endings():
         _end(74, f"error: {error.strerror or error}{where}.")
     except KeyboardInterrupt:
         _end(130, "\ninterrupted; the same command continues from the newest checkpoint")
-    except _Terminated:
-        _end(143, "stopped by SIGTERM; the same command continues from the newest checkpoint")
+    except _Terminated as stop:
+        (number,) = stop.args
+        name = signal.Signals(number).name
+        _end(128 + number, f"stopped by {name}; the same command continues from the newest checkpoint")
 
 
 def _terminate(number, frame):
-    raise _Terminated
+    raise _Terminated(number)
 
 
 def _end(status: int, message: str) -> None:
-    print(message, file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):  # the terminal may be gone
+        print(message, file=sys.stderr, flush=True)
     sys.exit(status)
 
 

@@ -38,9 +38,16 @@ class RunningReport:
         self._ended, self._cost = -math.inf, 0.0
 
     def update(self) -> None:
-        """Writes the page again, if that costs less than `COST` of the time since it was written last."""
-        if time.perf_counter() - self._ended >= self._cost / COST:
-            self.write()
+        """Writes the page again, if that costs less than `COST` of the time since it was written last.
+
+        Where it cannot be written, that is said once, and the run goes on.
+        """
+        if self._cost < math.inf and time.perf_counter() - self._ended >= self._cost / COST:
+            try:
+                self.write()
+            except (OSError, ValueError) as error:
+                self._cost = math.inf
+                print(f"WARNING: {self.path} is not written while the run goes on: {error}", flush=True)
 
     def write(self) -> None:
         """Writes the page as the run stands; a reader sees the old one or the new one, never half of one."""
@@ -52,7 +59,7 @@ class RunningReport:
     def is_final(self) -> bool:
         """Whether the page was written after the run had ended."""
         summary = self.path.parent / "summary.json"
-        return self.path.exists() and summary.exists() and self.path.stat().st_mtime >= summary.stat().st_mtime
+        return self.path.is_file() and summary.exists() and self.path.stat().st_mtime >= summary.stat().st_mtime
 
 
 def write_report(

@@ -19,10 +19,11 @@ from typing import NamedTuple, Optional
 import tensorflow as tf
 
 from supcon_tf.training.failures import first_line
-from supcon_tf.training.run_directory import replace_text
+from supcon_tf.training.run_directory import read_object, replace_text
 from supcon_tf.training.state import StageState
 
 KEPT = 3  # newest checkpoints of a stage
+_NAME = re.compile(r"step-[0-9]+\.sha256")
 
 
 class Saved(NamedTuple):
@@ -59,7 +60,7 @@ class StageCheckpoints:
             self._read(path)
             step = _step_of(path)
             self._good = [good for good in steps if good <= step]
-            return Saved(step, json.loads(path.with_suffix(".json").read_text(encoding="utf-8")))
+            return Saved(step, read_object(path.with_suffix(".json"), "remove this checkpoint, to use the one before."))
         if steps:
             raise ValueError(
                 f"all {len(steps)} checkpoints in {self._read_from} are damaged. Bring the files back from a copy, "
@@ -129,7 +130,7 @@ def newest_whole(directory: pathlib.Path) -> Optional[pathlib.Path]:
 
 def _steps(directory: pathlib.Path) -> list[int]:
     """Steps of the checkpoints that were written to their end, oldest first."""
-    return sorted(_step_of(path) for path in directory.glob("step-*.sha256"))
+    return sorted(_step_of(path) for path in directory.glob("step-*.sha256") if _NAME.fullmatch(path.name))
 
 
 def _step_of(path: pathlib.Path) -> int:

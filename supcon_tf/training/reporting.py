@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import pathlib
 import sys
 from typing import Callable, Optional
@@ -11,6 +13,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from supcon_tf.training.diagnostics import memory
+from supcon_tf.training.failures import first_line
 from supcon_tf.training.plateau import PlateauWatch
 from supcon_tf.training.run_directory import replace_text
 
@@ -54,6 +57,9 @@ class Reporter:
         constants: values added to every record.
         watch: told of every epoch of a contrastive stage; what it warns of is said, and recorded as "warning".
         recorded: called after each epoch.
+
+    Raises:
+        OSError: TensorBoard's files cannot be written.
     """
 
     def __init__(
@@ -75,7 +81,7 @@ class Reporter:
         self._total_images, self._batch_size = total_steps * batch_size, batch_size
         self._learning_rate, self._constants = learning_rate, constants
         self._watch, self._recorded = watch, recorded
-        self._writer = tf.summary.create_file_writer(str(directory / "tensorboard" / stage))
+        self._writer = _event_writer(directory / "tensorboard" / stage)
         self._bar = None
 
     def start(self, steps_done: int, *, recorded: int) -> None:
@@ -86,6 +92,8 @@ class Reporter:
         complete = recorded * self._batch_size >= self._total_images
         if steps_done > 0:
             print(f"{self._title}: {'complete' if complete else 'continues'} at step {steps_done}", flush=True)
+        if recorded > (kept[-1]["step"] if kept else 0):
+            print(f"{self._title}: WARNING: {self._path} has lost records of epochs that are done", flush=True)
         if not complete:
             self._bar = tqdm(
                 total=self._total_images,
@@ -121,11 +129,20 @@ class Reporter:
             warning = self._watch.read(record)
         if warning:
             record["warning"] = warning
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+        self._append(record)
         self._summarize(record)
         self._show(record)
         self._recorded()
+
+    def _append(self, record: dict) -> None:
+        try:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(record) + "\n")
+                file.flush()
+                os.fsync(file.fileno())  # the checkpoint that says that this epoch is done must not outlive it
+        except OSError as error:
+            what = f"the record of epoch {record['epoch']} could not be written ({error.strerror})"
+            raise OSError(error.errno, what, str(self._path)) from error
 
     def _summarize(self, record: dict) -> None:
         with self._writer.as_default(step=record["step"]):
@@ -146,6 +163,15 @@ class Reporter:
             print("\n".join(lines), flush=True)
         if record["epoch"] == self._epochs:
             self._bar.close()
+
+
+def _event_writer(directory: pathlib.Path) -> tf.summary.SummaryWriter:
+    try:
+        return tf.summary.create_file_writer(str(directory))
+    except tf.errors.OpError as error:
+        raise OSError(
+            errno.EIO, f"TensorBoard's files cannot be written ({first_line(error)})", str(directory)
+        ) from error
 
 
 def _said(name: str, form: str, value: float) -> str:

@@ -138,7 +138,8 @@ def _check_same(directory: pathlib.Path, experiment: Experiment) -> None:
 
 def _software(facts: dict) -> dict:
     """Those of the versions in `environment` that have to stay the same through a run."""
-    packages = facts.get("packages", {})
+    packages = facts.get("packages")
+    packages = packages if isinstance(packages, dict) else {}
     return {
         "supcon_tf": facts.get("supcon_tf"),
         "tensorflow": packages.get("tensorflow"),
@@ -151,12 +152,13 @@ def read_summary(directory: pathlib.Path) -> dict:
     return read_object(directory / "summary.json", "remove it, and the same command evaluates the run again.")
 
 
-def read_object(path: pathlib.Path, advice: str = "use another --workdir.") -> dict:
+def read_object(path: pathlib.Path, advice: str = "bring it back from a copy, or use another --workdir.") -> dict:
     """The JSON object in a file of a run; ValueError with `advice` where there is none."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, FileNotFoundError) as error:
-        raise ValueError(f"{path} is missing or not readable as JSON ({error}); {advice}") from error
+        reason = "no such file" if isinstance(error, FileNotFoundError) else error
+        raise ValueError(f"{path} is missing or not readable as JSON ({reason}); {advice}") from error
     if not isinstance(found, dict):
         raise ValueError(f"{path} holds no JSON object; {advice}")
     return found

@@ -20,7 +20,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 def train(directory: pathlib.Path, replicas: int, *control: str):
     """(weights, records, test embeddings) of `tests.distributed.trainer`."""
     command = [sys.executable, "-m", "tests.distributed.trainer", str(directory), str(replicas), *control]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900)  # eight replicas trace long
     assert done.returncode == 0, done.stderr[-2000:]
     return results(directory)
 

@@ -168,6 +168,18 @@ def test_a_page_is_written_again_when_that_is_a_small_part_of_the_time_since(tmp
     assert writes == [0.0, 202.0, 404.0, 606.0, 808.0]
 
 
+def test_a_page_that_cannot_be_written_is_said_once_and_stops_no_run(tmp_path, capsys):
+    path = write_run(tmp_path, evaluation=False)
+    (path / "report.html").mkdir()
+    running = RunningReport(path)
+    for _ in range(3):
+        running.update()
+    assert capsys.readouterr().out.count("report.html is not written while the run goes on: ") == 1
+    assert not running.is_final()
+    with pytest.raises(OSError, match="directory"):
+        running.write()
+
+
 def test_a_bare_run_still_makes_a_page(tmp_path):
     path = write_run(tmp_path, accuracy=None, evaluation=False)
     (path / "metrics.jsonl").unlink()

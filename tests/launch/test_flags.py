@@ -104,9 +104,11 @@ def test_in_a_comparison_a_flag_of_a_stage_is_for_the_experiments_that_have_it()
 
 @pytest.fixture
 def _own_signals():
-    before = signal.getsignal(signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
-    signal.signal(signal.SIGTERM, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.mark.usefixtures("_own_signals")
@@ -128,8 +130,32 @@ def test_an_end_has_a_status_and_one_message(error, status, message, capsys):
 
 
 @pytest.mark.usefixtures("_own_signals")
-def test_sigterm_has_a_status_of_its_own(capsys):
+@pytest.mark.parametrize("number, status", [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_has_a_status_of_its_own(number, status, capsys):
     with pytest.raises(SystemExit) as ended, plain_endings():
-        signal.raise_signal(signal.SIGTERM)
-    assert ended.value.code == 143
-    assert "stopped by SIGTERM; the same command continues" in capsys.readouterr().err
+        signal.raise_signal(number)
+    assert ended.value.code == status
+    assert f"stopped by {number.name}; the same command continues" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("_own_signals")
+def test_under_nohup_the_end_of_a_terminal_is_no_end(capsys):
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with plain_endings():
+        signal.raise_signal(signal.SIGHUP)
+
+
+def test_output_that_nobody_reads_ends_with_one_message():
+    """As in `... | head`: it is no error of another host, and Python has nothing to add when it ends."""
+    program = (
+        "from launch.flags import plain_endings\n"
+        "with plain_endings():\n    while True:\n        print('a line', flush=True)\n"
+    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, **pipes)
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(timeout=60) == 74
+    assert process.stderr.read() == (
+        b"error: what reads the output is gone; the same command continues from the newest checkpoint\n"
+    )

@@ -67,6 +67,12 @@ def test_three_are_kept_and_nothing_else(saved):
     assert sorted(path.name for path in saved.iterdir()) == expected
 
 
+def test_files_that_are_no_checkpoints_are_passed_over(saved):
+    for name in ("step-.sha256", "step-copy.sha256", "step-12 (1).sha256", "notes.txt"):
+        (saved / name).write_text("")
+    assert restored(saved) == (9, {"epoch": 9})
+
+
 def test_the_sums_are_those_that_sha256sum_checks(saved):
     lines = dict(reversed(line.split("  ")) for line in (saved / "step-9.sha256").read_text().splitlines())
     assert set(lines) == {"step-9.data-00000-of-00001", "step-9.index", "step-9.json"}

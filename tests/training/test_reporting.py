@@ -128,6 +128,21 @@ def test_a_resumed_stage_replaces_the_records_of_steps_it_does_again(tmp_path, c
     assert "demo linear: continues at step 10" in capfd.readouterr().out
 
 
+def test_records_that_are_lost_are_said(tmp_path, capfd):
+    """Those of epochs that a checkpoint says are done: the curves have a gap."""
+    report(tmp_path, epochs=4)
+    (tmp_path / "metrics.jsonl").write_text("".join((tmp_path / "metrics.jsonl").open().readlines()[:2]))
+    report(tmp_path, epochs=5, start=4)
+    assert [record["epoch"] for record in records(tmp_path)] == [1, 2, 5]
+    assert capfd.readouterr().out.count("metrics.jsonl has lost records of epochs that are done") == 1
+
+
+def test_a_place_where_events_cannot_be_written_is_named_before_training(tmp_path):
+    (tmp_path / "tensorboard").write_text("a file")
+    with pytest.raises(OSError, match=r"TensorBoard's files cannot be written \(.*tensorboard"):
+        report(tmp_path)
+
+
 def test_records_of_other_stages_stay(tmp_path):
     path = tmp_path / "metrics.jsonl"
     path.write_text('{"stage": "contrastive", "step": 9}\n{"stage": "linear", "step": 3}\n')

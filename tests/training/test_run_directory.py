@@ -96,6 +96,13 @@ def test_a_run_of_other_software_is_refused_with_the_difference(begun):
     check_run_directory(begun, RUN)  # a result is a result
 
 
+@pytest.mark.parametrize("text", ["{}", '{"packages": ["tensorflow"]}'])
+def test_software_that_is_not_named_differs_from_any(begun, text):
+    (begun / "environment.json").write_text(text)
+    with pytest.raises(ValueError, match=r"(?s)begun with other software .*\n  tensorflow: None -> "):
+        open_run_directory(begun, RUN)
+
+
 def test_what_has_trained_without_a_config_is_not_taken_for_a_new_run(begun):
     (begun / "config.json").unlink()
     with pytest.raises(ValueError, match=r"config.json is missing or not readable"):
