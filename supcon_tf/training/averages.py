@@ -13,8 +13,10 @@ from supcon_tf.training.state import Networks
 
 
 def local_averages(networks: Networks) -> list:
-    """Moving averages, float32, of the batch norms that are not cross-replica."""
-    layers = (layer for network in networks.parts().values() for layer in network._flatten_layers())
+    """Moving averages, float32, of the batch norms that are not cross-replica; a follower's too."""
+    every = (networks, networks.follower) if networks.follower else (networks,)
+    parts = (part for one in every for part in one.parts().values())
+    layers = (layer for part in parts for layer in part._flatten_layers())
     local = [layer for layer in layers if getattr(layer, "synchronized", None) is False]
     return [average for layer in local for average in (layer.moving_mean, layer.moving_variance)]
 
