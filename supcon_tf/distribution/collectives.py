@@ -29,6 +29,7 @@ def gather_rows(rows: tf.Tensor) -> tf.Tensor:
     """
     if replica_count() == 1:
         return rows
+    rows = tf.identity(rows)  # what comes from an input pipeline has no device, without which several hosts refuse it
     gathered = tf.distribute.get_replica_context().all_gather(rows, 0)
     return tf.ensure_shape(gathered, [None, *rows.shape[1:]])  # all_gather forgets every axis in a graph
 
