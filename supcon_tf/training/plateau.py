@@ -2,7 +2,8 @@
 
 Every anchor then finds its positive among N - 1 rows that all look the same, and the loss is scale ln(N - 1) whatever
 the labels. A deep network also begins near it, for its first embeddings are nearly equal: so warm-up does not count,
-and only a loss that stays is worth a word.
+and only a loss that stays is worth a word. A loss that stays above it is that of embeddings that differ, and
+wrongly: as at random, where a network begins that is not deep.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ NEAR = 0.01  # of the plateau: nearer than that is on it
 LEFT = 2.0  # times as far: off it again, after which a second collapse is worth a second word
 PATIENCE = 100  # steps on it after warm-up; a quarter of a shorter stage, but at least
 LEAST_PATIENCE = 20
+PATIENCE_ABOVE = 500  # steps above it after warm-up; half of a shorter stage
+STILL = 0.1  # length of all steps meanwhile, below which the weights have hardly moved
 EQUAL = 0.9  # median similarity of negatives from which embeddings count as equal
 
 
@@ -63,6 +66,7 @@ class PlateauWatch:
         self.plateau, self._width, self._stage = plateau, width, stage
         self._patience = min(PATIENCE, max(LEAST_PATIENCE, total_steps // 4))
         self._step = self._warmup_steps = math.ceil(warmup_steps)
+        self._patience_above = max(self._patience, min(PATIENCE_ABOVE, total_steps // 2))
         self._steps_on, self._warned, self._figures = 0, False, {}
 
     def read(self, record: dict) -> str:
@@ -73,21 +77,28 @@ class PlateauWatch:
         """
         self._figures.update(record)
         steps, self._step = record["step"] - self._step, max(record["step"], self._warmup_steps)
-        away = abs(record["loss"] - self.plateau.value)
-        if steps <= 0 or away > self.plateau.near:
+        below = self.plateau.value - record["loss"]
+        if steps <= 0 or below > self.plateau.near:
             self._steps_on = 0
-            self._warned = self._warned and away <= LEFT * self.plateau.near
+            self._warned = self._warned and below <= LEFT * self.plateau.near
             return ""
         self._steps_on += steps
-        if self._warned or self._steps_on < self._patience:
+        if self._warned or self._steps_on < (self._patience_above if self._above() else self._patience):
             return ""
         self._warned = True
         return f"{self._what()} {self._why()} {self._advice()}"
 
+    def _equal(self) -> bool:
+        return self._figures.get("negative_similarity_p50", 0) >= EQUAL and not self._above()
+
+    def _above(self) -> bool:
+        return self._figures["loss"] - self.plateau.value > self.plateau.near
+
     def _what(self) -> str:
         plateau = self.plateau
         return (
-            f"the loss has stayed at {self._figures['loss']:.4g} for {self._steps_on} steps: the plateau, which is "
+            f"the loss has stayed at {self._figures['loss']:.4g} for {self._steps_on} steps: "
+            f"{'above ' if self._above() else ''}the plateau, which is "
             f"{plateau.scale:.3g} ln({plateau.rows:,} - 1) = {plateau.value:.4g}, what {plateau.rows:,} rows cost when "
             "all their embeddings are equal."
         )
@@ -95,9 +106,11 @@ class PlateauWatch:
     def _why(self) -> str:
         similarity, rank = (self._figures.get(name) for name in ("negative_similarity_p50", "effective_rank"))
         if similarity is None:
+            if self._above():
+                return "The network has not begun to learn."
             return "The network has most likely collapsed: it gives all images the same embedding."
         seen = f"median similarity of different classes {similarity:.3f}, effective rank {rank:.1f} of {self._width}"
-        if similarity >= EQUAL:
+        if self._equal():
             dead = " No gradient is left: training on cannot help." if self._figures.get("gradient_norm") == 0 else ""
             return f"The network has collapsed: it gives all images nearly the same embedding ({seen}).{dead}"
         if self.plateau.temperature >= 1:
@@ -108,6 +121,12 @@ class PlateauWatch:
         return f"The embeddings differ ({seen}), but not by class: the network has not begun to learn."
 
     def _advice(self) -> str:
+        step = self._figures.get("update_norm")
+        if not self._equal() and step is not None and step * self._steps_on < STILL:
+            return (
+                f"The weights hardly move: a step has length {step:.1g}. What to try: a higher "
+                f"{self._stage}.base_learning_rate."
+            )
         return (
             f"What to try, in this order: a lower {self._stage}.base_learning_rate, a longer "
             f"{self._stage}.warmup_epochs, loss.temperature between 0.05 and 0.2, batch norm in the head "

@@ -44,7 +44,22 @@ def test_a_loss_that_stays_is_said_once_after_a_hundred_steps():
 
 def test_a_loss_that_passes_by_is_not_said():
     assert warnings([ON] * 9 + [OFF] + [ON] * 9) == {}
-    assert warnings([PLATEAU.value * 1.05] * 40) == {}  # above: embeddings that differ, and wrongly
+    assert warnings([PLATEAU.value * 1.05] * 49 + [OFF]) == {}
+
+
+def test_a_loss_above_the_plateau_may_take_longer_and_is_then_said():
+    """As at random, where weights that hardly move leave it."""
+    (found,) = warnings([PLATEAU.value * 1.05] * 60, negative_similarity_p50=0.4, effective_rank=3.6).items()
+    assert found[0] == 50 and "for 500 steps: above the plateau" in found[1] and "not begun to learn" in found[1]
+    assert list(warnings([PLATEAU.value * 1.05] * 20, total_steps=200)) == [10]  # half of a short stage
+
+
+@pytest.mark.parametrize("step, moves", [(1e-8, False), (0.01, True)])
+def test_weights_that_hardly_move_want_a_higher_rate(step, moves):
+    (text,) = warnings([ON] * 12, update_norm=step, gradient_norm=8.0, negative_similarity_p50=0.4,
+                       effective_rank=3.0).values()  # fmt: skip
+    assert ("a step has length 1e-08. What to try: a higher contrastive.base_learning_rate" in text) != moves
+    assert ("a lower contrastive.base_learning_rate" in text) == moves
 
 
 def test_warm_up_does_not_count():
