@@ -6,9 +6,11 @@ import numpy as np
 
 from supcon_tf.config import COMPARING, Experiment, Stage, batch_statistics
 from supcon_tf.data.source import Source
+from supcon_tf.optim.schedules import scaled_learning_rate
 
 REDUCTION = {"small_image": 8, "image": 32}  # by which a ResNet with this stem shrinks the side of an image
 FEW_ROWS = 8  # from which on batch norm sees too few rows to say what is usual
+PLAIN_DECAY = ("momentum", "nesterov", "adamw")  # whose decay nothing scales but the learning rate
 WARM = 1.0  # temperature from which the loss hardly tells near from far
 
 
@@ -37,7 +39,7 @@ def check(experiment: Experiment, source: Source, *, size: int, replicas: int) -
         )
     doubts = _sizes(experiment, size, replicas)
     for name, stage in experiment.stages.items():
-        doubts += _schedule(name, stage)
+        doubts += _schedule(name, stage) + _decay(name, stage)
     if source.fetch("test") is not None:
         _check_range(source, "test", facts.classes, unlabelled=False)
     if source.fetch("train") is not None:
@@ -119,6 +121,18 @@ def _sizes(experiment: Experiment, size: int, replicas: int) -> list[str]:
             "uses 0.1."
         )
     return doubts
+
+
+def _decay(name: str, stage: Stage) -> list[str]:
+    """Doubts about weight decay where a step takes rate x decay x weight from a weight."""
+    rate = scaled_learning_rate(stage.base_learning_rate, stage.batch_size)
+    share = rate * stage.weight_decay
+    if stage.optimizer not in PLAIN_DECAY or share < 1:
+        return []
+    return [
+        f"{name}.weight_decay={stage.weight_decay:g} at a learning rate of {rate:g} takes {share:.3g} of each weight in a "
+        f"step. Lower {name}.weight_decay; the paper uses 1e-4."
+    ]
 
 
 def _schedule(name: str, stage: Stage) -> list[str]:

@@ -78,6 +78,8 @@ def test_what_cannot_be_trained_on_is_refused(message, changes, source):
         ("contrastive.decay_epochs=3,9 never come: 3 epochs follow the warm-up",
          {"contrastive.schedule": "piecewise", "contrastive.decay_epochs": (2.0, 3.0, 9.0),
           "contrastive.warmup_epochs": 1.0}, {}),
+        ("contrastive.weight_decay=100 at a learning rate of 0.0125 takes 1.25 of each weight in a step. Lower",
+         {"contrastive.weight_decay": 100.0}, {}),
         ("linear.schedule=piecewise without linear.decay_epochs", {"linear.schedule": "piecewise"}, {}),
     ],
 )  # fmt: skip
