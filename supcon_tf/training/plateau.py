@@ -131,6 +131,6 @@ class PlateauWatch:
             f"What to try, in this order: a lower {self._stage}.base_learning_rate, a longer "
             f"{self._stage}.warmup_epochs, loss.temperature between 0.05 and 0.2, batch norm in the head "
             "(projection.batch_norm=true), a larger batch. Check that labels belong to their images, and that views "
-            f"still show them ({self._stage}.augment). Where the loss stays when the learning rate falls, start again in "
-            "a new --workdir."
+            f"still show them ({self._stage}.augment). Where the loss stays when the learning rate falls, start again "
+            "in a new --workdir."
         )

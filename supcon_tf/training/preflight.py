@@ -130,8 +130,8 @@ def _decay(name: str, stage: Stage) -> list[str]:
     if stage.optimizer not in PLAIN_DECAY or share < 1:
         return []
     return [
-        f"{name}.weight_decay={stage.weight_decay:g} at a learning rate of {rate:g} takes {share:.3g} of each weight in a "
-        f"step. Lower {name}.weight_decay; the paper uses 1e-4."
+        f"{name}.weight_decay={stage.weight_decay:g} at a learning rate of {rate:g} takes {share:.3g} of each weight "
+        f"in a step. Lower {name}.weight_decay; the paper uses 1e-4."
     ]
 
 
