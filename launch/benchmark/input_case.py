@@ -61,8 +61,7 @@ def ours(images: str, policy: str, parameters: dict):
     options = tf.data.Options()
     options.threading.private_threadpool_size = 1
     # Nothing may be made ahead: it would be made in the other's turn, on the same core.
-    options.experimental_optimization.inject_prefetch = False
-    options.experimental_optimization.map_parallelization = False
+    options.experimental_optimization.apply_default_optimizations = False
     options.autotune.enabled = False
     return iter(tf.data.Dataset.range(2**40).map(prepare).batch(BATCH).with_options(options))
 
