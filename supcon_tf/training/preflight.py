@@ -117,8 +117,8 @@ def _sizes(experiment: Experiment, size: int, replicas: int) -> list[str]:
             )
     if loss.temperature >= WARM and any(name in experiment.stages for name in COMPARING):
         doubts.append(
-            f"at loss.temperature={loss.temperature:g} the best embeddings cost little less than equal ones; the paper "
-            "uses 0.1."
+            f"at loss.temperature={loss.temperature:g} the best embeddings cost little less than equal ones, and "
+            "images gather at two poles instead of by class; the paper uses 0.1."
         )
     return doubts
 

@@ -33,6 +33,16 @@ def test_a_run_that_is_made_to_collapse_is_told_so(tmp_path):
 
 
 @pytest.mark.slow
+def test_a_run_whose_weights_hardly_move_is_told_so(tmp_path):
+    """Its loss stays above the plateau, as random embeddings have it."""
+    out, records, _ = train(tmp_path, "--contrastive.epochs=14", "--contrastive.warmup_epochs=1", "--linear.epochs=1",
+                            "--contrastive.base_learning_rate=1e-9")  # fmt: skip
+    (warning,) = [record["warning"] for record in records if "warning" in record]
+    assert "above the plateau" in warning and "a higher contrastive.base_learning_rate" in warning
+    assert out.count("WARNING") == 1 and warning in out
+
+
+@pytest.mark.slow
 def test_a_healthy_run_hears_nothing_of_collapse(tmp_path):
     out, records, page = train(tmp_path)
     assert "WARNING" not in out and not any("warning" in record for record in records)
