@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import re
 import shlex
@@ -38,8 +39,8 @@ def commands(start):
 
 
 @pytest.mark.parametrize("command", commands("python -m launch."))
-def test_a_launch_command_is_understood(command):
-    """All of it but the run itself: flags, experiment, values, and how they go together."""
+def test_a_launch_command_is_understood(command, tmp_path):
+    """All of it but the run itself: flags, experiment, values, and how they go together; where nothing has run yet."""
     words = shlex.split(command.split("  #")[0].removesuffix(" &"))
     if words[2] == "launch.benchmark" or words[2].startswith("launch.hosts."):  # They can say what they would do.
         dry = [sys.executable, *words[1:3], *words[3:4], "--dry_run", *words[4:]]
@@ -56,7 +57,10 @@ def test_a_launch_command_is_understood(command):
         "    sys.modules[f'supcon_tf.data.{name}'] = stub\n"
         f"import runpy; runpy.run_module({words[2]!r}, run_name='__main__', alter_sys=False)\n"
     )
-    ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    ended = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True,
+        text=True, timeout=60,
+    )  # fmt: skip
     says_only = {"--help", "--transfer_sets"} & set(words)
     assert ended.returncode == (0 if says_only else 42), ended.stderr
 
