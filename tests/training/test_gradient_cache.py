@@ -39,7 +39,7 @@ def largest_difference(some, others):
     return max(np.abs(one - other).max() for one, other in zip(some, others))
 
 
-@pytest.mark.parametrize("stage", ["contrastive", "cross_entropy"])
+@pytest.mark.parametrize("stage", ["contrastive", pytest.param("cross_entropy", marks=pytest.mark.slow)])
 def test_with_frozen_batch_norm_micro_batches_make_the_update_of_the_whole_batch(
     stage, one_device, make_state, feed, batch
 ):

@@ -95,8 +95,9 @@ def three_updates(strategy, feed, batch, **options):
     return everything(state), float(metrics["loss"])
 
 
+@pytest.mark.slow
 @pytest.mark.two_replicas_required
-@pytest.mark.parametrize("gather", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("gather", [True, False])
 def test_two_replicas_are_one_device_but_not_without_the_gather(gather, one_device, two_replicas, feed, batch):
     alone, loss = three_updates(one_device, feed, batch)
     shared, loss_shared = three_updates(two_replicas, feed, batch, loss={"cross_replica": gather})
