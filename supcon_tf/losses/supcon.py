@@ -227,9 +227,9 @@ def _anchor_losses(labels, projections, queue, kernel, tiling, *, cross_replica)
 
 
 def _is_small(rows, queue):
-    """Whether the whole matrix is faster than tiles."""
-    count = blocks.size_of(queues.after(rows, queue))[0]
-    return isinstance(count, int) and count <= _DENSE_ROWS
+    """Whether the whole matrix is faster than tiles; where a graph knows how large it is."""
+    sizes = [blocks.size_of(keys)[0] for keys in (rows, *([] if queue is None else [queue.rows]))]
+    return all(isinstance(size, int) for size in sizes) and sum(sizes) <= _DENSE_ROWS
 
 
 def _check_shapes(labels, projections, positives_cap):

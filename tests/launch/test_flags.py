@@ -139,10 +139,13 @@ def test_a_signal_has_a_status_of_its_own(number, status, capsys):
 
 
 @pytest.mark.usefixtures("_own_signals")
-def test_under_nohup_the_end_of_a_terminal_is_no_end(capsys):
+def test_under_nohup_the_end_of_a_terminal_is_no_end():
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    went_on = False
     with plain_endings():
         signal.raise_signal(signal.SIGHUP)
+        went_on = True
+    assert went_on and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 
 
 def test_output_that_nobody_reads_ends_with_one_message():
