@@ -1,7 +1,7 @@
 """Rotation, shear, translation and cutout of uint8 images, nearest pixel, as in AutoAugment and RandAugment.
 
-Every function takes an image uint8 [height, width, ch] and returns one of the same shape and type. A pixel of the
-result is the pixel of the image in which its centre falls, as in Pillow; what comes from outside is grey.
+Every function takes an image as channels uint8 [ch, height, width] and returns one of the same shape and type. A pixel
+of the result is the pixel of the image in which its centre falls, as in Pillow; what comes from outside is grey.
 """
 
 from __future__ import annotations
@@ -50,30 +50,30 @@ def cutout(image: tf.Tensor, half: tf.Tensor, centre: tf.Tensor) -> tf.Tensor:
     """A grey square of side 2 * half, int32 [], around a place of the image; what sticks out is cut off.
 
     Args:
-        image: uint8 [height, width, ch].
+        image: uint8 [ch, height, width].
         half: half the side in pixels, int32 [].
         centre: float32 [2] in [0, 1), row and column as shares of the image.
     """
     inside = True
     for axis in (0, 1):
-        length = tf.shape(image)[axis]
+        length = tf.shape(image)[1 + axis]
         middle = tf.cast(centre[axis] * tf.cast(length, tf.float32), tf.int32)
-        places = tf.reshape(tf.range(length), [-1, 1, 1] if axis == 0 else [1, -1, 1])
+        places = tf.reshape(tf.range(length), [-1, 1] if axis == 0 else [1, -1])
         inside = inside & (places >= middle - half) & (places < middle + half)
     return tf.where(inside, tf.constant(FILL, tf.uint8), image)
 
 
 def _centres(image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
     """x [1, width] and y [height, 1] of the pixels' centres, width [] and height [], all float32."""
-    height, width = tf.unstack(tf.cast(tf.shape(image)[:2], tf.float32))
+    height, width = tf.unstack(tf.cast(tf.shape(image)[1:], tf.float32))
     return tf.range(width)[None, :] + 0.5, tf.range(height)[:, None] + 0.5, width, height
 
 
 def _sample(image: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
     """The pixels at x, y, float32 [height, width]; grey outside."""
-    height, width = tf.unstack(tf.shape(image)[:2])
+    height, width = tf.unstack(tf.shape(image)[1:])
     column, row = tf.cast(tf.floor(x), tf.int32), tf.cast(tf.floor(y), tf.int32)  # [height, width]
     inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
-    pixels = tf.reshape(image, [-1, image.shape[-1]])
-    pixels = tf.concat([pixels, tf.fill([1, image.shape[-1]], tf.constant(FILL, tf.uint8))], 0)
-    return tf.ensure_shape(tf.gather(pixels, tf.where(inside, row * width + column, height * width)), image.shape)
+    pixels = tf.reshape(image, [image.shape[0], -1])
+    moved = tf.gather(pixels, tf.where(inside, row * width + column, 0), axis=1)  # [ch, height, width]
+    return tf.ensure_shape(tf.where(inside, moved, tf.constant(FILL, tf.uint8)), image.shape)

@@ -71,23 +71,20 @@ def auto_augment(image: tf.Tensor, seed: tf.Tensor, *, policy: str = "imagenet")
     """A random pair of operations of the policy, each with its own probability and level.
 
     Args:
-        image: uint8 [S, S, ch], ch = 1 or 3.
+        image: uint8 in [0, 255] or float in [0, 1], [S, S, ch], ch = 1 or 3.
         seed: int32 or int64 [2].
         policy: "imagenet" or "cifar10".
 
     Returns:
-        uint8 [S, S, ch].
+        [S, S, ch], uint8 as given, or float32 in [0, 1] on whole grey levels.
 
     Raises:
         ValueError: there is no such policy.
     """
     if policy not in SUB_POLICIES:
         raise ValueError(f"AutoAugment has the policies {', '.join(SUB_POLICIES)}; got {policy!r}.")
-    seeds = tf.unstack(tf.random.split(seed, 3))
-    numbers, levels = _drawn_pair(seeds[0], policy)
-    for place in range(2):
-        image = operate(image, numbers[place], levels[place], seeds[1 + place])
-    return image
+    seeds = tf.unstack(tf.random.split(seed, 2))
+    return operate(image, *_drawn_pair(seeds[0], policy), seeds[1])
 
 
 def _drawn_pair(seed: tf.Tensor, policy: str) -> tuple[tf.Tensor, tf.Tensor]:

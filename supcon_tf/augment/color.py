@@ -128,7 +128,7 @@ def jitter(
 
     changes = 4 if image.shape[-1] == 3 else 2
     amounts, order, chance = jitter_draws(seed, strength=strength, variant=variant, changes=changes)
-    return tf.cond(chance < probability, lambda: _in_order(image, amounts, order, variant), lambda: image)
+    return tf.cond(chance < probability, lambda: _changed(image, amounts, order, variant), lambda: image)
 
 
 def random_grayscale(image: tf.Tensor, seed: tf.Tensor, *, probability: float = 0.2) -> tf.Tensor:
@@ -195,20 +195,23 @@ def _grey_in_all_channels(image: tf.Tensor) -> tf.Tensor:
     return tf.reshape(tf.matmul(tf.reshape(image, [-1, 3]), weights), tf.shape(image))
 
 
+def _changed(image: tf.Tensor, amounts: tf.Tensor, order: tf.Tensor, variant: str) -> tf.Tensor:
+    planes = _in_order(tf.transpose(image, [2, 0, 1]), amounts, order, variant)  # [ch, S, S]
+    return tf.transpose(planes, [1, 2, 0])
+
+
 # One program for the whole jitter: starting one takes longer than a change of a 32 x 32 image. A loop, because without
 # it the compiler would be given each change four times.
 @tf.function(jit_compile=True, autograph=False)
-def _in_order(image: tf.Tensor, amounts: tf.Tensor, order: tf.Tensor, variant: str) -> tf.Tensor:
-    """The changes of `JITTERS` by their amounts, float32 [4], in an order, int32 [changes]."""
+def _in_order(planes: tf.Tensor, amounts: tf.Tensor, order: tf.Tensor, variant: str) -> tf.Tensor:
+    """The changes of `JITTERS` to [ch, S, S] by their amounts, float32 [4], in an order, int32 [changes]."""
     changes = JITTERS[variant][: order.shape[0]]
 
     def change_next(place: tf.Tensor, planes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         branches = [lambda n=n: tf.stack(changes[n](tf.unstack(planes), amounts[n])) for n in range(len(changes))]
         return place + 1, tf.switch_case(order[place], branches)
 
-    planes = tf.transpose(image, [2, 0, 1])  # [ch, S, S]
-    _, planes = tf.while_loop(lambda place, planes: place < len(changes), change_next, [0, planes])
-    return tf.transpose(planes, [1, 2, 0])
+    return tf.while_loop(lambda place, planes: place < len(changes), change_next, [0, planes])[1]
 
 
 def _luma(channels: list) -> tf.Tensor:

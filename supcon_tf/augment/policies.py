@@ -93,8 +93,8 @@ def augment(
         "grayscale": functools.partial(color.random_grayscale, probability=grayscale_probability),
         "warp": functools.partial(random_warp, probability=warp_probability),
         "blur": functools.partial(blur.random_blur, taps=blur.kernel_size(size), probability=blur_probability),
-        "auto_augment": _on_uint8(functools.partial(auto_augment, policy=auto_policy)),
-        "rand_augment": _on_uint8(functools.partial(rand_augment, layers=rand_layers, magnitude=rand_magnitude)),
+        "auto_augment": functools.partial(auto_augment, policy=auto_policy),
+        "rand_augment": functools.partial(rand_augment, layers=rand_layers, magnitude=rand_magnitude),
     }
     seeds = dict(zip(actions, tf.unstack(tf.random.split(seed, len(actions)))))
     for step in _steps(policy, strength, stacked_order):
@@ -115,13 +115,3 @@ def _steps(policy: str, strength: float, stacked_order: str) -> tuple[str, ...]:
     if policy == "stacked_rand_augment" and stacked_order == "paper":
         return ("crop", "flip", "rand_augment", "jitter", "grayscale", "warp", "blur")
     return POLICIES[policy]
-
-
-def _on_uint8(change):
-    """A change of uint8 images as one of float images in [0, 1]; values are rounded to whole grey levels."""
-
-    def changed(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        levels = tf.cast(geometry.unit_range(image) * 255.0 + 0.5, tf.uint8)
-        return geometry.unit_range(change(levels, seed))
-
-    return changed

@@ -11,14 +11,14 @@ def rand_augment(image: tf.Tensor, seed: tf.Tensor, *, layers: int = 2, magnitud
     """`layers` operations in turn, each drawn from the 16 and the identity with equal chances, as in the authors' code.
 
     Args:
-        image: uint8 [S, S, ch], ch = 1 or 3.
+        image: uint8 in [0, 255] or float in [0, 1], [S, S, ch], ch = 1 or 3.
         seed: int32 or int64 [2].
         layers: operations, at least 0.
         magnitude: level of all operations, 0 to 10. Levels of Posterize and Solarize count the other way: at 10
             Solarize changes nothing.
 
     Returns:
-        uint8 [S, S, ch].
+        [S, S, ch], uint8 as given, or float32 in [0, 1] on whole grey levels.
 
     Raises:
         ValueError: `layers` or `magnitude` is out of range.
@@ -27,8 +27,8 @@ def rand_augment(image: tf.Tensor, seed: tf.Tensor, *, layers: int = 2, magnitud
         raise ValueError(f"RandAugment needs 0 or more layers; got {layers}.")
     if not 0 <= magnitude <= MAX_LEVEL:
         raise ValueError(f"RandAugment's magnitude must be between 0 and {MAX_LEVEL:g}; got {magnitude}.")
-    seeds = tf.random.split(seed, layers + 1)
+    if layers == 0:
+        return image
+    seeds = tf.unstack(tf.random.split(seed, 2))
     numbers = tf.random.stateless_uniform([layers], seeds[0], maxval=len(OPERATIONS), dtype=tf.int32)
-    for layer in range(layers):
-        image = operate(image, numbers[layer], tf.constant(magnitude, tf.float32), seeds[layer + 1])
-    return image
+    return operate(image, numbers, tf.fill([layers], tf.constant(magnitude, tf.float32)), seeds[1])

@@ -16,7 +16,7 @@ IMAGE = tf.constant(np.random.RandomState(4).randint(0, 256, (12, 12, 3), dtype=
 def test_all_operations_come_with_equal_chances(monkeypatch):
     asked = []
     monkeypatch.setattr(
-        randaugment, "operate", lambda image, number, level, seed: asked.append((number, level)) or image
+        randaugment, "operate", lambda image, numbers, levels, seed: asked.extend(zip(numbers, levels)) or image
     )
     for number in range(200):
         randaugment.rand_augment(IMAGE, tf.constant([1, number]), layers=3, magnitude=6.5)

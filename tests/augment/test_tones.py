@@ -27,15 +27,20 @@ def images():
     yield random.randint(0, 256, (3, 3, 3), dtype=np.uint8)
 
 
+def planes(image):
+    return tf.transpose(image, [2, 0, 1])
+
+
 def check(ours, theirs, slack=0):
-    for image in images():
-        expected = np.asarray(theirs(pillow.fromarray(image))).astype(int)
-        got = ours(tf.constant(image))
-        assert got.dtype == tf.uint8 and got.shape == image.shape
-        np.testing.assert_allclose(got.numpy().astype(int), expected, atol=slack)
-        grey = image[..., :1]
-        expected = np.asarray(theirs(pillow.fromarray(grey[..., 0]))).astype(int)
-        np.testing.assert_allclose(ours(tf.constant(grey))[..., 0].numpy().astype(int), expected, atol=slack)
+    """Operation by operation, and the first image compiled too, as the policies run it."""
+    for number, image in enumerate(images()):
+        for channels, given in ((planes(image), image), (planes(image)[:1], image[..., 0])):
+            expected = np.asarray(theirs(pillow.fromarray(given))).astype(int)
+            expected = expected.transpose(2, 0, 1) if expected.ndim == 3 else expected[None]
+            for change in (ours, tf.function(ours, jit_compile=True))[: 1 if number else 2]:
+                got = change(channels)
+                assert got.dtype == tf.uint8 and got.shape == channels.shape
+                np.testing.assert_allclose(got.numpy().astype(int), expected, atol=slack)
 
 
 @pytest.mark.parametrize("name", ["invert", "autocontrast", "equalize"])
@@ -84,20 +89,38 @@ def test_blends_equal_pillow(ours, theirs, factor):
     )
 
 
+def test_autocontrast_is_pillows_for_every_range_of_values():
+    """Where (v - low) * 255 / (high - low) is a whole number, a product that a compiler does not round shows."""
+    low, high = (limits[:, None] for limits in np.triu_indices(256, 1))
+    images = np.clip(np.arange(256), low, high).astype(np.uint8)[:, None]  # one channel for each range
+    scale = 255.0 / (high - low)
+    expected = np.clip((images[:, 0] * scale + -low * scale).astype(int), 0, 255)  # as ImageOps.autocontrast does it
+    got = tf.function(tones.autocontrast, jit_compile=True)(tf.constant(images))
+    np.testing.assert_array_equal(got[:, 0], expected)
+
+
+def test_compiled_blends_round_as_float32_does():
+    levels, other = np.meshgrid(np.arange(256, dtype=np.uint8), np.arange(256, dtype=np.float32))
+    blend = tf.function(tones._blend, jit_compile=True)
+    for factor in np.float32(0.18) * np.arange(11, dtype=np.float32) + np.float32(0.1):
+        expected = np.clip(other + factor * (levels.astype(np.float32) - other), 0, 255).astype(np.uint8)
+        np.testing.assert_array_equal(blend(other, levels, factor), expected)
+
+
 def test_contrast_is_about_the_mean_of_the_image():
     """The authors' module blends with the number of pixels over 256, here 4: a dark image would stay dark at 0."""
-    flat = tones.contrast(tf.fill([32, 32, 3], tf.constant(150, tf.uint8)), tf.constant(0.0))
+    flat = tones.contrast(tf.fill([3, 32, 32], tf.constant(150, tf.uint8)), tf.constant(0.0))
     np.testing.assert_array_equal(flat, 150)
 
 
 @pytest.mark.parametrize("change", [tones.brightness, tones.contrast, tones.saturation, tones.sharpness])
 def test_factor_one_is_the_identity(change):
     for image in images():
-        np.testing.assert_array_equal(change(tf.constant(image), tf.constant(1.0)), image)
+        np.testing.assert_array_equal(change(planes(image), tf.constant(1.0)), planes(image))
 
 
 def test_strengths_that_change_nothing():
-    image = next(images())
+    image = planes(next(images()))
     for got in (tones.posterize(image, 8), tones.solarize(image, 256), tones.solarize_add(image, 0)):
         np.testing.assert_array_equal(got, image)
 
@@ -105,9 +128,10 @@ def test_strengths_that_change_nothing():
 def test_addons_agree_where_it_is_installed():
     addons = pytest.importorskip("tensorflow_addons", reason="TensorFlow Addons exists up to Python 3.11 only")
     for image in images():
-        np.testing.assert_array_equal(tones.equalize(tf.constant(image)), addons.image.equalize(tf.constant(image)))
+        theirs = addons.image.equalize(tf.constant(image))
+        np.testing.assert_array_equal(tones.equalize(planes(image)), planes(theirs))
     for image in images():
         theirs = addons.image.sharpness(tf.constant(image), 1.9).numpy().astype(int)
-        ours = tones.sharpness(tf.constant(image), tf.constant(1.9)).numpy().astype(int)
+        ours = tones.sharpness(planes(image), tf.constant(1.9)).numpy().astype(int).transpose(1, 2, 0)
         # It rounds the smoothed image down, Pillow to the nearest level; the factor doubles that.
         assert np.abs(ours - theirs)[1:-1, 1:-1].max(initial=0) <= 2
