@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+
 import tensorflow as tf
 
-from supcon_tf.augment.operations import NUMBERS, operate
+from supcon_tf.augment.operations import NUMBERS, in_turn, operate
 
 # Rows of (operation, probability, level) twice. "imagenet" is policy v0 of the module that the authors' code imports.
 SUB_POLICIES = {
@@ -83,16 +85,26 @@ def auto_augment(image: tf.Tensor, seed: tf.Tensor, *, policy: str = "imagenet")
     """
     if policy not in SUB_POLICIES:
         raise ValueError(f"AutoAugment has the policies {', '.join(SUB_POLICIES)}; got {policy!r}.")
-    seeds = tf.unstack(tf.random.split(seed, 2))
-    return operate(image, *_drawn_pair(seeds[0], policy), seeds[1])
+    return operate(image, tf.random.stateless_uniform([9], seed), functools.partial(_operations, policy=policy))
 
 
-def _drawn_pair(seed: tf.Tensor, policy: str) -> tuple[tf.Tensor, tf.Tensor]:
-    """The two operations of an image, int32 [2], the identity where one does not act, and their levels, float32 [2]."""
+@tf.function(jit_compile=True, autograph=False)
+def _operations(planes: tf.Tensor, draws: tf.Tensor, policy: str) -> tf.Tensor:
+    return in_turn(planes, *_drawn_pair(draws[:3], policy), draws[3:])
+
+
+def _drawn_pair(draws: tf.Tensor, policy: str) -> tuple[tf.Tensor, tf.Tensor]:
+    """The two operations of an image, int32 [2], the identity where one does not act, and their levels, float32 [2].
+
+    Args:
+        draws: float32 [3] in [0, 1): of the pair, and of whether each of its operations acts.
+        policy: "imagenet" or "cifar10".
+    """
     rows = SUB_POLICIES[policy]
     numbers = tf.constant([[NUMBERS[name] for name, _, _ in row] for row in rows])  # [25, 2]
     probabilities = tf.constant([[probability for _, probability, _ in row] for row in rows], tf.float32)
     levels = tf.constant([[level for _, _, level in row] for row in rows], tf.float32)
-    draws = tf.random.stateless_uniform([3], seed)
     row = tf.cast(draws[0] * len(rows), tf.int32)
-    return tf.where(draws[1:] < probabilities[row], numbers[row], NUMBERS["Identity"]), levels[row]
+    # By gather: an index of a slice would have to be known to the compiler, which would compile each row anew.
+    numbers, probabilities, levels = (tf.gather(table, row) for table in (numbers, probabilities, levels))
+    return tf.where(draws[1:] < probabilities, numbers, NUMBERS["Identity"]), levels

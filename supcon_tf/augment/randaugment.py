@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+
 import tensorflow as tf
 
-from supcon_tf.augment.operations import MAX_LEVEL, OPERATIONS, operate
+from supcon_tf.augment.operations import MAX_LEVEL, OPERATIONS, in_turn, operate
 
 
 def rand_augment(image: tf.Tensor, seed: tf.Tensor, *, layers: int = 2, magnitude: float = 10.0) -> tf.Tensor:
@@ -29,6 +31,11 @@ def rand_augment(image: tf.Tensor, seed: tf.Tensor, *, layers: int = 2, magnitud
         raise ValueError(f"RandAugment's magnitude must be between 0 and {MAX_LEVEL:g}; got {magnitude}.")
     if layers == 0:
         return image
-    seeds = tf.unstack(tf.random.split(seed, 2))
-    numbers = tf.random.stateless_uniform([layers], seeds[0], maxval=len(OPERATIONS), dtype=tf.int32)
-    return operate(image, numbers, tf.fill([layers], tf.constant(magnitude, tf.float32)), seeds[1])
+    program = functools.partial(_operations, layers=layers, magnitude=float(magnitude))
+    return operate(image, tf.random.stateless_uniform([4 * layers], seed), program)
+
+
+@tf.function(jit_compile=True, autograph=False)
+def _operations(planes: tf.Tensor, draws: tf.Tensor, layers: int, magnitude: float) -> tf.Tensor:
+    numbers = tf.cast(draws[:layers] * len(OPERATIONS), tf.int32)
+    return in_turn(planes, numbers, tf.fill([layers], tf.constant(magnitude, tf.float32)), draws[layers:])

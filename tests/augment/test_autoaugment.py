@@ -38,8 +38,9 @@ def test_the_cifar_policy_is_that_of_the_paper():
 @pytest.mark.parametrize("policy", autoaugment.SUB_POLICIES)
 def test_pairs_come_with_equal_chances_and_operations_with_their_own(policy):
     rows, count = autoaugment.SUB_POLICIES[policy], 3000
-    seeds = tf.data.Dataset.range(count).map(lambda n: autoaugment._drawn_pair(tf.stack([4, n]), policy))
-    numbers, levels = (column.numpy().ravel() for column in seeds.batch(count).get_single_element())
+    draws = tf.random.stateless_uniform([count, 3], [4, 0])
+    pairs = tf.data.Dataset.from_tensor_slices(draws).map(lambda drawn: autoaugment._drawn_pair(drawn, policy))
+    numbers, levels = (column.numpy().ravel() for column in pairs.batch(count).get_single_element())
     drawn = [(list(operations.OPERATIONS)[number], level) for number, level in zip(numbers, levels)]
     for wanted in operations.OPERATIONS:
         if wanted != "Identity":

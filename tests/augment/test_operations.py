@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -70,26 +72,32 @@ def test_the_image_stays_in_sight_at_every_side(name, side):
     assert 0.5 < kept < 0.95
 
 
-def operate(names, level, seed, image=IMAGE):
+@tf.function(jit_compile=True, autograph=False)
+def in_turn(planes, draws, names, level):
     numbers = tf.constant([operations.NUMBERS[name] for name in names])
-    pixels = operations.operate(tf.transpose(image, [1, 2, 0]), numbers, tf.fill(numbers.shape, level), seed)
-    return tf.transpose(pixels, [2, 0, 1]).numpy()
+    return operations.in_turn(planes, numbers, tf.fill([len(names)], level), draws)
+
+
+def operate(names, level, seed, image=IMAGE):
+    draws = tf.random.stateless_uniform([3 * len(names)], seed)
+    program = functools.partial(in_turn, names=names, level=level)
+    return tf.transpose(operations.operate(tf.transpose(image, [1, 2, 0]), draws, program), [2, 0, 1]).numpy()
 
 
 def test_operate_picks_by_number_and_draws_both_signs():
     for name in operations.NUMBERS:
         wanted = {bytes(change(name, 5.0, sign=sign).numpy()) for sign in (-1.0, 1.0)}
-        got = {bytes(operate([name], 5.0, [0, n])) for n in range(12)}
+        got = {bytes(operate((name,), 5.0, [0, n])) for n in range(12)}
         assert got == wanted if name != "Cutout" else len(got) > 2, name
 
 
 def test_operations_follow_one_another():
     expected = change("Invert", 5.0, image=change("Posterize", 5.0).numpy())
-    np.testing.assert_array_equal(operate(["Posterize", "Identity", "Invert"], 5.0, [0, 1]), expected)
+    np.testing.assert_array_equal(operate(("Posterize", "Identity", "Invert"), 5.0, [0, 1]), expected)
 
 
 def test_float_images_are_taken_to_whole_grey_levels_and_back():
-    whole = operate(["Equalize", "Posterize"], 5.0, [0, 1])
-    got = operate(["Equalize", "Posterize"], 5.0, [0, 1], image=tf.constant(IMAGE / 255, tf.float32))
+    whole = operate(("Equalize", "Posterize"), 5.0, [0, 1])
+    got = operate(("Equalize", "Posterize"), 5.0, [0, 1], image=tf.constant(IMAGE / 255, tf.float32))
     assert got.dtype == np.float32
     np.testing.assert_allclose(got, whole / 255, atol=1e-6)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from supcon_tf.augment import color, geometry
+from supcon_tf.augment import autoaugment, color, geometry, randaugment
 from supcon_tf.augment.policies import MIN_BLUR_SIDE, POLICIES, augment
 
 
@@ -131,3 +131,18 @@ def test_a_wrong_name_is_answered_with_the_nearest():
 def test_a_batch_is_refused():
     with pytest.raises(ValueError, match="one image"):
         augment(tf.zeros([2, 8, 8, 3]), tf.constant([0, 0]), policy="none", size=8)
+
+
+@pytest.mark.parametrize(
+    "program, count, options",
+    [
+        (autoaugment._operations, 9, {"policy": "cifar10"}),
+        (randaugment._operations, 8, {"layers": 2, "magnitude": 9.0}),
+    ],
+)
+def test_the_program_is_compiled_once_and_not_for_every_draw(program, count, options):
+    planes, draws = tf.zeros([3, 8, 8], tf.uint8), tf.zeros([count])
+    lowered = program.experimental_get_compiler_ir(planes, draws, **options)(stage="hlo")
+    entry = lowered[lowered.index("ENTRY") :]
+    # What must be known to the compiler is no parameter, and each of its values another compilation.
+    assert entry.count(" parameter(") == 2 and f"f32[{count}]" in entry

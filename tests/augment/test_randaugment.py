@@ -16,12 +16,16 @@ IMAGE = tf.constant(np.random.RandomState(4).randint(0, 256, (12, 12, 3), dtype=
 def test_all_operations_come_with_equal_chances(monkeypatch):
     asked = []
     monkeypatch.setattr(
-        randaugment, "operate", lambda image, numbers, levels, seed: asked.extend(zip(numbers, levels)) or image
+        randaugment, "in_turn", lambda planes, numbers, levels, draws: asked.append((numbers, levels, draws)) or planes
     )
+    draws = iter(tf.random.stateless_uniform([200, 12], [1, 0]))
+    monkeypatch.setattr(tf.random, "stateless_uniform", lambda shape, seed: next(draws)[: shape[0]])
+    monkeypatch.setattr(randaugment, "_operations", randaugment._operations.python_function)
     for number in range(200):
         randaugment.rand_augment(IMAGE, tf.constant([1, number]), layers=3, magnitude=6.5)
-    counts = collections.Counter(int(number) for number, _ in asked)
-    assert len(asked) == 600 and {float(level) for _, level in asked} == {6.5}
+    numbers, levels, sides = (np.concatenate(column) for column in zip(*asked))
+    assert numbers.shape == levels.shape == (600,) and sides.shape == (1800,) and set(levels) == {6.5}
+    counts = collections.Counter(numbers)
     assert set(counts) == set(operations.NUMBERS.values())
     assert all(abs(count - 600 / 17) < 5 * (600 / 17) ** 0.5 for count in counts.values())
 
