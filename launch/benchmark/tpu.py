@@ -6,7 +6,6 @@ says whether it compiles and how much of the device's memory it needs. It does n
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import pathlib
@@ -16,74 +15,32 @@ import tempfile
 from absl import flags
 from tqdm import tqdm
 
-from launch.benchmark.tpu_compile import SLICES
-from supcon_tf.config import ENCODERS
-from supcon_tf.settings import nearest
-
-# What the flags are where they are not given; images in two views, by global batch.
-EXPERIMENTS = {
-    "imagenet_like": {
-        "encoder": ["resnet50"], "width": 1.0, "image_size": 224, "replicas": 128, "global_batch": 6144,
-        "precision": ["mixed_bfloat16"], "microbatches": ["1"], "loss": ["tiled"], "topology": ["v4"],
-    },
-}  # fmt: skip
-CHOICES = {
-    "encoder": ENCODERS,
-    "precision": ("float32", "mixed_bfloat16"),
-    "loss": ("tiled", "dense"),
-    "topology": tuple(SLICES),
-}
+from launch import catalogue
+from launch.benchmark.tpu_plan import cases, changed, fields_of
 
 
 def define_flags() -> None:
     """The flags of `tpu`; those that take a list make a case of every combination."""
-    flags.DEFINE_enum("experiment", "imagenet_like", list(EXPERIMENTS), "tpu: what the flags below start from")
+    default = "imagenet.supcon_resnet50"
+    flags.DEFINE_string("experiment", default, "tpu: whose contrastive step; the flags below change it where given")
     flags.DEFINE_list("encoder", None, "tpu: encoders")
     flags.DEFINE_float("width", None, "tpu: factor on the number of filters")
     flags.DEFINE_integer("image_size", None, "tpu: height and width of images, pixels")
-    flags.DEFINE_integer("replicas", None, "tpu: that share the batch")
-    flags.DEFINE_integer("global_batch", None, "tpu: images of all replicas, in two views each")
+    flags.DEFINE_integer("replicas", 128, "tpu: that share the batch")
+    flags.DEFINE_integer("global_batch", None, "tpu: images of all replicas, in as many views as the experiment has")
     flags.DEFINE_list("precision", None, "tpu: float32, mixed_bfloat16")
     flags.DEFINE_list("microbatches", None, "tpu: parts of a replica's batch, one after the other")
-    flags.DEFINE_list("loss", None, "tpu: tiled, or dense for the whole matrix")
-    flags.DEFINE_list("topology", None, "tpu: generations to compile for: v4, v5e, v5p, v6e")
+    flags.DEFINE_list("loss", "tiled", "tpu: tiled, or dense for the whole matrix")
+    flags.DEFINE_list("topology", "v4", "tpu: generations to compile for: v4, v5e, v5p, v6e")
     flags.DEFINE_string("tpu_python", ".venv-tpu/bin/python", "tpu: the Python that `make tpu-env` made")
     flags.DEFINE_bool("search", False, "tpu: halve the replica's batch until it fits; each try takes minutes")
 
 
 def asked() -> dict:
     """The fields of a plan: those of the experiment, and the flags that are given in their place."""
-    fields = EXPERIMENTS[flags.FLAGS.experiment]
-    given = {name: flags.FLAGS[name].value for name in fields}
+    fields = fields_of(catalogue.load(flags.FLAGS.experiment))
+    given = {name: flags.FLAGS[name].value for name in (*fields, "replicas", "loss", "topology")}
     return {**fields, **{name: value for name, value in given.items() if value is not None}}
-
-
-def cases(fields: dict) -> list[dict]:
-    """Every combination of the lists, in order; a case is an argument of `tpu_export.export`, and a topology.
-
-    Raises:
-        ValueError: a name is unknown, or the batch cannot be shared out.
-    """
-    lists = {name: value for name, value in fields.items() if isinstance(value, list)}
-    for name in lists.keys() & CHOICES:
-        for value in lists[name]:
-            if value not in CHOICES[name]:
-                raise ValueError(f"no {name} is called '{value}'.{nearest(value, CHOICES[name])}")
-    planned = [{**fields, **dict(zip(lists, chosen))} for chosen in itertools.product(*lists.values())]
-    return [_checked(case) for case in planned]
-
-
-def _checked(case):
-    if not str(case["microbatches"]).isdigit() or int(case["microbatches"]) < 1:
-        raise ValueError(f"`microbatches` must be integers of at least 1; got '{case['microbatches']}'.")
-    case = {**case, "microbatches": int(case["microbatches"])}
-    replicas, images, parts = case["replicas"], case["global_batch"], case["microbatches"]
-    if min(replicas, images) < 1 or images % replicas or images // replicas * 2 % parts:
-        raise ValueError(
-            f"a batch of {images} images, two views each, cannot be shared by {replicas} replicas in {parts} "
-            "micro-batches of equal size: make --global_batch a multiple of --replicas and --microbatches."
-        )
-    return {**case, "replica_batch": images // replicas}
 
 
 def run(*, quick: bool, dry_run: bool) -> tuple[list[dict], str]:
@@ -120,7 +77,7 @@ def _tries(case, tpu_python, search):
     yield record
     while search and record["hbm"] and not record["compiles"]:
         half = case["replica_batch"] // 2
-        if half < 1 or half * 2 % case["microbatches"]:
+        if half < 1 or half % case["microbatches"]:
             return
         case = {**case, "replica_batch": half, "global_batch": half * case["replicas"]}
         record = measure(case, tpu_python)
@@ -131,10 +88,10 @@ def measure(case: dict, tpu_python: str) -> dict:
     """The case and what `tpu_compile.compile_for` says of it; ValueError where its Python fails."""
     from launch.benchmark.tpu_export import export
 
-    arguments = {name: value for name, value in case.items() if name not in ("topology", "replica_batch")}
+    experiment = changed(catalogue.load(case["experiment"]), case)
     with tempfile.TemporaryDirectory() as folder:
         program = pathlib.Path(folder) / "step.hlo"
-        export(program, **arguments)
+        export(program, experiment, replicas=case["replicas"], loss=case["loss"])
         script = pathlib.Path(__file__).with_name("tpu_compile.py")
         command = [tpu_python, str(script), str(program), case["topology"]]
         outside = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}

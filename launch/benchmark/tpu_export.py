@@ -1,10 +1,10 @@
 """The training step of one replica as a program for XLA, with inputs in the place of what it would gather.
 
-The step is `training.steps.contrastive_step`, on the networks and the optimizer that the trainer builds; it is traced
-as on a replica among many on an accelerator. Programs of several replicas cannot be had without them, so:
+The step is that of the trainer (`training.stage`), with the networks, optimizer, loss and penalty of the experiment;
+it is traced as on a replica among many of a TPU. Programs of several replicas cannot be had without them, so:
 
-* What a replica receives of the others is an input: their projections and labels, and in the backward pass the two
-  numbers of each of their rows that the loss by tiles exchanges. The replica is the first.
+* What a replica receives of the others is an input: their projections and labels, and in the backward pass the
+  numbers of each of their rows that the loss by tiles exchanges, two for the default loss. The replica is the first.
 * The gradients are not summed over replicas, and batch norm takes the moments of the replica's own images.
 * The dense loss, as the authors wrote it, needs the gradient by the gathered rows, [N, D], summed over replicas; here
   the replica's own gradient by the rows of all stands for what the others send.
@@ -18,46 +18,34 @@ from unittest import mock
 
 import tensorflow as tf
 
-from supcon_tf import config
+from supcon_tf.config import Experiment
 from supcon_tf.distribution import collectives
 from supcon_tf.losses import blocks, dense, tiles
-from supcon_tf.optim.optimizers import build_optimizer
-from supcon_tf.training import gradient_cache, steps
+from supcon_tf.training import gradient_cache, stage
+from supcon_tf.training.loop import Duration
 from supcon_tf.training.state import StageState, build_networks
 
-VIEWS, CLASSES = 2, 1000
-WIDTHS = (2048, 128)  # of the projection head, Sec. 3.1
-LOSS = {"temperature": 0.1}
+EXAMPLES, CLASSES = 1_281_167, 1000  # of ImageNet; they decide the length of the schedule and an idle head
 
 
-def export(
-    path, *, encoder: str, width: float, image_size: int, replicas: int, global_batch: int, precision: str,
-    microbatches: int, loss: str, stem: str = "image",
-) -> None:  # fmt: skip
-    """Writes a serialized HloModuleProto.
+def export(path, experiment: Experiment, *, replicas: int, loss: str) -> None:
+    """Writes a serialized HloModuleProto of one replica's step of the contrastive stage.
 
     Args:
         path: of the file.
-        encoder: name of an encoder.
-        width: factor on its filters.
-        image_size: S, pixels.
-        replicas: R, a divisor of `global_batch`.
-        global_batch: G, images in two views each.
-        precision: a Keras policy.
-        microbatches: parts of the replica's batch that go through the networks one after the other.
+        experiment: with a contrastive stage, no queue, batch norm of each replica, and `data.image_size`.
+        replicas: R, a divisor of the stage's batch.
         loss: "tiled", or "dense" for the whole matrix of this replica's rows and those of all.
-        stem: of the encoder.
     """
     before = tf.keras.mixed_precision.global_policy()
-    tf.keras.mixed_precision.set_global_policy(precision)
+    tf.keras.mixed_precision.set_global_policy(experiment.precision)
     try:
-        state = _state(config.Encoder(name=encoder, width=width, stem=stem), image_size)
+        state = _state(experiment)
     finally:
         tf.keras.mixed_precision.set_global_policy(before)
-    step = steps.contrastive_step(
-        state, batch_size=global_batch, weight_decay=1e-4, loss=LOSS, use_labels=True, microbatches=microbatches
-    )
-    own = global_batch // replicas
+    step = stage.step_of(experiment, "contrastive", state)
+    images, views, size = experiment.contrastive.batch_size, experiment.data.views, experiment.data.image_size
+    own = images // replicas
     gather = _Gather(replicas)
 
     @tf.function(jit_compile=True)
@@ -65,28 +53,32 @@ def export(
         gather.received = received
         return step.run(images, labels)[0]
 
-    images = tf.TensorSpec([own, VIEWS, image_size, image_size, 3])
-    labels = tf.TensorSpec([own], tf.int64)
+    given = tf.TensorSpec([own, views, size, size, 3]), tf.TensorSpec([own], tf.int64)
     with _among_replicas(gather, loss):
-        ir = update.experimental_get_compiler_ir(images, labels, *_received(global_batch - own))
+        ir = update.experimental_get_compiler_ir(*given, *_received(experiment, images - own))
         # Lowered for the CPU, whatever is here: no operation of a GPU's library. TensorFlow 2.15 has this name for it.
         pathlib.Path(path).write_bytes(ir(stage="hlo_serialized", device_name="/device:CPU:0"))
 
 
-def _state(encoder: config.Encoder, image_size: int) -> StageState:
+def _state(experiment: Experiment) -> StageState:
+    size, contrastive = experiment.data.image_size, experiment.contrastive
     networks = build_networks(
-        encoder, config.Projection(widths=WIDTHS), image_shape=(image_size, image_size, 3), classes=CLASSES,
+        experiment.encoder, experiment.projection, image_shape=(size, size, 3), classes=CLASSES,
         cross_replica_batch_norm=False,
     )  # fmt: skip
-    optimizer = build_optimizer("momentum", learning_rate=0.1)
-    return StageState.create(networks, optimizer, steps.trained_variables(networks, "contrastive"))
+    schedule = stage.schedule_of(contrastive, Duration(contrastive.epochs, EXAMPLES, contrastive.batch_size))
+    return stage.first_state(experiment, "contrastive", networks, schedule, tf.distribute.get_strategy())
 
 
-def _received(images: int) -> list:
+def _received(experiment: Experiment, images: int) -> list:
     """What comes from the other replicas, for so many images of theirs; nothing where there are none."""
-    rows = images * VIEWS  # N - M
-    keys, labels, numbers = [rows, WIDTHS[-1]], [images], [rows, 2]
-    return [tf.TensorSpec(keys), tf.TensorSpec(labels, tf.int64), tf.TensorSpec(numbers)] if images else []
+    if not images:
+        return []
+    rows, loss = images * experiment.data.views, experiment.loss  # N - M
+    # log D_i and the incoming gradient; "in" also sends log P_i, "one_positive" a slope (`tiles.anchor_losses`).
+    numbers = 2 + (loss.summation_location == "in") + (loss.denominator_mode == "one_positive")
+    keys = tf.TensorSpec([rows, experiment.projection.widths[-1]])
+    return [keys, tf.TensorSpec([images], tf.int64), tf.TensorSpec([rows, numbers])]
 
 
 class _Gather:
@@ -120,12 +112,12 @@ class _Gather:
 
 @contextlib.contextmanager
 def _among_replicas(gather: _Gather, loss: str):
-    """While a step is traced in here, it is on one of many replicas, on an accelerator."""
+    """While a step is traced in here, it is on one of many replicas of a TPU."""
     with contextlib.ExitStack() as stack:
-        count = {"replica_count": lambda: gather.replicas}
-        stack.enter_context(mock.patch.multiple(gradient_cache, **count))
+        stack.enter_context(mock.patch.object(gradient_cache, "can_meet_in_loops", lambda: True))
         stack.enter_context(mock.patch.multiple(
-            collectives, gather_rows=gather.rows, first_row=lambda rows: tf.constant(0), **count
+            collectives, gather_rows=gather.rows, first_row=lambda rows: tf.constant(0),
+            replica_count=lambda: gather.replicas,
         ))  # fmt: skip
         stack.enter_context(mock.patch.object(blocks, "on_cpu", lambda: False))
         if loss == "dense":

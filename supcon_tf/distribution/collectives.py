@@ -14,6 +14,15 @@ def replica_count() -> int:
     return 1 if context is None else context.num_replicas_in_sync
 
 
+def can_meet_in_loops() -> bool:
+    """Whether a loop of the graph may hold a meeting of replicas: where nobody meets, or on a TPU.
+
+    The replicas of a TPU run one program, with its collectives in it. A MirroredStrategy has a thread for each, and
+    they meet while the graph is made.
+    """
+    return replica_count() == 1 or isinstance(tf.distribute.get_strategy(), tf.distribute.TPUStrategy)
+
+
 def gather_rows(rows: tf.Tensor) -> tf.Tensor:
     """The rows of all replicas, in replica order; on one replica the rows themselves.
 

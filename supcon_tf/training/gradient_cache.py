@@ -19,7 +19,7 @@ from typing import Callable, NamedTuple
 
 import tensorflow as tf
 
-from supcon_tf.distribution.collectives import replica_count
+from supcon_tf.distribution.collectives import can_meet_in_loops
 
 
 def value_and_gradients(
@@ -158,10 +158,10 @@ def _send_back(forward, parts, by_parts, draws, variables, changing):
 def _repeat(count: int, body, carry):
     """carry after `body(number, carry)` for 0 to count - 1, strictly one after the other.
 
-    On one replica a loop of the graph. Replicas may meet inside the body, for the moments of batch norm, and a
-    MirroredStrategy lets them meet in no loop: there the graph holds the body `count` times.
+    On one replica, or a TPU, a loop of the graph. Replicas may meet inside the body, for the moments of batch norm, and
+    a MirroredStrategy lets them meet in no loop: there the graph holds the body `count` times.
     """
-    if replica_count() == 1:
+    if can_meet_in_loops():
         return tf.while_loop(
             lambda number, carry: number < count,
             lambda number, carry: (number + 1, body(number, carry)),

@@ -80,6 +80,21 @@ def test_graphs_keep_the_axes_that_all_replicas_share(two_replicas):
     assert len(seen) >= 2 and all(facts == ([None, 2, 3], 2) for facts in seen)
 
 
+@pytest.mark.two_replicas_required
+def test_replicas_meet_in_loops_on_a_tpu_alone(two_replicas, monkeypatch):
+    seen = []
+
+    def replica():
+        seen.append(collectives.can_meet_in_loops())
+
+    two_replicas.run(replica)
+    assert seen == [False, False] and collectives.can_meet_in_loops()  # here is one replica
+    tpu = tf.distribute.TPUStrategy.__new__(tf.distribute.TPUStrategy)
+    monkeypatch.setattr(tf.distribute, "get_strategy", lambda: tpu)
+    two_replicas.run(replica)
+    assert seen[2:] == [True, True]
+
+
 @pytest.mark.parametrize("strategy", [None, "CPU:0"])
 def test_one_replica_gathers_nothing(strategy):
     strategy = tf.distribute.OneDeviceStrategy(strategy) if strategy else tf.distribute.get_strategy()

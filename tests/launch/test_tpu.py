@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pathlib
 import subprocess
@@ -11,13 +12,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from launch.benchmark import tpu, tpu_compile, tpu_export
+from launch import catalogue
+from launch.benchmark import tpu, tpu_compile, tpu_export, tpu_plan
 from supcon_tf.losses.supcon import supervised_contrastive_loss
 
 ROOT = pathlib.Path(__file__).parents[2]
 COMPILER = ROOT / ".venv-tpu" / "bin" / "python"
 TINY = {
-    "encoder": ["resnet18"], "width": 0.0625, "image_size": 32, "replicas": 4, "global_batch": 16,
+    "experiment": "imagenet.supcon_resnet50", "encoder": ["resnet18"], "width": 0.0625, "image_size": 32,
+    "replicas": 4, "global_batch": 16,
     "precision": ["mixed_bfloat16"], "microbatches": ["1"], "loss": ["tiled"], "topology": ["v4", "v5e"],
 }  # fmt: skip
 
@@ -28,22 +31,34 @@ def command_line(*words):
 
 
 def test_the_plan_is_printed_and_flags_change_it():
-    ended = command_line("--experiment=imagenet_like", "--topology=v4", "--loss=tiled,dense", "--dry_run")
+    ended = command_line("--experiment=imagenet.supcon_resnet101", "--topology=v5e", "--loss=tiled,dense", "--dry_run")
     planned = [json.loads(line) for line in ended.stdout.splitlines()]
     assert [case["loss"] for case in planned] == ["tiled", "dense"], ended.stderr
-    assert planned[0]["replica_batch"] == 48 and planned[0]["topology"] == "v4"
+    assert planned[0]["replica_batch"] == 32 and planned[0]["topology"] == "v5e" and planned[0]["width"] == 1.0
+    assert planned[0]["encoder"] == "resnet101" and planned[0]["precision"] == "mixed_bfloat16"
 
 
 @pytest.mark.parametrize("flag, message", [
     ("--topology=v9", "error: no topology is called 'v9'. Known: v4, v5e, v5p, v6e."),
     ("--loss=tilde", "error: no loss is called 'tilde'. Did you mean `tiled`?"),
-    ("--replicas=5", "cannot be shared by 5 replicas"),
-    ("--microbatches=0", "must be integers of at least 1; got '0'"),
+    ("--replicas=5", "`contrastive.batch_size` must be divisible by the 5 replicas; got 6144."),
+    ("--replicas=0", "--replicas must be at least 1; got 0."),
+    ("--microbatches=0", "`Train.microbatches` must be at least 1; got 0"),
+    ("--microbatches=two", "must be integers of at least 1; got 'two'"),
+    ("--precision=float61", "`Experiment.precision`"),
+    ("--experiment=imagenet.cross_entropy_resnet50", "must have a contrastive stage, no queue, and a size of images"),
+    ("--experiment=imagenet.supcon_memory_resnet50", "has stages contrastive, linear, queue.size="),
+    ("--experiment=digits.supcon", "data.image_size=0."),
     ("--tpu_python=nowhere/python", "there is no 'nowhere/python': make it with `make tpu-env`"),
 ])  # fmt: skip
 def test_what_cannot_be_is_refused_in_one_line(flag, message):
     ended = command_line(flag)
     assert ended.returncode == 2 and message in ended.stderr and len(ended.stderr.splitlines()) == 1
+
+
+def test_an_experiment_that_does_not_exist_is_named_with_those_that_do():
+    ended = command_line("--experiment=imagenet.supcon_resnet5")
+    assert ended.returncode == 2 and "Did you mean `imagenet.supcon_resnet50`?" in ended.stderr.splitlines()[0]
 
 
 @pytest.mark.parametrize("refusal, needed", [
@@ -58,14 +73,14 @@ def test_what_a_refusal_says_of_memory(refusal, needed):
 def test_a_python_without_the_compiler_is_named(monkeypatch):
     monkeypatch.setattr(tpu_export, "export", lambda *_, **__: None)
     with pytest.raises(ValueError, match=r"could not compile: .*'libtpu'.* `make tpu-env`"):
-        tpu.measure(tpu.cases(TINY)[0], sys.executable)
+        tpu.measure(tpu_plan.cases(TINY)[0], sys.executable)
 
 
 def test_a_compilation_that_is_ended_from_outside_is_no_refusal(monkeypatch):
     monkeypatch.setattr(tpu_export, "export", lambda *_, **__: None)
     monkeypatch.setattr(tpu.subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], -15, "", ""))
     with pytest.raises(ValueError, match="ended from outside by signal 15"):
-        tpu.measure(tpu.cases(TINY)[0], sys.executable)
+        tpu.measure(tpu_plan.cases(TINY)[0], sys.executable)
 
 
 def test_a_search_halves_the_batch_until_it_fits(monkeypatch):
@@ -104,6 +119,32 @@ def test_the_stand_in_gives_the_loss_and_gradient_of_the_whole_batch(loss):
         np.testing.assert_allclose(found_gradient, gradient[:2], atol=1e-5 * np.abs(gradient).max())
     alone, alone_gradient = value_and_gradient(labels[:2], z[:2])  # control: without the others both are different
     assert np.abs(alone - found).max() > 0.01 and np.abs(alone_gradient - found_gradient).max() > 0.01
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("change", [
+    {"summation_location": "in"}, {"denominator_mode": "one_positive"}, {"use_labels": False},
+], ids=str)  # fmt: skip
+def test_the_step_of_any_loss_can_be_exported(change, tmp_path):
+    (case,) = tpu_plan.cases({**TINY, "topology": ["v4"]})
+    experiment = tpu_plan.changed(catalogue.load(case["experiment"]), case)
+    loss = dataclasses.replace(experiment.loss, **change)
+    tpu_export.export(tmp_path / "step.hlo", dataclasses.replace(experiment, loss=loss), replicas=4, loss="tiled")
+    assert (tmp_path / "step.hlo").stat().st_size > 10_000
+
+
+@pytest.mark.slow
+def test_micro_batches_of_a_tpu_are_a_loop_of_the_program(tmp_path):
+    """Each part anew in the program would take the compiler hours."""
+
+    def size(parts):
+        (case,) = tpu_plan.cases({**TINY, "global_batch": 32, "topology": ["v4"], "microbatches": [parts]})
+        experiment = tpu_plan.changed(catalogue.load(case["experiment"]), case)
+        tpu_export.export(tmp_path / parts, experiment, replicas=4, loss="tiled")
+        return (tmp_path / parts).stat().st_size
+
+    two, eight = size("2"), size("8")
+    assert eight < 1.1 * two
 
 
 def value_and_gradient(labels, z):
