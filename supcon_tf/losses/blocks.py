@@ -18,6 +18,7 @@ from supcon_tf.losses.pairs import RowIds
 # fast but used 130 MB and more. The number for accelerators is not measured: they want more work at once.
 _ROWS_ON_CPU, _ROWS_ON_ACCELERATOR = 768, 2048
 # Tiles in flight: while one is multiplied, the exponentials of another are taken. 4 were as fast and took 10 MB more.
+# Special ones hold many arrays: where they are few, one at a time is as fast and takes 25 MB less.
 _TILES_AT_ONCE = 2
 _AFTER_ALL = tf.int32.max  # the group of padding
 
@@ -120,21 +121,24 @@ def walk(a: Blocks, k: Blocks, state, add_tile, symmetric: bool, all_special=Fal
     every, apart = pairs_apart(a, k, symmetric)
     end = size_of(every)[0]
 
-    def loop(state, begin, end, special):
+    def loop(state, begin, end, special, at_once=_TILES_AT_ONCE):
+        with tf.control_dependencies([blocks.flow for blocks in tf.nest.flatten(state)]):
+            begin = tf.identity(begin)  # no tile before what it adds to is there: it would wait, in memory
+
         def step(number, state):
             i, j = tf.unstack(tf.gather(every, number))
             return number + 1, add_tile(state, i, j, special)
 
-        return tf.while_loop(lambda number, _: number < end, step, (begin, state), parallel_iterations=_TILES_AT_ONCE)[
-            1
-        ]
+        start = begin, state
+        return tf.while_loop(lambda number, _: number < end, step, start, parallel_iterations=at_once)[1]
 
     state = tf.nest.map_structure(listed, state)
     if all_special is True:  # no second loop in the graph
         state = loop(state, tf.constant(0), end, True)
     else:
         apart = tf.where(all_special, end, apart)
-        state = loop(loop(state, tf.constant(0), apart, True), apart, end, False)
+        state = loop(state, tf.constant(0), apart, True, at_once=1)
+        state = loop(state, apart, end, False)
     return tf.nest.map_structure(lambda blocks: blocks.stack(), state)
 
 
