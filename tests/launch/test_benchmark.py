@@ -92,14 +92,15 @@ def test_the_table_and_the_ratios_are_of_the_records():
     records = [
         record("tiled", loss.PAPER, 1.0, summation_location="in", denominator_mode="all"),
         record("tiled", loss.PAPER, 0.5),
-        record("dense_pytorch", loss.PAPER, 5.0),
+        {"what": "dense_pytorch", "rows": loss.PAPER, "alternate": True, "tiled_over_this": 0.1},
+        {"what": "dense_tensorflow", "rows": loss.PAPER, "alternate": True, "failed": "no memory"},
         record("tiled", 8192, 0.25, 100),
         record("tiled", 65536, 16.0, 800),
     ]
     text = loss._ratios(records)
-    assert "0.100 of dense_pytorch" in text
+    assert "0.100 of dense_pytorch" in text and "of dense_tensorflow" not in text
     assert "first_call_mb from N = 8,192 to 65,536: exponent 1.00" in text and "exponent 2.00" in text
-    assert "tiled in all" in loss._table(records)
+    assert "tiled in all" in loss._table(records) and "failed: no memory" in loss._table(records)
 
 
 def test_the_plan_names_every_mode():
