@@ -85,7 +85,8 @@ def auto_augment(image: tf.Tensor, seed: tf.Tensor, *, policy: str = "imagenet")
     """
     if policy not in SUB_POLICIES:
         raise ValueError(f"AutoAugment has the policies {', '.join(SUB_POLICIES)}; got {policy!r}.")
-    return operate(image, tf.random.stateless_uniform([9], seed), functools.partial(_operations, policy=policy))
+    draws = tf.random.stateless_uniform([9], seed)  # 3 for the pair, 3 for each of its operations
+    return operate(image, draws, functools.partial(_operations, policy=policy))
 
 
 @tf.function(jit_compile=True, autograph=False)

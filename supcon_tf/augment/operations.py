@@ -105,7 +105,7 @@ def operate(image: tf.Tensor, draws: tf.Tensor, program) -> tf.Tensor:
 def in_turn(planes: tf.Tensor, numbers: tf.Tensor, levels: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
     """Operations by number, one after the other, each to a random side and at a random place where it has one.
 
-    To be compiled: a fifth of the time of the operations one by one.
+    To be compiled: it takes a fraction of the time of the operations one by one.
 
     Args:
         planes: uint8 in [0, 255] or float in [0, 1], [ch, S, S].

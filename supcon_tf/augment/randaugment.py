@@ -32,7 +32,8 @@ def rand_augment(image: tf.Tensor, seed: tf.Tensor, *, layers: int = 2, magnitud
     if layers == 0:
         return image
     program = functools.partial(_operations, layers=layers, magnitude=float(magnitude))
-    return operate(image, tf.random.stateless_uniform([4 * layers], seed), program)
+    draws = tf.random.stateless_uniform([4 * layers], seed)  # an operation, a side and a place for each layer
+    return operate(image, draws, program)
 
 
 @tf.function(jit_compile=True, autograph=False)

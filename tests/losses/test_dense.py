@@ -160,6 +160,8 @@ def test_nothing_on_the_way_is_infinite(checked_numerics, layout):
         value_and_gradient(
             labels, projections, temperature=1e-3, summation_location=summation, denominator_mode=denominator
         )
+    with pytest.raises(tf.errors.InvalidArgumentError):  # control: what is infinite on the way is seen
+        tf.minimum(tf.exp(tf.constant(1000.0)), 1.0)
 
 
 def test_low_temperature_keeps_the_answer_in_float32():
