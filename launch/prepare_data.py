@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import pathlib
 
 import numpy as np
@@ -91,7 +92,10 @@ def facts_table(source) -> str:
         ("shuffled", "as a whole" if by_number else "in blocks, as it is read from disk"),
     ]
     if by_number:  # Otherwise the whole set would have to be read for its labels.
-        counts = np.bincount(source.labels("train"), minlength=facts.classes)
+        labels = source.labels("train")
+        counts = np.sum(labels > 0, 0) if facts.label_sets else np.bincount(labels, minlength=facts.classes)
+        if facts.label_sets:
+            lines.append(("labels of an image", f"{np.mean(np.sum(labels > 0, 1)):.2f} on average"))
         lines.append(("images of a class", f"{counts.min():,} to {counts.max():,}, median {np.median(counts):,.0f}"))
         lines += [(f"  {name}", f"{count:,}") for name, count in list(zip(facts.class_names, counts))[:NAMED_CLASSES]]
         if facts.classes > NAMED_CLASSES:
@@ -142,8 +146,12 @@ def _pictures(source, experiment: Experiment):
 def _of_every_class(source) -> np.ndarray:
     """Numbers of the first images of each of the first classes, int [k, n]; a class with too few repeats them."""
     labels = source.labels("train")
-    members = [np.flatnonzero(labels == label) for label in np.unique(labels)[:ROWS]]
-    return np.stack([np.resize(numbers[:COLUMNS], COLUMNS) for numbers in members])
+
+    def members(number: int) -> np.ndarray:
+        return np.flatnonzero(labels[:, number] > 0 if source.facts.label_sets else labels == number)
+
+    found = itertools.islice(filter(len, map(members, range(source.facts.classes))), ROWS)
+    return np.stack([np.resize(numbers[:COLUMNS], COLUMNS) for numbers in found])
 
 
 def _save(path: pathlib.Path, rows: np.ndarray) -> None:

@@ -30,7 +30,7 @@ from supcon_tf.distribution.strategy import describe, is_chief, make_strategy
 from supcon_tf.evaluation import report
 from supcon_tf.evaluation.features import embed_split
 from supcon_tf.evaluation.knn import knn_accuracy_on
-from supcon_tf.evaluation.linear import accuracy_on
+from supcon_tf.evaluation.linear import accuracy_on, precision_on
 from supcon_tf.evaluation.result import save_result
 from supcon_tf.training import failures, preflight, steps
 from supcon_tf.training.checkpoints import StageCheckpoints
@@ -81,8 +81,9 @@ def run_experiment(
         write_report: make `report.html`; a caller that compares several runs may write one for all instead.
 
     Returns:
-        The summary that `summary.json` holds; "test_accuracy" is that of the last epoch, never the best, and None
-        where only the contrastive stage ran. Nothing on hosts of a "multi_worker" run other than its chief.
+        The summary that `summary.json` holds (`evaluation.result.save_result`); "test_accuracy" is that of the last
+        epoch, never the best, and None where only the contrastive stage ran. Nothing on hosts of a "multi_worker" run
+        other than its chief.
 
     Raises:
         ValueError: the directory belongs to another experiment or process, the data set is not prepared, or a batch
@@ -295,7 +296,8 @@ def _train(run: _Run, name: str) -> None:
 def _evaluation(run: _Run, name: str) -> Optional[Callable[[], dict]]:
     """What is measured on the test split while a stage trains: the classifier, or neighbours where none is trained."""
     if "classifier" in steps.trained_parts(name):
-        return accuracy_on(run.networks, strategy=run.strategy, batches=run.test_batches)
+        measure = precision_on if run.source.facts.label_sets else accuracy_on
+        return measure(run.networks, strategy=run.strategy, batches=run.test_batches)
     knn = run.experiment.knn
     if not knn.every:
         return None
@@ -328,6 +330,8 @@ def _result(run: _Run) -> dict:
         seed=experiment.seed,
         **dataclasses.asdict(first_stage.augment),
     )
-    if measured["test_accuracy"] is not None:
-        print(f"{experiment.name}: test accuracy {measured['test_accuracy']:.2%}", flush=True)
+    said = {"test_accuracy": "test accuracy {:.2%}", "test_mean_average_precision": "test mAP {:.2%}"}
+    found = [form.format(measured[name]) for name, form in said.items() if measured.get(name) is not None]
+    if found:
+        print(f"{experiment.name}: {', '.join(found)}", flush=True)
     return {"experiment": experiment.name, "seed": experiment.seed, **measured}

@@ -57,7 +57,8 @@ def training(
         **parameters: all others of `augment.policies.augment`.
 
     Returns:
-        tf.data.Dataset of (images float32 [B, V, S, S, ch], labels int64 [B]); B is batch_size without a context.
+        tf.data.Dataset of (images float32 [B, V, S, S, ch], labels int64 [B], or float32 [B, C] where the source has
+        label sets); B is batch_size without a context.
 
     Raises:
         ValueError: a size or count is out of range, or as `augment.policies.augment` and `order.Share`.
@@ -73,6 +74,11 @@ def training(
     share = order.Share.of(batch_size, input_context)
     where = {"seed": _seed(seed, _ORDER), "first": start_step * batch_size, "share": share}
     fetch = source.fetch("train")
+    if images_per_class and source.facts.label_sets:
+        raise ValueError(
+            f"images_per_class={images_per_class} needs one class an image, and those of {source.facts.name!r} have "
+            "several labels; use 0."
+        )
     if images_per_class and not fetch:
         raise ValueError(
             f"images_per_class={images_per_class} needs any image at any time, and {source.facts.name!r} can only be "
@@ -123,7 +129,7 @@ def evaluation(
         **crop: `crop` and `padding` of `augment.evaluation_crops`.
 
     Returns:
-        tf.data.Dataset of (images float32 [B, S, S, ch], labels int64 [B], weights float32 [B]), B as in `training`;
+        tf.data.Dataset of (images float32 [B, S, S, ch], labels, weights float32 [B]), labels and B as in `training`;
         weight 1 for an example, 0 for filling, whose label is 0.
 
     Raises:
@@ -144,7 +150,8 @@ def evaluation(
 
     filled = range(count, count - count % -batch_size)  # the numbers that fill the last batch
     own_filling = sum(share.first <= n % batch_size < share.first + share.rows for n in filled)
-    filling = (tf.zeros([size, size, facts.image_shape[-1]]), tf.constant(0, tf.int64), tf.constant(0.0))
+    label = tf.zeros([facts.classes]) if facts.label_sets else tf.constant(0, tf.int64)
+    filling = (tf.zeros([size, size, facts.image_shape[-1]]), label, tf.constant(0.0))
     return (
         examples.enumerate()
         .filter(lambda n, example: share.has(n))

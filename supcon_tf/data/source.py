@@ -27,6 +27,7 @@ class Facts:
         test_examples: images to evaluate on; 0 where the set has none.
         test_split: the split they come from ("test", else "validation"), or "".
         mean, std: ch values each, on the [0, 1] scale.
+        label_sets: whether an image has a set of labels, float32 [C] (`tfds_labels.label_set`), and not one, int64 [].
     """
 
     name: str
@@ -38,6 +39,7 @@ class Facts:
     test_split: str
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    label_sets: bool = False
 
 
 class Source(abc.ABC):
@@ -75,7 +77,9 @@ class Source(abc.ABC):
         return counts[split]
 
     def fetch(self, split: str) -> Optional[Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]]:
-        """A function for use in tf.data: number int64 [] -> (image uint8 [height, width, ch], label int64 []).
+        """A function for use in tf.data: number int64 [] -> (image uint8 [height, width, ch], label).
+
+        A label is int64 [], or float32 [C] where the set has label sets.
 
         None where an image cannot be had by its number: the split is too large for memory and its files hold many
         images each. Then `stream` reads it from beginning to end.
@@ -88,7 +92,7 @@ class Source(abc.ABC):
         return lambda number: (image_of(number), tf.gather(labels, number))
 
     def labels(self, split: str) -> np.ndarray:
-        """int64 [n], the label of every example, as training and evaluation see it."""
+        """int64 [n] or float32 [n, C], the label of every example, as training and evaluation see it."""
         labels = self._labels(split)
         if split != "train" or self._replaced is None:
             return labels
@@ -98,7 +102,7 @@ class Source(abc.ABC):
         """The split in order, or its examples first .. end - 1 (int64 [], none where first = end).
 
         Returns:
-            tf.data.Dataset of (bytes [], int64 []), images still encoded (`decode` opens them).
+            tf.data.Dataset of (bytes [], label as in `fetch`), images still encoded (`decode` opens them).
         """
         examples = self._stream(split, first, end)
         if split != "train" or self._replaced is None:
@@ -118,7 +122,7 @@ class Source(abc.ABC):
 
     @abc.abstractmethod
     def _labels(self, split: str) -> np.ndarray:
-        """int64 [n], the stored labels."""
+        """The stored labels, as `labels`."""
 
     @abc.abstractmethod
     def _stream(self, split: str, first: Optional[tf.Tensor], end: Optional[tf.Tensor]) -> tf.data.Dataset:

@@ -40,7 +40,8 @@ def load(
 
     Raises:
         DataNotPrepared: the set does not lie in `data_dir`.
-        ValueError: it is no image-classification set, or has fewer than `examples` training images; or as `Folder`.
+        ValueError: it is no image-classification set, or has fewer than `examples` training images; a `fraction` or
+            `label_noise` is asked for where an image has several labels; or as `Folder`.
     """
     if name.startswith(PREFIX):
         if train_split or test_split:
@@ -56,6 +57,11 @@ def load(
 def _changed(source: Source, examples: int, fraction: float, label_noise: float, seed: int) -> Source:
     """The source with fewer training images and noisy labels, where these are asked for."""
     count, classes = source.count("train"), source.facts.classes
+    if source.facts.label_sets and (fraction < 1 or label_noise):
+        raise ValueError(
+            f"an image of {source.facts.name!r} has several labels, and data.fraction and data.label_noise go by its "
+            "one class: leave them out. data.train_split=train[:10%] takes a part."
+        )
     kept = np.arange(count) if fraction == 1 else selection.stratified(source.labels("train"), fraction, seed)
     if not 0 <= examples <= len(kept):
         raise ValueError(

@@ -12,6 +12,7 @@ import tensorflow_datasets as tfds
 from supcon_tf.data import source
 from supcon_tf.data.prepared import base_name, directory
 from supcon_tf.data.records import Records
+from supcon_tf.data.tfds_labels import Reading, reading_of
 from supcon_tf.data.transfer import TRANSFER_SETS
 
 # Per-channel mean and deviation on the [0, 1] scale. CIFAR: the authors' two codes; digits: measured on "train".
@@ -43,10 +44,10 @@ class TfdsSet(source.Source):
 
     def __init__(self, name: str, data_dir: str, *, train_split: str = "", test_split: str = ""):
         self._builder = tfds.builder_from_directory(directory(name, data_dir))
-        self._image_key, self._label_key = keys = _image_and_label(name, self._builder)
+        self._reading = reading_of(name, self._builder)
         self._held: dict[tuple[str, bool], tuple[np.ndarray, np.ndarray]] = {}
         self._splits = _splits(name, self._builder.info, train_split, test_split)
-        super().__init__(_facts(name, self._builder, keys, self._splits))
+        super().__init__(_facts(name, self._builder, self._reading, self._splits))
         # A set that is too large as a whole is read by ranges, in the order of its files; TFDS mixes them otherwise.
         self._records = {
             split: Records(self._builder, names)
@@ -63,7 +64,7 @@ class TfdsSet(source.Source):
         """The whole split, read once and kept.
 
         Returns:
-            images uint8 [n, height, width, ch] and labels int64 [n] as stored, in stored order.
+            images uint8 [n, height, width, ch] and labels as stored, int64 [n] or float32 [n, C], in stored order.
 
         Raises:
             ValueError: the images differ in shape, or are too many; see `fits_in_memory`.
@@ -85,10 +86,10 @@ class TfdsSet(source.Source):
             return self.arrays(split)[1]
         if self._files_fit_in_memory(split):
             return self._hold(split, encoded=True)[1]
-        return np.array([label for _, label in self._stream(split, None, None).as_numpy_iterator()], np.int64)
+        return np.stack([label for _, label in self._stream(split, None, None).as_numpy_iterator()])
 
     def _stream(self, split: str, first: Optional[tf.Tensor], end: Optional[tf.Tensor]) -> tf.data.Dataset:
-        encoded = {self._image_key: tfds.decode.SkipDecoding()}
+        encoded = {self._reading.image: tfds.decode.SkipDecoding()}
         if split not in self._records:
             examples = self._read(split, decoders=encoded)
             return examples if first is None else examples.skip(first).take(end - first)
@@ -102,7 +103,7 @@ class TfdsSet(source.Source):
         return _only(examples, wanted)
 
     def decode(self, encoded: tf.Tensor) -> tf.Tensor:
-        return self._builder.info.features[self._image_key].decode_example(encoded)
+        return self._builder.info.features[self._reading.image].decode_example(encoded)
 
     def fingerprint(self) -> str:
         info = self._builder.info
@@ -149,32 +150,13 @@ class TfdsSet(source.Source):
         return _only(examples.map(self._pair), np.isin(np.arange(self._kept[-1] + 1), self._kept))
 
     def _pair(self, example: dict) -> tuple[tf.Tensor, tf.Tensor]:
-        return example[self._image_key], example[self._label_key]
+        return example[self._reading.image], self._reading.label_of(example)
 
 
 def _only(examples: tf.data.Dataset, wanted) -> tf.data.Dataset:
     """The examples k for which wanted[k], of the first len(wanted)."""
     both = tf.data.Dataset.zip((examples, tf.data.Dataset.from_tensor_slices(wanted)))
     return both.filter(lambda _, is_wanted: is_wanted).map(lambda one, _: one)
-
-
-def _image_and_label(name: str, builder: tfds.core.DatasetBuilder) -> tuple[str, str]:
-    """The keys of image and label, after a check that they are what training needs."""
-    features = builder.info.features
-    keys = builder.info.supervised_keys or ("image", "label")
-    image, label = (features[key] if isinstance(key, str) and key in features else None for key in keys[:2])
-    if not isinstance(image, tfds.features.Image) or not isinstance(label, tfds.features.ClassLabel):
-        raise ValueError(
-            f"{name!r} is not an image-classification set: it needs one image and one class label an example; it has "
-            f"{', '.join(f'{key}: {type(feature).__name__}' for key, feature in features.items())}. Sets with several "
-            "labels an image, such as VOC 2007, are not served."
-        )
-    if image.shape[-1] not in (1, 3) or image.np_dtype != np.uint8:
-        raise ValueError(
-            f"{name!r} has images of shape {image.shape} and type {np.dtype(image.np_dtype).name}; only uint8 with "
-            "1 or 3 channels can be augmented."
-        )
-    return keys[:2]
 
 
 def _splits(name: str, info: tfds.core.DatasetInfo, train_split: str, test_split: str) -> dict[str, str]:
@@ -195,18 +177,19 @@ def _splits(name: str, info: tfds.core.DatasetInfo, train_split: str, test_split
     return chosen
 
 
-def _facts(name: str, builder: tfds.core.DatasetBuilder, keys: tuple[str, str], splits: dict[str, str]) -> source.Facts:
+def _facts(name: str, builder: tfds.core.DatasetBuilder, reading: Reading, splits: dict[str, str]) -> source.Facts:
     info, base = builder.info, base_name(name)
-    image, label = (info.features[key] for key in keys)
+    image = info.features[reading.image]
     mean, std = _NORMALISATION.get(base, ((0.5,) * image.shape[-1],) * 2)
     return source.Facts(
         name=name,
-        classes=label.num_classes,
-        class_names=tuple(label.names),
+        classes=len(reading.class_names),
+        class_names=reading.class_names,
         image_shape=tuple(image.shape),
         train_examples=info.splits[splits["train"]].num_examples,
         test_examples=info.splits[splits["test"]].num_examples if splits["test"] else 0,
         test_split=splits["test"],
         mean=mean,
         std=std,
+        label_sets=reading.are_sets,
     )

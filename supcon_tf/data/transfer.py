@@ -26,9 +26,7 @@ TRANSFER_SETS = {
     ),
     "cars196": TransferSet("cars196", "train", "test", 196, "top-1", "its download address is dead"),
     "fgvc_aircraft": TransferSet("", "train", "test", 100, "mean per class", "not in TFDS"),
-    "voc2007": TransferSet(
-        "voc/2007", "train+validation", "test", 20, "11-point mAP", "several labels an image: not served"
-    ),
+    "voc2007": TransferSet("voc/2007", "train+validation", "test", 20, "11-point mAP", "several labels an image"),
     "dtd": TransferSet("dtd", "train+validation", "test", 47, "top-1", "the first of its ten splits"),
     "oxford_iiit_pet": TransferSet("oxford_iiit_pet", "train", "test", 37, "mean per class"),
     "caltech101": TransferSet(

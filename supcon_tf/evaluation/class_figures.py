@@ -1,4 +1,4 @@
-"""Figures of the test images as inline SVG: where each class lies, and what it was taken for.
+"""Figures of the test images as inline SVG: where each class lies, what it was taken for, and how well it was found.
 
 As in `figures.py` the marks carry classes and no colours; `class-3` is the fourth coloured class.
 """
@@ -84,6 +84,26 @@ def confusion_matrix(counts: np.ndarray, names: Sequence[str]) -> str:
         f'height="{bottom - top:.1f}"/>'
     )
     return svg(WIDTH, math.ceil(bottom + 4), marks, label="confusion matrix")
+
+
+def bars(values: np.ndarray, names: Sequence[str]) -> str:
+    """Shares as bars, a class a row, the lowest first.
+
+    Args:
+        values: float [k], 0 to 1, finite.
+        names: [k].
+    """
+    left, height = 14 + 6.6 * min(max(map(len, names)), 14), 20
+    reach, marks = WIDTH - left - 52, []
+    for row, number in enumerate(np.argsort(values, kind="stable")):
+        y = 4 + height * row
+        marks.append(
+            f'<g class="cell right"><title>{escape(names[number])}: {_percent(values[number])}</title>'
+            f'<text class="tick" text-anchor="end" x="{left - 6:.1f}" y="{y + 14}">{_short(names[number])}</text>'
+            f'<rect x="{left:.1f}" y="{y}" width="{reach * values[number]:.1f}" height="{height - 4}" rx="2"/>'
+            f'<text class="tick" text-anchor="end" x="{WIDTH}" y="{y + 14}">{_percent(values[number])}</text></g>'
+        )
+    return svg(WIDTH, 8 + height * len(names), marks, label="bars, one a class")
 
 
 def _dots(places: np.ndarray) -> str:

@@ -71,6 +71,12 @@ def _stage(groups: Sequence[RunGroup], stage: str) -> list[str]:
         _panel("Loss", lines(groups, stage, "loss"), levels=levels, caption=collapsed),
         _panel("Top-1 accuracy", train + test, percent=True, caption=strokes),
         _panel(
+            "Mean average precision",
+            lines(groups, stage, "test_mean_average_precision"),
+            percent=True,
+            caption="Test images, 11-point, mean over classes.",
+        ),
+        _panel(
             "Nearest-neighbour accuracy",
             lines(groups, stage, "knn_accuracy"),
             percent=True,

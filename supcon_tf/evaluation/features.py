@@ -9,24 +9,28 @@ import tensorflow as tf
 
 from supcon_tf.training.state import Networks
 
+Batches = Callable[[tf.distribute.InputContext], tf.data.Dataset]
 
-def embed_split(
-    networks: Networks,
-    *,
-    strategy: tf.distribute.Strategy,
-    batches: Callable[[tf.distribute.InputContext], tf.data.Dataset],
-) -> dict:
-    """Every example of a split through encoder and classifier, in inference mode.
+
+def embed_split(networks: Networks, *, strategy: tf.distribute.Strategy, batches: Batches) -> dict:
+    """Every example of a split through encoder and classifier, in inference mode; see `embedding_on`."""
+    return embedding_on(networks, strategy=strategy, batches=batches)()
+
+
+def embedding_on(networks: Networks, *, strategy: tf.distribute.Strategy, batches: Batches) -> Callable[[], dict]:
+    """A function that does so now, and as often as it is called.
 
     Args:
         networks: encoder and classifier.
         strategy: spreads the batches over its replicas.
-        batches: from an input pipeline to its (images [B, S, S, ch], labels [B], weights [B]), in batches for one
-            replica each; rows of weight 0 are padding and are left out.
+        batches: from an input pipeline to its (images [B, S, S, ch], labels, weights [B]), in batches for one replica
+            each (`data.pipeline.evaluation`); rows of weight 0 are padding and are left out.
 
     Returns:
-        "embeddings" float32 [n, F], "logits" float32 [n, C], "labels" int64 [n].
+        A function without arguments to "embeddings" float32 [n, F], "logits" float32 [n, C] and "labels", int64 [n] or
+        float32 [n, C].
     """
+    spread = strategy.distribute_datasets_from_function(batches)
 
     def forward(images):
         features = networks.features(images, training=False)  # [B, F]
@@ -39,10 +43,13 @@ def embed_split(
     def whole(values):
         return strategy.gather(values, axis=0).numpy()  # of all hosts
 
-    parts = {"embeddings": [], "logits": [], "labels": []}
-    for images, labels, weights in strategy.distribute_datasets_from_function(batches):
-        features, logits = one_batch(images)
-        real = whole(weights) > 0  # [B]
-        for name, values in (("embeddings", features), ("logits", logits), ("labels", labels)):
-            parts[name].append(whole(values)[real])
-    return {name: np.concatenate(rows) for name, rows in parts.items()}
+    def embed() -> dict:
+        parts = {"embeddings": [], "logits": [], "labels": []}
+        for images, labels, weights in spread:
+            features, logits = one_batch(images)
+            real = whole(weights) > 0  # [B]
+            for name, values in (("embeddings", features), ("logits", logits), ("labels", labels)):
+                parts[name].append(whole(values)[real])
+        return {name: np.concatenate(rows) for name, rows in parts.items()}
+
+    return embed

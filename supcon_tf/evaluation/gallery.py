@@ -67,9 +67,31 @@ def _answers(arrays: dict[str, np.ndarray], *, points: int) -> list[str]:
         return [page.note(f"evaluation.npz has no {' and no '.join(missing)}: no projection and no confusion matrix.")]
     labels, predictions = arrays["labels"].astype(np.int64), arrays["predictions"].astype(np.int64)
     names = [str(name) for name in arrays["class_names"]]
+    if labels.ndim == 2:
+        return _label_sets(arrays, labels, predictions, names, points)
     found, sentence = _projection(arrays.get("embeddings"), labels, predictions, names, points)
     matrix = _confusion(confusion(labels, predictions, len(names)), names)
     return [page.pair([*found, matrix]), page.note(sentence) if sentence else ""]
+
+
+def _label_sets(
+    arrays: dict[str, np.ndarray], labels: np.ndarray, predictions: np.ndarray, names: list[str], points: int
+) -> list[str]:
+    """The figures where an image has a set of labels [n, C]: how well each is found, and images that have just one."""
+    one = np.flatnonzero((labels > 0).sum(1) == 1)
+    embeddings = arrays.get("embeddings")
+    single = labels[one].argmax(1)
+    found, sentence = _projection(
+        None if embeddings is None else embeddings[one], single, predictions[one], names, points
+    )
+    known = np.flatnonzero(np.isfinite(arrays["average_precisions"]))
+    lowest = known[np.argsort(arrays["average_precisions"][known], kind="stable")][: class_figures.NAMED_CLASSES]
+    caption = f"11-point. The mean over {len(known)} classes is {arrays['average_precisions'][known].mean():.1%}"
+    caption += f"; below are the {len(lowest)} lowest." if len(lowest) < len(known) else "."
+    bars = class_figures.bars(arrays["average_precisions"][lowest], [names[number] for number in lowest])
+    figures = [*found, page.figure("Average precision of each class", bars, caption=caption)]
+    said = f"The projection leaves out {len(labels) - len(one):,} images that have several labels, or none."
+    return [page.pair(figures), page.note(sentence or said)]
 
 
 def _projection(
@@ -121,12 +143,17 @@ def _mistakes(arrays: dict[str, np.ndarray], *, most: int) -> list[str]:
     if not len(images):
         return [page.note("No mistaken image was kept.")]
     cards = [
-        f'<div class="mistake">{_image(image, text="mistaken image")}{page.escape(str(names[label]))}<br>'
+        f'<div class="mistake">{_image(image, text="mistaken image")}{page.escape(_named(label, names))}<br>'
         f"<s>{page.escape(str(names[taken]))}</s></div>"
         for image, label, taken in zip(images[:most], arrays["mistake_labels"], arrays["mistake_predictions"])
     ]
     title = "<figcaption>Mistakes<small>Above: the label. Below, in colour: the prediction.</small></figcaption>"
     return [f'<figure class="mistakes">{title}<div class="cards">{"".join(cards)}</div></figure>']
+
+
+def _named(label: np.ndarray, names: np.ndarray) -> str:
+    """A class, or a set of labels [C], in words."""
+    return str(names[label]) if np.ndim(label) == 0 else ", ".join(map(str, names[label > 0])) or "none"
 
 
 def _card(images: Sequence[np.ndarray]) -> str:

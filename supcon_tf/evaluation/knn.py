@@ -13,10 +13,9 @@ import numpy as np
 import tensorflow as tf
 
 from supcon_tf.distribution.collectives import gather_rows
+from supcon_tf.evaluation.features import Batches
 from supcon_tf.layers.normalization import unit_rows
 from supcon_tf.training.state import Networks
-
-Batches = Callable[[tf.distribute.InputContext], tf.data.Dataset]
 
 
 def knn_accuracy_on(

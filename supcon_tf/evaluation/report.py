@@ -99,14 +99,16 @@ def summary_table(run_directories: Sequence[str | pathlib.Path]) -> str:
         run_directories: as for `write_report`.
 
     Returns:
-        Lines of equal columns: experiment, runs, mean and sample standard deviation of top-1 accuracy and its range in
-        per cent, mean duration of a run. A dash stands where there is nothing to say, as for the spread of one run.
+        Lines of equal columns: experiment, runs, mean and sample standard deviation of top-1 accuracy (of the mean
+        average precision, where images have several labels) and its range in per cent, mean duration of a run. A dash
+        stands where there is nothing to say, as for the spread of one run.
 
     Raises:
         ValueError: as `write_report`.
     """
-    head = ("experiment", "runs", "top-1 %", "deviation", "min - max", "training")
-    rows = [head] + [(group.name, *_numbers(group)) for group in read_groups(run_directories)]
+    groups = read_groups(run_directories)
+    head = ("experiment", "runs", f"{_measure(groups)} %", "deviation", "min - max", "training")
+    rows = [head] + [(group.name, *_numbers(group)) for group in groups]
     widths = [max(map(len, column)) for column in zip(*rows)]
     lines = [
         "  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:]))])
@@ -123,6 +125,11 @@ def duration(seconds: float) -> str:
         if seconds >= 1.5 * length:
             return f"{seconds / length:.1f} {unit}"
     return f"{seconds:.1f} s"
+
+
+def _measure(groups: Sequence[RunGroup]) -> str:
+    """What the results of all experiments are: "top-1", or several measures."""
+    return " or ".join(dict.fromkeys(group.measure for group in groups))
 
 
 def _numbers(group: RunGroup) -> tuple[str, str, str, str, str]:
@@ -174,7 +181,7 @@ def _tiles(groups: Sequence[RunGroup]) -> list[str]:
         spread = "" if math.isnan(group.deviation) else f"\u00b1 {_percent(group.deviation)}"
         seeds = f"{len(group.runs)} seeds" if len(group.runs) > 1 else f"seed {group.runs[0].seed}"
         unit = f"% {spread}".strip()
-        tiles.append(page.tile(_percent(group.mean), f"{group.name}: top-1, {seeds}", unit=unit, tone=tone))
+        tiles.append(page.tile(_percent(group.mean), f"{group.name}: {group.measure}, {seeds}", unit=unit, tone=tone))
     runs = [run for group in groups for run in group.runs]
     images = dict.fromkeys(f"{run.summary['test_images']:,}" for run in runs if "test_images" in run.summary)
     if images:
@@ -188,17 +195,18 @@ def _tiles(groups: Sequence[RunGroup]) -> list[str]:
 
 def _results(groups: Sequence[RunGroup]) -> str:
     limits = _dot_limits(np.concatenate([group.accuracies for group in groups]))
+    measure = _measure(groups)
     head = [
         "Experiment",
         "Runs",
-        "Top-1 accuracy, %",
+        "Top-1 accuracy, %" if measure == "top-1" else f"{measure}, %",
         "Range, %",
         f"Each seed{figures.dot_scale(limits)}",
         "Training time",
     ]
     rows = [_result(group, tone, limits) for tone, group in enumerate(groups)]
     html = [page.table(head, rows, kind="results", numbers=(1, 2, 3, 5)), *_warnings(groups)]
-    lead = "Accuracy on the test images after the last epoch."
+    lead = "On the test images after the last epoch."
     if any(len(group.accuracies) > 1 for group in groups):
         lead += " Over seeds: mean \u00b1 sample standard deviation; the band beside the dots is the same."
     return page.section("Results", html, lead=lead)

@@ -11,7 +11,10 @@ import tensorflow as tf
 
 from supcon_tf.data import pictures
 from supcon_tf.data.source import Source
+from supcon_tf.evaluation.average_precision import average_precisions
 from supcon_tf.evaluation.features import embed_split
+from supcon_tf.evaluation.linear import figures
+from supcon_tf.training.classification import correct
 from supcon_tf.training.state import Networks
 
 PICTURED = 8  # images in the grid of views, and mistakes shown
@@ -43,29 +46,38 @@ def save_result(
         **views: `view_count`, `seed` and augmentation of `data.pictures.preview`.
 
     Returns:
-        "test_accuracy" (None if not `classified`), "test_images", "parameters" of each network, "seconds" a stage.
+        `linear.figures` ("test_accuracy" alone, and None, if not `classified`), "test_images", "parameters" of each
+        network, "seconds" a stage.
     """
     result = embed_split(networks, strategy=strategy, batches=batches)
     arrays = {"labels": result["labels"], "embeddings": result["embeddings"]}
     arrays["class_names"] = np.array(source.facts.class_names)
     arrays["views"] = pictures.preview(source, PICTURED, size=size, **views)
     arrays["originals"] = pictures.pictures(source, "train", range(len(arrays["views"])), size=size, **crop)
-    accuracy = None
+    measured = {"test_accuracy": None}
     if classified:
-        predictions = result["logits"].argmax(-1)  # [n]
-        accuracy = float(np.mean(predictions == result["labels"]))
-        wrong = np.flatnonzero(predictions != result["labels"])[:PICTURED]
-        arrays["predictions"] = predictions
-        arrays["mistakes"] = pictures.pictures(source, "test", wrong, size=size, **crop)
-        arrays["mistake_labels"], arrays["mistake_predictions"] = result["labels"][wrong], predictions[wrong]
+        measured = figures(result["logits"], result["labels"])
+        answers, numbers = _answers(result)
+        arrays.update(answers, mistakes=pictures.pictures(source, "test", numbers, size=size, **crop))
     np.savez_compressed(directory / "evaluation.new.npz", **arrays)
     (directory / "evaluation.new.npz").replace(directory / "evaluation.npz")  # whole, or not at all
     return {
-        "test_accuracy": accuracy,
+        **measured,
         "test_images": len(result["labels"]),
         "parameters": {name: part.count_params() for name, part in networks.parts().items()},
         "seconds": _seconds(directory / "metrics.jsonl"),
     }
+
+
+def _answers(result: dict) -> tuple[dict, np.ndarray]:
+    """Predictions [n], with label sets the average precision of each class [C], and the first mistakes [k], counted."""
+    logits, labels = result["logits"], result["labels"]
+    predictions = logits.argmax(-1)  # [n]
+    wrong = np.flatnonzero(correct(tf.constant(labels), tf.constant(logits)) == 0)[:PICTURED]
+    arrays = {"predictions": predictions, "mistake_labels": labels[wrong], "mistake_predictions": predictions[wrong]}
+    if labels.ndim == 2:
+        arrays["average_precisions"] = average_precisions(logits, labels)
+    return arrays, wrong
 
 
 def _seconds(metrics: pathlib.Path) -> dict:

@@ -33,9 +33,14 @@ class Run:
         return self.summary["seed"]
 
     @property
+    def measure(self) -> str:
+        """What `accuracy` is: "top-1", or "11-point mAP" where images have several labels."""
+        return "11-point mAP" if "test_mean_average_precision" in self.summary else "top-1"
+
+    @property
     def accuracy(self) -> float:
-        """Top-1 accuracy on the test images, 0 to 1; NaN where the run had no classifier."""
-        return _number(self.summary.get("test_accuracy"))
+        """The measure of the test images, 0 to 1; NaN where the run had no classifier."""
+        return _number(self.summary.get("test_mean_average_precision", self.summary.get("test_accuracy")))
 
     @property
     def progress(self) -> str:
@@ -77,9 +82,14 @@ class RunGroup:
 
     @property
     def accuracies(self) -> np.ndarray:
-        """float64 [runs that have a classifier], top-1 accuracy, 0 to 1."""
+        """float64 [runs that have a classifier], their `accuracy`."""
         values = np.array([run.accuracy for run in self.runs])
         return values[~np.isnan(values)]
+
+    @property
+    def measure(self) -> str:
+        """What `accuracies` are."""
+        return " or ".join(dict.fromkeys(run.measure for run in self.runs if not np.isnan(run.accuracy))) or "top-1"
 
     @property
     def mean(self) -> float:

@@ -27,12 +27,13 @@ def describe(projections: tf.Tensor, labels: tf.Tensor, *, kept_images: Optional
 
     Args:
         projections: float32 [G, V, D], rows of unit length.
-        labels: int64 [G], negative for unlabelled.
+        labels: int64 [G], negative for unlabelled; or label sets float32 [G, C] from 0 to 1.
         kept_images: as in `losses.pairs.row_ids`.
 
     Returns:
         "alignment", "uniformity", "effective_rank"; "positives_min", "positives_mean" (positives of an anchor) and
-        "positives_none" (share of anchors without any), over all rows; "positive_similarity_p5" and so on, quantiles
+        "positives_none" (share of anchors without any), over all rows, with label sets over the sampled ones, where
+        a row is a positive that has any label of the anchor; "positive_similarity_p5" and so on, quantiles
         of z_i . z_j over the sampled pairs.
     """
     images, views, width = projections.shape
@@ -46,7 +47,7 @@ def describe(projections: tf.Tensor, labels: tf.Tensor, *, kept_images: Optional
     # A cap need not be mutual: a pair is positive where either row counts the other.
     positives = (weights > 0) | (tf.transpose(weights) > 0)  # [m, m]
     positive = tf.boolean_mask(similarity, positives & once)
-    count = tf.cast(ids.positives, tf.float32)  # [N]
+    count = tf.cast(ids.positives if labels.shape.rank == 1 else _sharing(sample_ids, ids), tf.float32)  # [N] or [m]
     return {
         "alignment": alignment(positive),
         "uniformity": uniformity(tf.boolean_mask(similarity, once)),
@@ -57,6 +58,11 @@ def describe(projections: tf.Tensor, labels: tf.Tensor, *, kept_images: Optional
         **_quantiles("positive_similarity", positive),
         **_quantiles("negative_similarity", tf.boolean_mask(similarity, negatives & once)),
     }
+
+
+def _sharing(anchors: pairs.RowIds, keys: pairs.RowIds) -> tf.Tensor:
+    """How many keys each anchor is drawn to at all, int32 [A]."""
+    return tf.math.count_nonzero(pairs.compare(anchors, keys)[0] > 0, 1, dtype=tf.int32)
 
 
 def alignment(positive_similarity: tf.Tensor) -> tf.Tensor:
@@ -136,7 +142,7 @@ class Observer:
         self._before = [tf.identity(tf.convert_to_tensor(variable)) for variable in self._variables]
 
     def after(self, outputs: tuple) -> None:
-        """Looks at what the step gave: its projections [B, V, D] and labels [B] of each replica, or nothing."""
+        """Looks at what the step gave: projections [B, V, D] and labels of each replica, as `describe`, or none."""
         moved = [tf.convert_to_tensor(now) - then for now, then in zip(self._variables, self._before)]
         figures = {"update_norm": tf.linalg.global_norm(moved)}
         if outputs:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from supcon_tf.config import COMPARING, Experiment, Stage, batch_statistics
-from supcon_tf.data.source import Source
+from supcon_tf.data.source import Facts, Source
 from supcon_tf.optim.schedules import scaled_learning_rate
 
 REDUCTION = {"small_image": 8, "image": 32}  # by which a ResNet with this stem shrinks the side of an image
@@ -30,9 +30,12 @@ def check(experiment: Experiment, source: Source, *, size: int, replicas: int) -
 
     Raises:
         ValueError: labels out of range, training images of one class only, no class with two images where the single
-            view leaves no other positives, or more neighbours than training images.
+            view leaves no other positives, more neighbours than training images, or a setting that needs one class an
+            image where images have several labels.
     """
     facts, knn = source.facts, experiment.knn
+    if facts.label_sets:
+        _refuse_one_class(experiment, facts.name)
     if "contrastive" in experiment.stages and knn.every and knn.neighbours > facts.train_examples:
         raise ValueError(
             f"`knn.neighbours` must be at most the {facts.train_examples} training images; got {knn.neighbours}."
@@ -40,11 +43,44 @@ def check(experiment: Experiment, source: Source, *, size: int, replicas: int) -
     doubts = _sizes(experiment, size, replicas)
     for name, stage in experiment.stages.items():
         doubts += _schedule(name, stage) + _decay(name, stage)
+    if facts.label_sets:
+        return doubts + (_label_sets(source) if source.fetch("train") is not None else [])
     if source.fetch("test") is not None:
         _check_range(source, "test", facts.classes, unlabelled=False)
     if source.fetch("train") is not None:
         doubts += _labels(experiment, source)
     return doubts
+
+
+def _refuse_one_class(experiment: Experiment, name: str) -> None:
+    """Raises for what needs one class an image."""
+    need = {
+        "loss.positives_cap": (experiment.loss.positives_cap is not None, "none"),
+        "data.images_per_class": (experiment.data.images_per_class > 0, "0"),
+        "queue.size": (experiment.queue.size > 0, "0"),
+        "knn.every": (experiment.knn.every > 0, "0"),
+    }
+    asked = [f"{setting}={off}" for setting, (on, off) in need.items() if on]
+    if asked:
+        raise ValueError(f"an image of {name} has several labels, where one class is needed: set {', '.join(asked)}.")
+
+
+def _label_sets(source: Source) -> list[str]:
+    """Doubts about the training labels where an image has a set of them."""
+    facts, count = source.facts, np.sum(source.labels("train") > 0, axis=0)  # [C]
+    if np.sum(count > 0) < 2:
+        raise ValueError(
+            f"the {facts.train_examples} training images of {facts.name} have {np.sum(count > 0)} of its labels: there "
+            "is nothing to tell apart. Take more images (data.examples=0 takes all) or another data set."
+        )
+    return [] if count.all() else [_absent(int(np.sum(count > 0)), facts)]
+
+
+def _absent(present: int, facts: Facts) -> str:
+    return (
+        f"only {present} of the {facts.classes} classes of {facts.name} have training images; the others cannot be "
+        "learned. data.examples=0 takes all images."
+    )
 
 
 def _labels(experiment: Experiment, source: Source) -> list[str]:
@@ -65,10 +101,7 @@ def _labels(experiment: Experiment, source: Source) -> list[str]:
         )
     doubts = []
     if len(present) < classes:
-        doubts.append(
-            f"only {len(present)} of the {classes} classes of {source.facts.name} have training images; the others "
-            "cannot be learned. data.examples=0 takes all images."
-        )
+        doubts.append(_absent(len(present), source.facts))
     for name in COMPARING:
         if name in experiment.stages and experiment.loss.use_labels:
             doubts += _positives(experiment, name, count)

@@ -23,6 +23,7 @@ SHOWN = (
     ("plateau_distance", "{:.1%} below its plateau"),
     ("train_accuracy", "train accuracy {:.1%}"),
     ("test_accuracy", "test accuracy {:.1%}"),
+    ("test_mean_average_precision", "test mAP {:.1%}"),
     ("knn_accuracy", "kNN accuracy {:.1%}"),
     ("alignment", "alignment {:.2f}"),
     ("uniformity", "uniformity {:.2f}"),

@@ -17,6 +17,7 @@ from supcon_tf.losses.supcon import supervised_contrastive_loss
 from supcon_tf.optim.gradient_norm import GradientNorm
 from supcon_tf.optim.optimizers import loss_scaling
 from supcon_tf.optim.weight_decay import decayed_variables, l2_penalty
+from supcon_tf.training.classification import classification
 from supcon_tf.training.gradient_cache import forward_state, value_and_gradients
 from supcon_tf.training.state import Networks, StageState
 
@@ -96,13 +97,13 @@ def contrastive_step(
             averages and leaves them.
 
     Returns:
-        A step on images float32 [B, V, S, S, ch] and labels int [B].
+        A step on images float32 [B, V, S, S, ch] and labels int [B], or label sets float32 [B, C].
     """
     update = _Update(state, "contrastive", weight_decay, decayed, microbatches)
     contrast = _contrast(state, loss, batch_size)
 
     def step(images, labels):
-        labels = labels if use_labels else -tf.ones_like(labels)
+        labels = _compared(labels, use_labels)
 
         def of_batch(projections):
             by_image = _by_image(projections, images)  # [B, V, D]
@@ -139,14 +140,14 @@ def joint_step(
     classes = state.networks.classifier.classes
 
     def step(images, labels):
-        compared = labels if use_labels else -tf.ones_like(labels)
-        classification = _classification(labels, label_smoothing, batch_size)
+        compared = _compared(labels, use_labels)
+        classify = classification(labels, label_smoothing=label_smoothing, batch_size=batch_size)
 
         def of_batch(outputs):
             by_image = _by_image(outputs, images)  # [B, V, D + C]
             projections, logits = by_image[..., :-classes], by_image[:, 0, -classes:]  # [B, V, D], [B, C]
             value = contrast(compared, projections)
-            own_value, (metrics, _) = classification(logits)
+            own_value, (metrics, _) = classify(logits)
             metrics = {**metrics, "loss": value, "classifier_loss": own_value}
             return value + own_value, (metrics, (projections, compared))
 
@@ -173,7 +174,7 @@ def cross_entropy_step(
     update = _Update(state, "cross_entropy", weight_decay, decayed, microbatches)
 
     def step(images, labels):
-        of_batch = _classification(labels, label_smoothing, batch_size)
+        of_batch = classification(labels, label_smoothing=label_smoothing, batch_size=batch_size)
         forward = functools.partial(state.networks.classify, training=batch_statistics)
         return update(forward, images[:, 0], of_batch)
 
@@ -199,9 +200,17 @@ def linear_step(
 
     def step(images, labels):
         features = networks.features(images[:, 0], training=batch_statistics)  # [B, F], outside the tape
-        return update(networks.classifier, features, _classification(labels, label_smoothing, batch_size))
+        of_batch = classification(labels, label_smoothing=label_smoothing, batch_size=batch_size)
+        return update(networks.classifier, features, of_batch)
 
     return update.step(step, "loss", "train_accuracy")
+
+
+def _compared(labels, use_labels):
+    """Labels as the contrastive loss takes them: int [B], or float [B, C] from 0 to 1."""
+    if not use_labels:
+        return tf.fill(tf.shape(labels)[:1], tf.constant(-1, tf.int64))
+    return labels if labels.shape.rank == 1 else tf.maximum(labels, 0)
 
 
 def _contrast(state, loss, batch_size):
@@ -279,25 +288,3 @@ class _Update:
             gradient + found[id(variable)] if id(variable) in found else gradient
             for variable, gradient in zip(self._variables, gradients)
         ]
-
-
-def _classification(labels, label_smoothing, batch_size):
-    """logits [B, C] to the loss of this replica's images, and metrics."""
-
-    def of_batch(logits):
-        value = tf.reduce_sum(_cross_entropy(labels, logits, label_smoothing)) / batch_size
-        return value, ({"loss": value, "train_accuracy": _correct(labels, logits) / batch_size}, ())
-
-    return of_batch
-
-
-def _cross_entropy(labels, logits, label_smoothing):
-    """Cross-entropy per image [B] against smoothed one-hot targets."""
-    classes = logits.shape[-1]
-    targets = tf.one_hot(labels, classes) * (1 - label_smoothing) + label_smoothing / classes  # [B, C]
-    return tf.nn.softmax_cross_entropy_with_logits(targets, logits)
-
-
-def _correct(labels, logits):
-    """How many of this replica's images are classified right, as float32."""
-    return tf.reduce_sum(tf.cast(tf.argmax(logits, -1) == tf.cast(labels, tf.int64), tf.float32))

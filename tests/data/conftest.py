@@ -18,7 +18,6 @@ class _Numbered(tfds.core.GeneratorBasedBuilder):
     """Image `n` has the value n in every pixel and the label n mod 4."""
 
     VERSION = tfds.core.Version("1.0.0")
-    skip_registration = True
     shape: tuple = (8, 8, 1)
     test_split = "test"
 
@@ -78,6 +77,23 @@ class NumberedPairs(_Numbered):
             yield number, {"image": np.zeros((8, 8, 1), np.uint8), "label": [0, 1]}
 
 
+class NumberedSets(_Numbered):
+    """As VOC: image `n` has label k where bit k of n is set, and label 3 is always difficult to see."""
+
+    def _info(self):
+        labels = tfds.features.Sequence(tfds.features.ClassLabel(names=["north", "east", "south", "west"]))
+        image = tfds.features.Image(shape=self.shape, dtype=np.uint8)
+        features = {"image": image, "labels": labels, "labels_no_difficult": labels}
+        return digits.LocalInfo(builder=self, features=tfds.features.FeaturesDict(features), disable_shuffling=True)
+
+    def _generate_examples(self, first, last):
+        for number in range(first, last):
+            labels = [bit for bit in range(4) if number >> bit & 1]
+            sure = [label for label in labels if label < 3]
+            image = np.full(self.shape, number, np.uint8)
+            yield number, {"image": image, "labels": labels, "labels_no_difficult": sure}
+
+
 @pytest.fixture(scope="session")
 def digits_dir(tmp_path_factory):
     """A TFDS data directory that holds the digits."""
@@ -88,9 +104,9 @@ def digits_dir(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def numbered_dir(tmp_path_factory):
-    """A TFDS data directory that holds "numbered_grey", "numbered_photos" and "numbered_pairs"."""
+    """A TFDS data directory that holds "numbered_grey", "numbered_photos", "numbered_pairs" and "numbered_sets"."""
     data_dir = str(tmp_path_factory.mktemp("numbered"))
-    for builder in (NumberedGrey, NumberedPhotos, NumberedPairs):
+    for builder in (NumberedGrey, NumberedPhotos, NumberedPairs, NumberedSets):
         builder(data_dir=data_dir).download_and_prepare(
             download_config=tfds.download.DownloadConfig(try_download_gcs=False)
         )

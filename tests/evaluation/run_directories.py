@@ -113,3 +113,20 @@ def answers(images: int) -> dict[str, np.ndarray]:
         "mistake_labels": labels[wrong],
         "mistake_predictions": predictions[wrong],
     }
+
+
+def label_sets(images: int) -> dict[str, np.ndarray]:
+    """As `answers`, with a set of labels for each image: its digit, and whether it is odd or above six."""
+    arrays = dict(answers(images))
+    digits = arrays.pop("labels")
+    sets = np.concatenate([np.eye(10)[digits], (digits % 2 == 1)[:, None], (digits > 6)[:, None]], 1)
+    sets[:, 11][digits == 7] = -1
+    names = [*(str(label) for label in range(10)), "odd", "large"]
+    wrong = np.flatnonzero(arrays["predictions"] != digits)[:12]
+    return {
+        **arrays,
+        "labels": sets.astype(np.float32),
+        "class_names": np.array(names),
+        "average_precisions": np.append(np.linspace(0.4, 0.95, 11), np.nan),
+        "mistake_labels": sets[wrong].astype(np.float32),
+    }

@@ -7,7 +7,7 @@ import pytest
 
 from supcon_tf.evaluation.gallery import confusion, images_section, views_section
 from supcon_tf.evaluation.runs import read_groups
-from tests.evaluation.run_directories import answers, write_run
+from tests.evaluation.run_directories import answers, label_sets, write_run
 
 
 @pytest.fixture
@@ -81,3 +81,24 @@ def test_without_evaluation_there_is_a_sentence(tmp_path):
 def test_experiments_share_the_room(tmp_path):
     groups = read_groups([write_run(tmp_path, experiment=name, images=60) for name in "abcd"])
     assert views_section(groups).count('class="card"') == 16
+
+
+def test_label_sets_show_how_well_each_class_is_found(section):
+    arrays = label_sets(60)
+    one = int(((arrays["labels"] > 0).sum(1) == 1).sum())
+    _, html = section(**arrays)
+    assert 0 < one < 60 and f"t-SNE of all {one} test images" in html and f"leaves out {60 - one} images" in html
+    assert "Confusion matrix" not in html and "The mean over 11 classes is 67.5%." in html
+    bars = html[html.index("Average precision of each class") :]
+    assert bars.count("<rect") == 11 and bars.index("<title>0: 40.0 %") < bars.index("<title>odd: 95.0 %")
+    named = {", ".join(arrays["class_names"][labels > 0]) for labels in arrays["mistake_labels"]}
+    assert len(named) > 1 and all(f"{words}<br>" in html for words in named)
+
+
+def test_of_many_label_sets_the_lowest_are_shown(section):
+    names = np.array([f"class {number}" for number in range(30)])
+    sets = np.eye(30)[np.arange(60) % 30]
+    precisions = np.linspace(0.9, 0.1, 30)
+    _, html = section(**{**label_sets(60), "labels": sets, "class_names": names, "average_precisions": precisions,
+                         "mistakes": np.zeros((0, 8, 8, 1))})  # fmt: skip
+    assert "below are the 20 lowest" in html and "class 29: 10.0 %" in html and "class 9: " not in html

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html.parser
+import json
 import os
 import re
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 
 from supcon_tf.evaluation import report as report_module
 from supcon_tf.evaluation.report import RunningReport, duration, summary_table, write_report
-from tests.evaluation.run_directories import answers, stage_lines, write_metrics, write_run
+from tests.evaluation.run_directories import answers, label_sets, stage_lines, write_metrics, write_run
 
 ACCURACIES = {"supcon": (0.981, 0.989, 0.9775), "cross_entropy": (0.97, 0.96)}
 REFERENCES = ("src", "srcset", "href", "xlink:href", "data", "action")
@@ -239,3 +240,17 @@ def test_durations_are_readable(seconds, text):
 def test_reporting_does_not_load_tensorflow():
     code = "import sys, supcon_tf.evaluation.report; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
+
+
+def test_the_result_of_label_sets_is_their_average_precision(tmp_path):
+    path = write_run(tmp_path, experiment="voc", accuracy=0.9)
+    summary = json.loads((path / "summary.json").read_text())
+    (path / "summary.json").write_text(json.dumps({**summary, "test_mean_average_precision": 0.8123}))
+    np.savez(path / "evaluation.npz", **label_sets(120))
+    table = summary_table([path]).splitlines()
+    assert "11-point mAP %" in table[0] and "81.23" in table[2] and "top-1" not in table[0]
+    write_report(tmp_path / "report.html", [path])
+    page = Page((tmp_path / "report.html").read_text())
+    assert "voc: 11-point mAP, seed 0" in page.text and "81.23" in page.text and "90.00" not in page.text
+    other = write_run(tmp_path, experiment="classes")
+    assert "11-point mAP or top-1 %" in summary_table([path, other]).splitlines()[0]

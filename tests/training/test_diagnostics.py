@@ -136,6 +136,20 @@ def observed(strategy, rows, labels, gather=True):
     return observer.figures()
 
 
+def test_with_label_sets_a_positive_is_who_shares_a_label():
+    sets = np.array([[1, 1, 0], [0, 1, 1], [0, 0, 1], [0, 0, 0], [1, 0, 0]], np.float32)
+    rows = projections(images=5)
+    found = {name: float(value) for name, value in describe(tf.constant(rows, tf.float32), tf.constant(sets)).items()}
+    shared = [[i != j and bool(sets[i] @ sets[j]) for j in range(5)] for i in range(5)]
+    count = [1 + 2 * sum(row) for row in shared]  # the other view of the image, and both of those that share a label
+    assert (found["positives_min"], found["positives_mean"]) == (1, pytest.approx(np.mean(count)))
+    similarity = rows.reshape(10, 5) @ rows.reshape(10, 5).T
+    positive = [similarity[i, j] for i in range(10) for j in range(i) if i // 2 == j // 2 or shared[i // 2][j // 2]]
+    assert found["alignment"] == pytest.approx(np.mean(2 - 2 * np.array(positive)), rel=1e-5)
+    one_hot = {n: float(v) for n, v in describe(tf.constant(rows, tf.float32), tf.one_hot([0, 1, 0, 2, 2], 3)).items()}
+    assert one_hot == pytest.approx(described(rows, [0, 1, 0, 2, 2]), rel=1e-6)
+
+
 @pytest.mark.two_replicas_required
 def test_two_replicas_see_what_one_device_sees(one_device, two_replicas):
     """`test_steps.py` compares the gradient norm. The control sees the rows of one replica twice."""

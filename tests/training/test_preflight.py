@@ -16,9 +16,9 @@ GOOD = Experiment(contrastive=Stage(epochs=4, batch_size=32), linear=Stage(epoch
 class Labels:
     """A data set of which only facts and labels are asked for; without `at_hand` they would have to be read."""
 
-    def __init__(self, train, test=(0, 1), classes=3, at_hand=True):
+    def __init__(self, train, test=(0, 1), classes=3, at_hand=True, label_sets=False):
         names = tuple("abcdefgh"[:classes])
-        self.facts = Facts("some", classes, names, (32, 32, 3), len(train), len(test), "test", (), ())
+        self.facts = Facts("some", classes, names, (32, 32, 3), len(train), len(test), "test", (), (), label_sets)
         self._labels, self._at_hand = {"train": np.array(train), "test": np.array(test)}, at_hand
 
     def labels(self, split):
@@ -96,3 +96,30 @@ def test_unlabelled_images_are_for_a_contrastive_stage_alone():
 
 def test_labels_that_are_not_at_hand_are_not_read():
     assert doubts(train=[7] * 64, at_hand=False) == []
+
+
+SETS = [[1, 0, 0], [1, 1, 0], [0, -1, 1], [0, 0, 0]] * 16
+
+
+def test_label_sets_raise_no_doubt_where_every_class_is_there():
+    assert doubts(train=SETS, label_sets=True) == []
+    assert doubts(train=SETS, label_sets=True, at_hand=False) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"loss.positives_cap": 2}, {"data.images_per_class": 2}, {"queue.size": 64}, {"knn.every": 1}],
+)
+def test_what_needs_one_class_an_image_is_refused_for_label_sets(changes):
+    with pytest.raises(ValueError) as error:
+        doubts(changes, train=SETS, label_sets=True)
+    assert f"an image of some has several labels, where one class is needed: set {next(iter(changes))}=" in str(
+        error.value
+    )
+
+
+def test_label_sets_of_few_classes_are_said_or_refused():
+    rare = np.array(SETS) * [1, 1, 0]
+    assert doubts(train=rare, label_sets=True)[0].startswith("only 2 of the 3 classes of some have training images")
+    with pytest.raises(ValueError, match="the 64 training images of some have 1 of its labels"):
+        doubts(train=rare * [1, 0, 0], label_sets=True)

@@ -163,20 +163,6 @@ def test_moving_averages_move_where_batch_norm_takes_the_batch(
     assert bool(changed - moving) == (stage == "contrastive")
 
 
-@pytest.mark.parametrize("smoothing", [0.0, 0.1, 1.0])
-def test_smoothed_targets_are_shares_of_all_classes(smoothing):
-    """1 - s for the label and s / C for every class, as the authors count it; the gradient is softmax - target."""
-    logits, labels = np.random.default_rng(0).normal(size=(5, 4)), np.array([0, 3, 1, 1, 2])
-    targets = (1 - smoothing) * np.eye(4)[labels] + smoothing / 4
-    log_shares = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
-    given = tf.constant(logits, tf.float32)
-    with tf.GradientTape() as tape:
-        tape.watch(given)
-        losses = steps._cross_entropy(labels, given, smoothing)
-    np.testing.assert_allclose(losses, -(targets * log_shares).sum(-1), rtol=1e-5)
-    np.testing.assert_allclose(tape.gradient(losses, given), np.exp(log_shares) - targets, atol=1e-6)
-
-
 def test_without_labels_every_image_is_its_own_class(one_device, make_state, feed, batch):
     images, labels = batch
     state = make_state(one_device)
@@ -230,3 +216,29 @@ def test_a_scaled_loss_makes_the_same_update_and_an_overflow_none(microbatches, 
     update(*feed(one_device, images * np.float32(np.inf), labels))
     for before, now in zip(trained, steps.trained_variables(state.networks, "contrastive")):
         np.testing.assert_array_equal(now.numpy(), before)
+
+
+SETS = np.array([[1, 0, 0], [1, 1, 0], [0, -1, 1], [0, 0, 0], [0, 1, 1], [-1, 1, 0], [1, 0, 1], [0, 0, 1]], np.float32)
+
+
+@pytest.mark.two_replicas_required
+@pytest.mark.parametrize("stage", ["contrastive", "linear", pytest.param("joint", marks=pytest.mark.slow)])
+def test_label_sets_make_one_update_on_one_device_and_on_two(stage, one_device, two_replicas, make_state, feed, batch):
+    sets = (batch[0], SETS)
+    start, alone, alone_metrics = after_updates(one_device, make_state, feed, sets, stage)
+    _, shared, shared_metrics = after_updates(two_replicas, make_state, feed, sets, stage)
+    assert largest_difference(start, alone) > 1e-2 and largest_difference(alone, shared) < 2e-5
+    assert alone_metrics == pytest.approx(shared_metrics, rel=1e-5)
+
+
+def test_the_contrastive_step_compares_the_sets_without_what_does_not_count(one_device, make_state, feed, batch):
+    of = {}
+    for name, sets in (("given", SETS), ("counted", np.maximum(SETS, 0)), ("present", np.abs(SETS))):
+        of[name] = after_updates(one_device, make_state, feed, (batch[0], sets), "contrastive", count=1)[2]["loss"]
+    assert of["given"] == of["counted"] != pytest.approx(of["present"], rel=1e-3)
+    unlabelled = {"use_labels": False}
+    ignored = [
+        after_updates(one_device, make_state, feed, (batch[0], labels), "contrastive", count=1, step=unlabelled)[2]
+        for labels in (SETS, batch[1])
+    ]
+    assert ignored[0]["loss"] == pytest.approx(ignored[1]["loss"], rel=1e-6)
