@@ -110,11 +110,10 @@ def header(name):
     return importlib.import_module(f"experiments.{name}").__doc__
 
 
-class _Photos(tfds.core.GeneratorBasedBuilder):
+class _Photos(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     """Sixteen images of noise to train on, four to test; of sizes that differ, as ImageNet's do."""
 
     VERSION = tfds.core.Version("1.0.0")
-    skip_registration = True
     test_split, side = "validation", None
 
     def _info(self):

@@ -1,7 +1,7 @@
-"""Losses of the PyTorch world, forward and backward, as people call them today.
+"""Losses of the PyTorch world, forward and backward, as people call them today: rows and labels in, loss and gradient out.
 
-`dense_pytorch` is the formulation of SupContrast: row maximum subtracted, exponentials of the whole N x N matrix, masks
-tiled over views. `pytorch_metric_learning` is the library itself.
+`dense_pytorch` is the formulation of SupContrast: float masks of the whole N x N matrix made from the labels of the batch
+at each call, row maximum subtracted, exponentials of the whole matrix. `pytorch_metric_learning` is the library itself.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ import torch
 def dense_pytorch(labels, views, temperature):
     """A function of rows [N, D], image-major, that returns the mean loss over anchors and the gradient."""
     labels = torch.as_tensor(labels)[:, None]
-    same = torch.eq(labels, labels.T).float().repeat_interleave(views, 0).repeat_interleave(views, 1)  # [N, N]
-    not_self = 1 - torch.eye(len(same))
-    positives = same * not_self
 
     def step(rows):
         rows = torch.as_tensor(rows).requires_grad_()
+        same = torch.eq(labels, labels.T).float()[:, None, :, None].expand(-1, views, -1, views)  # [B, V, B, V]
+        positives = same.reshape(len(rows), len(rows))  # [N, N]
+        not_self = torch.ones_like(positives).fill_diagonal_(0)
+        positives = positives * not_self
         logits = rows @ rows.T / temperature  # [N, N]
         logits = logits - logits.max(1, keepdim=True).values.detach()
         log_denominator = (torch.exp(logits) * not_self).sum(1, keepdim=True).log()
