@@ -1,7 +1,7 @@
-"""Losses of the PyTorch world, forward and backward, as people call them today: rows and labels in, loss and gradient out.
+"""Losses of the PyTorch world, forward and backward, as people call them today: with rows and labels of a batch.
 
-`dense_pytorch` is the formulation of SupContrast: float masks of the whole N x N matrix made from the labels of the batch
-at each call, row maximum subtracted, exponentials of the whole matrix. `pytorch_metric_learning` is the library itself.
+`dense_pytorch` is the formulation of SupContrast: masks of the whole N x N matrix made from the labels at each call,
+row maximum subtracted, exponentials of the whole matrix. `pytorch_metric_learning` is the library itself.
 """
 
 from __future__ import annotations
