@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from supcon_tf.training import steps
+from supcon_tf.training.averages import local_averages
 from supcon_tf.training.checkpoints import StageCheckpoints
 from supcon_tf.training.momentum_queue import FOLLOWED, MomentumQueue
 from supcon_tf.training.state import StageState
@@ -17,10 +18,10 @@ LOSS = {"temperature": 0.1, "base_temperature": None}
 SIZE, MOMENTUM = 20, 0.75  # two batches of eight and a half: the third wraps around
 
 
-def make_state(strategy, *, stage="contrastive", learning_rate=0.1, **options):
+def make_state(strategy, *, stage="contrastive", learning_rate=0.1, cross_replica_batch_norm=True, **options):
     with strategy.scope():
-        networks = tiny_networks()
-        networks.follower = tiny_networks()
+        networks = tiny_networks(cross_replica_batch_norm=cross_replica_batch_norm)
+        networks.follower = tiny_networks(cross_replica_batch_norm=cross_replica_batch_norm)
         for variable in networks.follower.encoder.trainable_variables:
             variable.assign(variable + 1)  # it becomes a copy, whatever it was
         queue = MomentumQueue(networks, size=SIZE, momentum=MOMENTUM, **options)
@@ -142,3 +143,22 @@ def test_a_checkpoint_holds_all_of_it(one_device, feed, batch, tmp_path):
     assert StageCheckpoints(again, tmp_path / "checkpoints" / "contrastive").restore().step == 1
     assert largest_difference(everything(state), everything(again)) == 0
     assert int(again.queue.read().filled) == 8
+
+
+@pytest.mark.two_replicas_required
+@pytest.mark.parametrize("agree", [True, pytest.param(False, marks=pytest.mark.slow)])
+def test_local_averages_of_the_follower_are_one_on_all_replicas(two_replicas, feed, batch, monkeypatch, agree):
+    """The control leaves out the agreement: replicas that saw unlike halves then have unlike averages."""
+    if not agree:
+        monkeypatch.setattr("supcon_tf.training.updates.take_mean", lambda averages: None)
+    images, labels = batch
+    images[4:] += 3.0
+    state = make_state(two_replicas, cross_replica_batch_norm=False)
+    averages = local_averages(state.networks)
+    followed = local_averages(state.networks.follower)
+    assert len(averages) == 2 * len(followed) == 8
+    make_update(state, two_replicas)(*feed(two_replicas, images, labels))
+    for average in followed:
+        one, other = two_replicas.experimental_local_results(getattr(average, "_value", average))
+        assert np.array_equal(one, other) == agree
+        assert np.abs(one.numpy() - (0.0 if "mean" in average.name else 1.0)).max() > 1e-3  # it has moved
