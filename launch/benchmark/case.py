@@ -69,19 +69,26 @@ def measure(what: str, rows: int, seconds: float = 5.0, **arguments) -> dict:
     }
 
 
-def alternate(what: str, rows: int, calls: int = 9, **arguments) -> dict:
-    """`tiled` and another in turn in one process, so that both see the same machine; the median of the ratios."""
+def alternate(what: str, rows: int, calls: int = 9, ours: str = "tiled", **arguments) -> dict:
+    """One of ours and another in turn in one process, so that both see the same machine; the median of the ratios."""
     labels, z = inputs(rows)
-    steps_in_turn = [step_of(name, labels, arguments) for name in ("tiled", what)]
+    in_turn = {name: step_of(name, labels, arguments) for name in (ours, what)}
     ratios = []
     for call in range(calls + 1):
-        times = []
-        for step in steps_in_turn:
+        times = {}
+        for name in (ours, what) if call % 2 else (what, ours):
             begin = time.perf_counter()
-            step(z)
-            times.append(time.perf_counter() - begin)
-        ratios += [times[0] / times[1]] * (call > 0)  # the first also traces
-    return {"what": what, "rows": rows, "alternate": True, "tiled_over_this": statistics.median(ratios), "calls": calls}
+            in_turn[name](z)
+            times[name] = time.perf_counter() - begin
+        ratios += [times[ours] / times[what]] * (call > 0)  # the first also traces
+    return {
+        "what": what,
+        "rows": rows,
+        "alternate": True,
+        "ours": ours,
+        "ours_over_this": statistics.median(ratios),
+        "calls": calls,
+    }
 
 
 if __name__ == "__main__":

@@ -62,8 +62,8 @@ def test_a_case_is_measured_in_a_process_of_its_own():
 
 def test_two_cases_in_turn_give_a_ratio():
     record = case.alternate("floor", 256, calls=3)
-    assert record["tiled_over_this"] > 0.5  # Whatever the noise, the products are a part of it.
-    assert f"{record['tiled_over_this']:.3f} of its time" in loss._table([record])
+    assert record["ours_over_this"] > 0.5  # Whatever the noise, the products are a part of it.
+    assert f"{record['ours_over_this']:.3f} of its time" in loss._table([record])
 
 
 def test_memory_sees_what_is_used_and_given_back():
@@ -92,13 +92,15 @@ def test_the_table_and_the_ratios_are_of_the_records():
     records = [
         record("tiled", loss.PAPER, 1.0, summation_location="in", denominator_mode="all"),
         record("tiled", loss.PAPER, 0.5),
-        {"what": "dense_pytorch", "rows": loss.PAPER, "alternate": True, "tiled_over_this": 0.1},
+        {"what": "dense_pytorch", "rows": loss.PAPER, "alternate": True, "ours": "tiled", "ours_over_this": 0.1},
+        {"what": "dense_tensorflow", "rows": 128, "alternate": True, "ours": "chosen", "ours_over_this": 0.98},
         {"what": "dense_tensorflow", "rows": loss.PAPER, "alternate": True, "failed": "no memory"},
         record("tiled", 8192, 0.25, 100),
         record("tiled", 65536, 16.0, 800),
     ]
     text = loss._ratios(records)
-    assert "0.100 of dense_pytorch" in text and "of dense_tensorflow" not in text
+    assert "tiled takes 0.100 of dense_pytorch at N = 12,288" in text
+    assert "chosen takes 0.980 of dense_tensorflow at N = 128" in text and text.count("of dense_tensorflow") == 1
     assert "first_call_mb from N = 8,192 to 65,536: exponent 1.00" in text and "exponent 2.00" in text
     assert "tiled in all" in loss._table(records) and "failed: no memory" in loss._table(records)
 
@@ -106,6 +108,7 @@ def test_the_table_and_the_ratios_are_of_the_records():
 def test_the_plan_names_every_mode():
     planned, text = loss.run(quick=False, dry_run=True)
     modes = {(c.get("summation_location", "out"), c.get("denominator_mode", "all")) for c in planned}
+    assert sum(c.get("ours") == "chosen" and c["rows"] in loss.SMALL for c in planned) == len(loss.SMALL)
     assert len(modes) == 6 and any(c["rows"] == loss.LARGEST for c in planned) and str(loss.LARGEST) in text
 
 
