@@ -14,7 +14,7 @@ from supcon_tf.data.source import Source
 from supcon_tf.evaluation.average_precision import average_precisions
 from supcon_tf.evaluation.features import embed_split
 from supcon_tf.evaluation.linear import figures
-from supcon_tf.training.classification import correct
+from supcon_tf.training.classification import answers, correct
 from supcon_tf.training.state import Networks
 
 PICTURED = 8  # images in the grid of views, and mistakes shown
@@ -57,8 +57,8 @@ def save_result(
     measured = {"test_accuracy": None}
     if classified:
         measured = figures(result["logits"], result["labels"])
-        answers, numbers = _answers(result)
-        arrays.update(answers, mistakes=pictures.pictures(source, "test", numbers, size=size, **crop))
+        of_classifier, numbers = _answers(result)
+        arrays.update(of_classifier, mistakes=pictures.pictures(source, "test", numbers, size=size, **crop))
     np.savez_compressed(directory / "evaluation.new.npz", **arrays)
     (directory / "evaluation.new.npz").replace(directory / "evaluation.npz")  # whole, or not at all
     return {
@@ -72,7 +72,7 @@ def save_result(
 def _answers(result: dict) -> tuple[dict, np.ndarray]:
     """Predictions [n], with label sets the average precision of each class [C], and the first mistakes [k], counted."""
     logits, labels = result["logits"], result["labels"]
-    predictions = logits.argmax(-1)  # [n]
+    predictions = answers(tf.constant(labels), tf.constant(logits)).numpy()  # [n]
     wrong = np.flatnonzero(correct(tf.constant(labels), tf.constant(logits)) == 0)[:PICTURED]
     arrays = {"predictions": predictions, "mistake_labels": labels[wrong], "mistake_predictions": predictions[wrong]}
     if labels.ndim == 2:

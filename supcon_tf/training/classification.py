@@ -39,9 +39,16 @@ def cross_entropy(labels: tf.Tensor, logits: tf.Tensor, *, label_smoothing: floa
     return tf.reduce_sum(tf.where(labels < 0, 0.0, each), 1)
 
 
+def answers(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """The class of the highest logit of each image, of those that count for it: int64 [B]."""
+    if labels.shape.rank == 2:
+        logits = tf.where(labels < 0, -float("inf"), logits)
+    return tf.argmax(logits, -1)
+
+
 def correct(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """1 for each image whose highest logit is its class or one of its labels, else 0: float32 [B]."""
+    """1 for each image whose answer is its class or one of its labels, else 0: float32 [B]."""
+    found = answers(labels, logits)  # [B]
     if labels.shape.rank == 1:
-        return tf.cast(tf.argmax(logits, -1) == tf.cast(labels, tf.int64), tf.float32)
-    answers = tf.argmax(tf.where(labels < 0, -float("inf"), logits), -1)  # [B]
-    return tf.maximum(tf.gather(labels, answers, batch_dims=1), 0.0)
+        return tf.cast(found == tf.cast(labels, tf.int64), tf.float32)
+    return tf.maximum(tf.gather(labels, found, batch_dims=1), 0.0)

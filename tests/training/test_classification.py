@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from supcon_tf.training.classification import classification, correct, cross_entropy
+from supcon_tf.training.classification import answers, classification, correct, cross_entropy
 
 LOGITS = np.array([[2.0, -1.0, 0.5], [0.0, 3.0, 1.0], [-2.0, 0.0, 4.0], [1.0, 2.0, 3.0]], np.float32)
 CLASSES = np.array([0, 2, 2, 1])
@@ -65,6 +65,7 @@ def test_what_does_not_count_has_no_gradient():
 
 def test_an_answer_is_right_when_it_is_the_class_or_one_of_the_labels():
     np.testing.assert_array_equal(correct(tf.constant(CLASSES), tf.constant(LOGITS)), [1, 0, 1, 0])
+    np.testing.assert_array_equal(answers(tf.constant(SETS), tf.constant(LOGITS)), [0, 2, 2, 1])
     # Second image: class 1 does not count, so 2 is its answer. Third: no label can be right. Last: 1, before 2.
     np.testing.assert_array_equal(correct(tf.constant(SETS), tf.constant(LOGITS)), [1, 1, 0, 1])
 
