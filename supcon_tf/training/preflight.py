@@ -53,12 +53,13 @@ def check(experiment: Experiment, source: Source, *, size: int, replicas: int) -
 
 
 def _refuse_one_class(experiment: Experiment, name: str) -> None:
-    """Raises for what needs one class an image."""
+    """Raises for what needs one class an image, and is used."""
+    comparing = any(name in experiment.stages for name in COMPARING)
     need = {
-        "loss.positives_cap": (experiment.loss.positives_cap is not None, "none"),
-        "data.images_per_class": (experiment.data.images_per_class > 0, "0"),
-        "queue.size": (experiment.queue.size > 0, "0"),
-        "knn.every": (experiment.knn.every > 0, "0"),
+        "loss.positives_cap": (comparing and experiment.loss.positives_cap is not None, "none"),
+        "data.images_per_class": (comparing and experiment.data.images_per_class > 0, "0"),
+        "queue.size": (comparing and experiment.queue.size > 0, "0"),
+        "knn.every": ("contrastive" in experiment.stages and experiment.knn.every > 0, "0"),
     }
     asked = [f"{setting}={off}" for setting, (on, off) in need.items() if on]
     if asked:

@@ -118,6 +118,12 @@ def test_what_needs_one_class_an_image_is_refused_for_label_sets(changes):
     )
 
 
+def test_what_no_stage_uses_is_no_reason_to_refuse_label_sets():
+    alone = settings.override(GOOD, {"contrastive.epochs": 0, "linear.epochs": 0, "cross_entropy.epochs": 2,
+                                     "knn.every": 1, "queue.size": 512})  # fmt: skip
+    assert preflight.check(alone, Labels(SETS, label_sets=True), size=32, replicas=1) == []
+
+
 def test_label_sets_of_few_classes_are_said_or_refused():
     rare = np.array(SETS) * [1, 1, 0]
     assert doubts(train=rare, label_sets=True)[0].startswith("only 2 of the 3 classes of some have training images")
