@@ -182,6 +182,8 @@ def _tiles(groups: Sequence[RunGroup]) -> list[str]:
         seeds = f"{len(group.runs)} seeds" if len(group.runs) > 1 else f"seed {group.runs[0].seed}"
         unit = f"% {spread}".strip()
         tiles.append(page.tile(_percent(group.mean), f"{group.name}: {group.measure}, {seeds}", unit=unit, tone=tone))
+    if len(groups) == 1:
+        tiles += _per_class(groups[0])
     runs = [run for group in groups for run in group.runs]
     images = dict.fromkeys(f"{run.summary['test_images']:,}" for run in runs if "test_images" in run.summary)
     if images:
@@ -191,6 +193,15 @@ def _tiles(groups: Sequence[RunGroup]) -> list[str]:
     value, _, unit = duration(float(np.sum([run.seconds for run in runs]))).partition(" ")
     tiles.append(page.tile(value, "training time, all runs together", unit=unit))
     return tiles
+
+
+def _per_class(group: RunGroup) -> list[str]:
+    """The mean of the classes' accuracies, where classes are of unlike size and it is another number than top-1."""
+    values = [run.summary.get("test_mean_per_class_accuracy") for run in group.runs]
+    known = [value for value in values if value is not None]
+    if not known or _percent(float(np.mean(known))) == _percent(group.mean):
+        return []
+    return [page.tile(_percent(float(np.mean(known))), f"{group.name}: mean of the classes' accuracies", unit="%")]
 
 
 def _results(groups: Sequence[RunGroup]) -> str:

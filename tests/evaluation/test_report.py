@@ -254,3 +254,13 @@ def test_the_result_of_label_sets_is_their_average_precision(tmp_path):
     assert "voc: 11-point mAP, seed 0" in page.text and "81.23" in page.text and "90.00" not in page.text
     other = write_run(tmp_path, experiment="classes")
     assert "11-point mAP or top-1 %" in summary_table([path, other]).splitlines()[0]
+
+
+@pytest.mark.parametrize("mean, shown", [(0.98, False), (0.9312, True)])
+def test_the_mean_of_the_classes_is_shown_where_it_says_more(tmp_path, mean, shown):
+    path = write_run(tmp_path, accuracy=0.98)
+    summary = json.loads((path / "summary.json").read_text())
+    (path / "summary.json").write_text(json.dumps({**summary, "test_mean_per_class_accuracy": mean}))
+    write_report(tmp_path / "report.html", [path])
+    text = Page((tmp_path / "report.html").read_text()).text
+    assert ("mean of the classes' accuracies" in text) == shown == ("93.12" in text)
