@@ -62,12 +62,13 @@ def _heading(groups: Sequence[RunGroup], tone: int, run: Optional[Run]) -> str:
 
 
 def _answers(arrays: dict[str, np.ndarray], *, points: int) -> list[str]:
-    missing = [name for name in ANSWERS if name not in arrays]
+    are_sets = np.ndim(arrays.get("labels")) == 2
+    missing = [name for name in (*ANSWERS, *["average_precisions"] * are_sets) if name not in arrays]
     if missing:
         return [page.note(f"evaluation.npz has no {' and no '.join(missing)}: no projection and no confusion matrix.")]
     labels, predictions = arrays["labels"].astype(np.int64), arrays["predictions"].astype(np.int64)
     names = [str(name) for name in arrays["class_names"]]
-    if labels.ndim == 2:
+    if are_sets:
         return _label_sets(arrays, labels, predictions, names, points)
     found, sentence = _projection(arrays.get("embeddings"), labels, predictions, names, points)
     matrix = _confusion(confusion(labels, predictions, len(names)), names)
@@ -85,6 +86,8 @@ def _label_sets(
         None if embeddings is None else embeddings[one], single, predictions[one], names, points
     )
     known = np.flatnonzero(np.isfinite(arrays["average_precisions"]))
+    if not len(known):
+        return [page.note("No test image has a label: no average precision.")]
     lowest = known[np.argsort(arrays["average_precisions"][known], kind="stable")][: class_figures.NAMED_CLASSES]
     caption = f"11-point. The mean over {len(known)} classes is {arrays['average_precisions'][known].mean():.1%}"
     caption += f"; below are the {len(lowest)} lowest." if len(lowest) < len(known) else "."

@@ -44,7 +44,7 @@ def check(experiment: Experiment, source: Source, *, size: int, replicas: int) -
     for name, stage in experiment.stages.items():
         doubts += _schedule(name, stage) + _decay(name, stage)
     if facts.label_sets:
-        return doubts + (_label_sets(source) if source.fetch("train") is not None else [])
+        return doubts + _label_sets(source)
     if source.fetch("test") is not None:
         _check_range(source, "test", facts.classes, unlabelled=False)
     if source.fetch("train") is not None:
@@ -67,14 +67,22 @@ def _refuse_one_class(experiment: Experiment, name: str) -> None:
 
 
 def _label_sets(source: Source) -> list[str]:
-    """Doubts about the training labels where an image has a set of them."""
-    facts, count = source.facts, np.sum(source.labels("train") > 0, axis=0)  # [C]
-    if np.sum(count > 0) < 2:
+    """Doubts about the labels where an image has a set of them; raises as `check`."""
+    facts = source.facts
+    if source.fetch("test") is not None and not np.any(source.labels("test") > 0):
         raise ValueError(
-            f"the {facts.train_examples} training images of {facts.name} have {np.sum(count > 0)} of its labels: there "
-            "is nothing to tell apart. Take more images (data.examples=0 takes all) or another data set."
+            f"no image of {facts.name}, split 'test', has a label: there is nothing to measure. Take another "
+            "data.test_split."
         )
-    return [] if count.all() else [_absent(int(np.sum(count > 0)), facts)]
+    if source.fetch("train") is None:
+        return []
+    present = int(np.sum(np.any(source.labels("train") > 0, axis=0)))
+    if present < 2:
+        raise ValueError(
+            f"the {facts.train_examples} training images of {facts.name} have {present} of its labels: there is "
+            "nothing to tell apart. Take more images (data.examples=0 takes all) or another data set."
+        )
+    return [] if present == facts.classes else [_absent(present, facts)]
 
 
 def _absent(present: int, facts: Facts) -> str:

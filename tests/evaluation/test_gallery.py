@@ -102,3 +102,14 @@ def test_of_many_label_sets_the_lowest_are_shown(section):
     _, html = section(**{**label_sets(60), "labels": sets, "class_names": names, "average_precisions": precisions,
                          "mistakes": np.zeros((0, 8, 8, 1))})  # fmt: skip
     assert "below are the 20 lowest" in html and "class 29: 10.0 %" in html and "class 9: " not in html
+
+
+@pytest.mark.parametrize(
+    "changes, sentence",
+    [
+        ({"without": ("average_precisions",)}, "no average_precisions: no projection"),
+        ({"average_precisions": np.full(12, np.nan)}, "No test image has a label"),
+    ],
+)
+def test_what_is_missing_of_label_sets_is_said(section, changes, sentence):
+    assert sentence in section(**{**label_sets(60), **changes})[1]

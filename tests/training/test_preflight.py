@@ -16,7 +16,8 @@ GOOD = Experiment(contrastive=Stage(epochs=4, batch_size=32), linear=Stage(epoch
 class Labels:
     """A data set of which only facts and labels are asked for; without `at_hand` they would have to be read."""
 
-    def __init__(self, train, test=(0, 1), classes=3, at_hand=True, label_sets=False):
+    def __init__(self, train, test=None, classes=3, at_hand=True, label_sets=False):
+        test = test or ([[1, 0, 0], [0, 1, 1]] if label_sets else [0, 1])
         names = tuple("abcdefgh"[:classes])
         self.facts = Facts("some", classes, names, (32, 32, 3), len(train), len(test), "test", (), (), label_sets)
         self._labels, self._at_hand = {"train": np.array(train), "test": np.array(test)}, at_hand
@@ -116,6 +117,11 @@ def test_what_needs_one_class_an_image_is_refused_for_label_sets(changes):
     assert f"an image of some has several labels, where one class is needed: set {next(iter(changes))}=" in str(
         error.value
     )
+
+
+def test_a_test_split_without_any_label_is_refused():
+    with pytest.raises(ValueError, match=r"no image of some, split 'test', has a label: there is nothing to measure"):
+        doubts(train=SETS, test=[[0, 0, 0], [0, -1, 0]], label_sets=True)
 
 
 def test_what_no_stage_uses_is_no_reason_to_refuse_label_sets():
