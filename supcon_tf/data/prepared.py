@@ -60,8 +60,10 @@ def directory(name: str, data_dir: str) -> str:
     searched = f"{data_dir} (prepared there: {', '.join(names) or 'nothing'})"
     known = {"digits", *names, *tfds.list_builders(with_community_datasets=False)}
     if base_name(name) in known:
+        related = [other for other in names if base_name(other) == base_name(name)]
+        hint = f" Did you mean {related[0]!r}?" if related else ""
         raise DataNotPrepared(
-            f"Data set {name!r} is not prepared in {searched}. Nothing is downloaded by itself; prepare it once, where "
+            f"Data set {name!r} is not prepared in {searched}.{hint} Nothing is downloaded by itself; prepare it once, where "
             f'there is a network: python -c "import tensorflow_datasets as tfds; '
             f'tfds.builder({name!r}, data_dir={data_dir!r}).download_and_prepare()"'
         )

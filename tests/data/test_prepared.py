@@ -43,6 +43,16 @@ def test_a_known_set_that_is_missing_is_answered_with_the_command(data_dir):
     assert f"tfds.builder('cifar100', data_dir='{data_dir}').download_and_prepare()" in message
 
 
+def test_another_configuration_that_lies_there_is_named(tmp_path):
+    (tmp_path / "voc" / "2007" / "4.0.0").mkdir(parents=True)
+    (tmp_path / "voc" / "2007" / "4.0.0" / "dataset_info.json").write_text("{}")
+    for asked in ("voc", "voc/2012"):
+        with pytest.raises(
+            DataNotPrepared, match=rf"'{asked}' is not prepared in .*Did you mean 'voc/2007'\?.*prepare"
+        ):
+            directory(asked, str(tmp_path))
+
+
 def test_an_empty_directory_says_so(tmp_path):
     with pytest.raises(DataNotPrepared, match=r"prepared there: nothing"):
         directory("cifar10", str(tmp_path))
