@@ -63,8 +63,8 @@ def directory(name: str, data_dir: str) -> str:
         related = [other for other in names if base_name(other) == base_name(name)]
         hint = f" Did you mean {related[0]!r}?" if related else ""
         raise DataNotPrepared(
-            f"Data set {name!r} is not prepared in {searched}.{hint} Nothing is downloaded by itself; prepare it once, where "
-            f'there is a network: python -c "import tensorflow_datasets as tfds; '
+            f"Data set {name!r} is not prepared in {searched}.{hint} Nothing is downloaded by itself; prepare it once, "
+            f'where there is a network: python -c "import tensorflow_datasets as tfds; '
             f'tfds.builder({name!r}, data_dir={data_dir!r}).download_and_prepare()"'
         )
     if name in TRANSFER_SETS and not TRANSFER_SETS[name].tfds:
