@@ -44,18 +44,18 @@ def precision_on(networks: Networks, *, strategy: tf.distribute.Strategy, batche
     """As `accuracy_on`, for label sets: mean average precision over classes, and how often the top answer is right.
 
     Returns:
-        A function to `figures` of the split as the networks are now.
+        A function to `measures` of the split as the networks are now.
     """
     embed = embedding_on(networks, strategy=strategy, batches=batches)
 
     def measure() -> dict:
         found = embed()
-        return figures(found["logits"], found["labels"])
+        return measures(found["logits"], found["labels"])
 
     return measure
 
 
-def figures(logits: np.ndarray, labels: np.ndarray) -> dict:
+def measures(logits: np.ndarray, labels: np.ndarray) -> dict:
     """What is said of the answers to a split.
 
     Args:

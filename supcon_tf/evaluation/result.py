@@ -13,7 +13,7 @@ from supcon_tf.data import pictures
 from supcon_tf.data.source import Source
 from supcon_tf.evaluation.average_precision import average_precisions
 from supcon_tf.evaluation.features import embed_split
-from supcon_tf.evaluation.linear import figures
+from supcon_tf.evaluation.linear import measures
 from supcon_tf.training.classification import answers, correct
 from supcon_tf.training.state import Networks
 
@@ -46,7 +46,7 @@ def save_result(
         **views: `view_count`, `seed` and augmentation of `data.pictures.preview`.
 
     Returns:
-        `linear.figures` ("test_accuracy" alone, and None, if not `classified`), "test_images", "parameters" of each
+        `linear.measures` ("test_accuracy" alone, and None, if not `classified`), "test_images", "parameters" of each
         network, "seconds" a stage.
     """
     result = embed_split(networks, strategy=strategy, batches=batches)
@@ -56,7 +56,7 @@ def save_result(
     arrays["originals"] = pictures.pictures(source, "train", range(len(arrays["views"])), size=size, **crop)
     measured = {"test_accuracy": None}
     if classified:
-        measured = figures(result["logits"], result["labels"])
+        measured = measures(result["logits"], result["labels"])
         of_classifier, numbers = _answers(result)
         arrays.update(of_classifier, mistakes=pictures.pictures(source, "test", numbers, size=size, **crop))
     np.savez_compressed(directory / "evaluation.new.npz", **arrays)
@@ -73,7 +73,7 @@ def _answers(result: dict) -> tuple[dict, np.ndarray]:
     """Predictions [n], with label sets the average precision of each class [C], and the first mistakes [k], counted."""
     logits, labels = result["logits"], result["labels"]
     predictions = answers(tf.constant(labels), tf.constant(logits)).numpy()  # [n]
-    wrong = np.flatnonzero(correct(tf.constant(labels), tf.constant(logits)) == 0)[:PICTURED]
+    wrong = np.flatnonzero(correct(tf.constant(labels), tf.constant(logits)) == 0)[:PICTURED]  # [k]
     arrays = {"predictions": predictions, "mistake_labels": labels[wrong], "mistake_predictions": predictions[wrong]}
     if labels.ndim == 2:
         arrays["average_precisions"] = average_precisions(logits, labels)

@@ -30,8 +30,8 @@ def check(experiment: Experiment, source: Source, *, size: int, replicas: int) -
 
     Raises:
         ValueError: labels out of range, training images of one class only, no class with two images where the single
-            view leaves no other positives, more neighbours than training images, or a setting that needs one class an
-            image where images have several labels.
+            view leaves no other positives, more neighbours than training images; or, where images have several
+            labels, a setting that needs one class an image, or a test split without any label.
     """
     facts, knn = source.facts, experiment.knn
     if facts.label_sets:

@@ -59,20 +59,28 @@ def data_dir(tmp_path_factory):
     return data_dir
 
 
-def run(data_dir, workdir, *flags, module="launch.train"):
-    command = [sys.executable, "-m", module, "--experiment=digits.supcon", "--data.name=voc/2007",
+def run(data_dir, workdir, *flags, module="launch.train", experiment="digits.supcon"):
+    command = [sys.executable, "-m", module, f"--experiment={experiment}", "--data.name=voc/2007",
                f"--data_dir={data_dir}", f"--workdir={workdir}", "--data.image_size=16", *flags]  # fmt: skip
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
 
 
-def test_both_stages_learn_the_labels_and_their_measure_is_average_precision(data_dir, tmp_path):
-    ended = run(data_dir, tmp_path / "run", "--encoder.width=0.0625", "--contrastive.epochs=12",
+@pytest.fixture(scope="module")
+def finished(data_dir, tmp_path_factory):
+    """A run of both stages, and its directory."""
+    workdir = tmp_path_factory.mktemp("finished") / "run"
+    ended = run(data_dir, workdir, "--encoder.width=0.0625", "--contrastive.epochs=12",
                 "--contrastive.batch_size=32", "--contrastive.warmup_epochs=0",
                 "--contrastive.augment.policy=crop_flip", "--linear.epochs=12", "--linear.batch_size=32",
                 "--knn.every=0")  # fmt: skip
+    return ended, workdir
+
+
+def test_both_stages_learn_the_labels_and_their_measure_is_average_precision(finished):
+    ended, workdir = finished
     assert ended.returncode == 0, ended.stderr[-2000:]
-    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
-    evaluation = np.load(tmp_path / "run" / "evaluation.npz")
+    summary = json.loads((workdir / "summary.json").read_text())
+    evaluation = np.load(workdir / "evaluation.npz")
     labels = evaluation["labels"]
     assert summary["test_images"] == 40 and labels.shape == (40, 3) and set(np.unique(labels)) == {-1, 0, 1}
     chance = mean_average_precision(np.zeros(labels.shape), labels)
@@ -80,11 +88,22 @@ def test_both_stages_learn_the_labels_and_their_measure_is_average_precision(dat
     assert found > 0.8 > 0.6 > chance
     assert found == pytest.approx(np.mean(evaluation["average_precisions"]))
     assert f"test mAP {found:.2%}" in ended.stdout and "64 training and 40 test images" in ended.stdout
-    records = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    records = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
     assert records[-1]["test_mean_average_precision"] == pytest.approx(found, abs=1e-6)
     assert records[-1]["loss"] < records[12]["loss"] and all(np.isfinite(record["loss"]) for record in records)
-    page = (tmp_path / "run" / "report.html").read_text()
+    page = (workdir / "report.html").read_text()
     assert "11-point mAP" in page and "Average precision of each class" in page and "Confusion matrix" not in page
+
+
+@pytest.mark.slow
+def test_cross_entropy_goes_on_from_the_encoder_of_another_run(data_dir, finished, tmp_path):
+    """Fine-tuning, as for the paper's transfer table. Neighbours are asked for, and no stage uses them."""
+    tuned = run(data_dir, tmp_path / "run", f"--encoder_from={finished[1]}", "--encoder.width=0.0625",
+                "--cross_entropy.epochs=6", "--cross_entropy.batch_size=32", "--knn.every=1",
+                experiment="digits.cross_entropy")  # fmt: skip
+    assert tuned.returncode == 0, tuned.stderr[-2000:]
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert summary["test_mean_average_precision"] > 0.6 and "the encoder is that of" in tuned.stdout
 
 
 @pytest.mark.slow

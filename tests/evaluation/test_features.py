@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from supcon_tf.evaluation.average_precision import mean_average_precision
 from supcon_tf.evaluation.features import embed_split
-from supcon_tf.evaluation.linear import accuracy_on, figures, precision_on
+from supcon_tf.evaluation.linear import accuracy_on, measures, precision_on
 from tests.tiny import SIDE, tiny_networks
 
 EXAMPLES, GLOBAL_BATCH = 13, 4
@@ -68,9 +68,9 @@ def test_right_and_wrong_labels_are_told_apart(images, offset, accuracy):
     assert through(strategy, images, (answers + offset) % 3)[2] == accuracy
 
 
-def test_figures_of_classes_are_shares_of_images_and_the_mean_of_shares_of_classes():
+def test_measures_of_classes_are_shares_of_images_and_the_mean_of_shares_of_classes():
     logits = np.eye(3)[[0, 0, 1, 2, 0, 0]]
-    found = figures(logits, np.array([0, 0, 0, 0, 1, 0]))  # right: 3 of 5, and 0 of 1
+    found = measures(logits, np.array([0, 0, 0, 0, 1, 0]))  # right: 3 of 5, and 0 of 1
     assert found == pytest.approx({"test_accuracy": 3 / 6, "test_mean_per_class_accuracy": (3 / 5 + 0) / 2})
 
 
