@@ -64,7 +64,7 @@ def main(argv: list[str]) -> None:
 def _run_all(runs: dict[pathlib.Path, Experiment]) -> None:
     """Every run in turn, then the comparison."""
     started = time.perf_counter()
-    from supcon_tf.evaluation.report import summary_table, write_report
+    from supcon_tf.report.report import summary_table, write_report
     from supcon_tf.run import run_experiment  # Loads TensorFlow: seconds that a misspelt flag should not cost.
 
     data_dir = FLAGS.data_dir or str(pathlib.Path(FLAGS.workdir) / "data")

@@ -157,7 +157,7 @@ def _of_every_class(source) -> np.ndarray:
 def _save(path: pathlib.Path, rows: np.ndarray) -> None:
     import PIL.Image
 
-    from supcon_tf.evaluation.pictures import sheet
+    from supcon_tf.report.thumbnails import sheet
 
     pixels = sheet(rows)
     PIL.Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(path)

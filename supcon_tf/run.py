@@ -27,11 +27,11 @@ from supcon_tf.data import pipeline, sources
 from supcon_tf.data.source import Facts, Source, reading
 from supcon_tf.distribution import cluster
 from supcon_tf.distribution.strategy import describe, is_chief, make_strategy
-from supcon_tf.evaluation import report
 from supcon_tf.evaluation.features import embed_split
 from supcon_tf.evaluation.knn import knn_accuracy_on
 from supcon_tf.evaluation.linear import accuracy_on, precision_on
 from supcon_tf.evaluation.result import save_result
+from supcon_tf.report import report
 from supcon_tf.training import failures, preflight, steps
 from supcon_tf.training.checkpoints import StageCheckpoints
 from supcon_tf.training.diagnostics import Observer

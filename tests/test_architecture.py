@@ -20,7 +20,7 @@ COLUMNS = [
     {"losses", "layers", "distribution", "optim"},
     {"encoders", "data"},
     {"training"},
-    {"evaluation"},
+    {"evaluation", "report"},
     {"run"},
 ]
 EXCEPTION = ("supcon_tf/losses/supcon.py", "distribution")  # In `model.fit` nobody else can gather.

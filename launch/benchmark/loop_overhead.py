@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from launch.benchmark import train_step
 from supcon_tf import config, settings
-from supcon_tf.evaluation.report import COST, RunningReport
+from supcon_tf.report.report import COST, RunningReport
 from supcon_tf.training import loop, steps, updates
 from supcon_tf.training.checkpoints import StageCheckpoints
 from supcon_tf.training.diagnostics import Observer

@@ -1,1 +1,1 @@
-"""What a trained network is worth: features, classifiers, figures and the report."""
+"""What a trained network is worth, in numbers."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from supcon_tf.evaluation import page
+from supcon_tf.report import page
 
 NASTY = '<script>"&'
 

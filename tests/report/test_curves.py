@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from supcon_tf.evaluation.curves import curves_section, lines
-from supcon_tf.evaluation.runs import read_groups
-from tests.evaluation.run_directories import stage_lines, write_metrics, write_run
+from supcon_tf.report.curves import curves_section, lines
+from supcon_tf.report.runs import read_groups
+from tests.report.run_directories import stage_lines, write_metrics, write_run
 
 
 @pytest.fixture

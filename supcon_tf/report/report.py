@@ -13,8 +13,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from supcon_tf.evaluation import curves, figures, gallery, page
-from supcon_tf.evaluation.runs import Run, RunGroup, flat, merged, read_groups
+from supcon_tf.report import curves, figures, gallery, page
+from supcon_tf.report.runs import Run, RunGroup, flat, merged, read_groups
 from supcon_tf.training.run_directory import replace_text
 
 COST = 0.01  # Most of a run's time that its page may take while it trains.

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from supcon_tf.evaluation import figures, page
-from supcon_tf.evaluation.runs import RunGroup
+from supcon_tf.report import figures, page
+from supcon_tf.report.runs import RunGroup
 
 STAGES = {
     "contrastive": "Contrastive stage",

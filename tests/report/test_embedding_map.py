@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from supcon_tf.evaluation.projection import project
+from supcon_tf.report.embedding_map import project
 
 
 def blobs(count, *, width=16):

@@ -7,9 +7,9 @@ from typing import Optional
 
 import numpy as np
 
-from supcon_tf.evaluation import class_figures, page, pictures
-from supcon_tf.evaluation.projection import project
-from supcon_tf.evaluation.runs import Run, RunGroup
+from supcon_tf.report import class_figures, page, thumbnails
+from supcon_tf.report.embedding_map import project
+from supcon_tf.report.runs import Run, RunGroup
 
 PICTURES = 16  # Over all experiments of a report, but never fewer than two each.
 POINTS = 1000  # Likewise, never fewer than 500 each: t-SNE takes seconds.
@@ -124,8 +124,8 @@ def _confusion(counts: np.ndarray, names: list[str]) -> str:
     caption = f"Rows: label. Columns: prediction. {wrong:,} of {int(counts.sum()):,} images are off the diagonal."
     if len(names) <= class_figures.NAMED_CLASSES:
         return page.figure("Confusion matrix", class_figures.confusion_matrix(counts, names), caption=caption)
-    pixels = pictures.heat_map(counts, right=LIGHT_RIGHT, wrong=LIGHT_WRONG)
-    image = page.picture(pictures.png_uri(pixels), text="confusion matrix as a heat map", kind="sharp heat")
+    pixels = thumbnails.heat_map(counts, right=LIGHT_RIGHT, wrong=LIGHT_WRONG)
+    image = page.picture(thumbnails.png_uri(pixels), text="confusion matrix as a heat map", kind="sharp heat")
     return page.figure(f"Confusion matrix, {len(names)} classes", image + _worst(counts, names), caption=caption)
 
 
@@ -165,8 +165,8 @@ def _card(images: Sequence[np.ndarray]) -> str:
 
 
 def _image(image: np.ndarray, *, text: str) -> str:
-    small = image.shape[0] < pictures.THUMBNAIL
-    return page.picture(pictures.png_uri(pictures.thumbnail(image)), text=text, kind="sharp" if small else "")
+    small = image.shape[0] < thumbnails.THUMBNAIL
+    return page.picture(thumbnails.png_uri(thumbnails.thumbnail(image)), text=text, kind="sharp" if small else "")
 
 
 def _share(total: int, groups: Sequence[RunGroup], *, least: int) -> int:

@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from supcon_tf.evaluation.runs import flat, merged, read_groups, read_run
-from tests.evaluation.run_directories import write_metrics, write_run
+from supcon_tf.report.runs import flat, merged, read_groups, read_run
+from tests.report.run_directories import write_metrics, write_run
 
 
 def test_runs_are_grouped_by_experiment_and_ordered_by_seed(tmp_path):

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from supcon_tf.evaluation import figures
+from supcon_tf.report import figures
 
 
 def line(y, *, kind="mean", tone=0, label="run"):

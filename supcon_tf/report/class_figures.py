@@ -11,8 +11,8 @@ from html import escape
 
 import numpy as np
 
-from supcon_tf.evaluation.figures import WIDTH, Frame, padded, svg
-from supcon_tf.evaluation.page import CLASS_COLOURS
+from supcon_tf.report.figures import WIDTH, Frame, padded, svg
+from supcon_tf.report.page import CLASS_COLOURS
 
 NAMED_CLASSES = 20  # More names than this cannot be read beside a matrix of this width.
 

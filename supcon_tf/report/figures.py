@@ -14,7 +14,7 @@ from typing import Optional
 
 import numpy as np
 
-from supcon_tf.evaluation.page import TONES
+from supcon_tf.report.page import TONES
 
 WIDTH = 520
 

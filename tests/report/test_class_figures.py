@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from supcon_tf.evaluation.class_figures import confusion_matrix, scatter
+from supcon_tf.report.class_figures import confusion_matrix, scatter
 
 POINTS = np.random.default_rng(0).normal(size=(60, 2))
 

@@ -12,9 +12,9 @@ import sys
 import numpy as np
 import pytest
 
-from supcon_tf.evaluation import report as report_module
-from supcon_tf.evaluation.report import RunningReport, duration, summary_table, write_report
-from tests.evaluation.run_directories import answers, label_sets, stage_lines, write_metrics, write_run
+from supcon_tf.report import report as report_module
+from supcon_tf.report.report import RunningReport, duration, summary_table, write_report
+from tests.report.run_directories import answers, label_sets, stage_lines, write_metrics, write_run
 
 ACCURACIES = {"supcon": (0.981, 0.989, 0.9775), "cross_entropy": (0.97, 0.96)}
 REFERENCES = ("src", "srcset", "href", "xlink:href", "data", "action")
@@ -238,7 +238,7 @@ def test_durations_are_readable(seconds, text):
 
 
 def test_reporting_does_not_load_tensorflow():
-    code = "import sys, supcon_tf.evaluation.report; sys.exit('tensorflow' in sys.modules)"
+    code = "import sys, supcon_tf.report.report; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
 
 

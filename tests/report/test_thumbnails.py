@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from supcon_tf.evaluation.pictures import THUMBNAIL, heat_map, png_uri, sheet, thumbnail
+from supcon_tf.report.thumbnails import THUMBNAIL, heat_map, png_uri, sheet, thumbnail
 
 
 def decoded(uri):

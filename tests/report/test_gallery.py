@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from supcon_tf.evaluation.gallery import confusion, images_section, views_section
-from supcon_tf.evaluation.runs import read_groups
-from tests.evaluation.run_directories import answers, label_sets, write_run
+from supcon_tf.report.gallery import confusion, images_section, views_section
+from supcon_tf.report.runs import read_groups
+from tests.report.run_directories import answers, label_sets, write_run
 
 
 @pytest.fixture
