@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from supcon_tf.evaluation.average_precision import mean_average_precision
 from supcon_tf.evaluation.features import Batches, embedding_on
-from supcon_tf.training.classification import correct
+from supcon_tf.losses.cross_entropy import correct
 from supcon_tf.training.state import Networks
 
 

@@ -14,7 +14,7 @@ from supcon_tf.data.source import Source
 from supcon_tf.evaluation.average_precision import average_precisions
 from supcon_tf.evaluation.features import embed_split
 from supcon_tf.evaluation.linear import measures
-from supcon_tf.training.classification import answers, correct
+from supcon_tf.losses.cross_entropy import answers, correct
 from supcon_tf.training.state import Networks
 
 PICTURED = 8  # images in the grid of views, and mistakes shown

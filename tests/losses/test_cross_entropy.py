@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from supcon_tf.training.classification import answers, classification, correct, cross_entropy
+from supcon_tf.losses.cross_entropy import answers, classification, correct, cross_entropy
 
 LOGITS = np.array([[2.0, -1.0, 0.5], [0.0, 3.0, 1.0], [-2.0, 0.0, 4.0], [1.0, 2.0, 3.0]], np.float32)
 CLASSES = np.array([0, 2, 2, 1])

@@ -1,0 +1,1 @@
+"""The loss tile by tile. One door: `kernel.anchor_losses`."""
