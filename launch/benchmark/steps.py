@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from supcon_tf.losses import blocks, dense, pairs, supcon
+from supcon_tf.losses import dense, pairs, supcon
+from supcon_tf.losses.tiled import blocks
 
 
 def tiled(labels, views, temperature, *, tile_rows=0, **arguments):

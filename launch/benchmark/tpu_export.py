@@ -20,7 +20,9 @@ import tensorflow as tf
 
 from supcon_tf.config import Experiment
 from supcon_tf.distribution import collectives
-from supcon_tf.losses import blocks, dense, tiles
+from supcon_tf.losses import dense
+from supcon_tf.losses.tiled import blocks
+from supcon_tf.losses.tiled import kernel as tiles
 from supcon_tf.training import gradient_cache, stage
 from supcon_tf.training.loop import Duration
 from supcon_tf.training.state import StageState, build_networks
@@ -75,7 +77,7 @@ def _received(experiment: Experiment, images: int) -> list:
     if not images:
         return []
     rows, loss = images * experiment.data.views, experiment.loss  # N - M
-    # log D_i and the incoming gradient; "in" also sends log P_i, "one_positive" a slope (`tiles.anchor_losses`).
+    # log D_i and the incoming gradient; "in" also sends log P_i, "one_positive" a slope (`kernel.anchor_losses`).
     numbers = 2 + (loss.summation_location == "in") + (loss.denominator_mode == "one_positive")
     keys = tf.TensorSpec([rows, experiment.projection.widths[-1]])
     return [keys, tf.TensorSpec([images], tf.int64), tf.TensorSpec([rows, numbers])]
@@ -105,7 +107,7 @@ class _Gather:
     def dense_losses(
         self, anchors, keys, anchor_ids, key_ids, *, exchange=None, tile_rows=None, jit_compile=False, **kernel
     ):
-        """In the place of `tiles.anchor_losses`."""
+        """In the place of `kernel.anchor_losses`."""
         del exchange, tile_rows, jit_compile
         return dense.anchor_losses(anchors, self.rows_and_gradient(anchors), anchor_ids, key_ids, **kernel)
 

@@ -10,9 +10,11 @@ from typing import Optional
 import tensorflow as tf
 
 from supcon_tf.distribution import collectives
-from supcon_tf.losses import blocks, dense, pairs, tiles
+from supcon_tf.losses import dense, pairs
 from supcon_tf.losses import queue as queues
 from supcon_tf.losses.labels import classes_if_known, one_class_each, read_labels
+from supcon_tf.losses.tiled import blocks
+from supcon_tf.losses.tiled import kernel as tiles
 
 # Far beyond any use, and far within what float32 can hold; the accuracy is tested for 1e-3 to 10.
 _SMALLEST, _LARGEST = 1e-6, 1e6

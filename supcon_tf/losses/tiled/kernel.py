@@ -25,10 +25,11 @@ from typing import Callable, Optional
 
 import tensorflow as tf
 
-from supcon_tf.losses import blocks, pairs
-from supcon_tf.losses.backward import backward
-from supcon_tf.losses.forward import forward
-from supcon_tf.losses.walk import Mode
+from supcon_tf.losses import pairs
+from supcon_tf.losses.tiled import blocks
+from supcon_tf.losses.tiled.backward import backward
+from supcon_tf.losses.tiled.forward import forward
+from supcon_tf.losses.tiled.walk import Mode
 
 
 @tf.autograph.experimental.do_not_convert

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from supcon_tf.losses import blocks
-from supcon_tf.losses.blocks import Blocks
-from supcon_tf.losses.compiling import as_graph
-from supcon_tf.losses.walk import Mode, Reach, Walk, by_reach
+from supcon_tf.losses.tiled import blocks
+from supcon_tf.losses.tiled.blocks import Blocks
+from supcon_tf.losses.tiled.compiling import as_graph
+from supcon_tf.losses.tiled.walk import Mode, Reach, Walk, by_reach
 
 
 @as_graph

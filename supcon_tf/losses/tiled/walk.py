@@ -7,8 +7,9 @@ from typing import NamedTuple, Optional
 
 import tensorflow as tf
 
-from supcon_tf.losses import blocks, pairs
-from supcon_tf.losses.blocks import Blocks
+from supcon_tf.losses import pairs
+from supcon_tf.losses.tiled import blocks
+from supcon_tf.losses.tiled.blocks import Blocks
 
 # While exp of every similarity, and of its negative, is far within the type, sums need no running maximum: for unit
 # rows down to temperatures of 1/35 in float32, 1/300 in float64. Positive terms of `one_positive` reach twice as far.

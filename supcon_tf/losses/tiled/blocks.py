@@ -11,8 +11,8 @@ from typing import NamedTuple, Optional
 
 import tensorflow as tf
 
-from supcon_tf.losses.compiling import on_cpu
 from supcon_tf.losses.pairs import RowIds
+from supcon_tf.losses.tiled.compiling import on_cpu
 
 # Rows of a block. On two cores at N = 12,288 blocks of 512 took 1.3 times as long, and blocks of 1,024 were about as
 # fast but used 130 MB and more. The number for accelerators is not measured: they want more work at once.

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from supcon_tf.losses import blocks, pairs
+from supcon_tf.losses import pairs
 from supcon_tf.losses.supcon import SupConLoss, supervised_contrastive_loss
+from supcon_tf.losses.tiled import blocks
 from tests.oracles import supcon as oracle
 
 CLASSES = np.array([4, 0, 4, -1, 4, 0, -1, 4, 7])
