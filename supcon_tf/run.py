@@ -31,6 +31,7 @@ from supcon_tf.evaluation.features import embed_split
 from supcon_tf.evaluation.knn import knn_accuracy_on
 from supcon_tf.evaluation.linear import accuracy_on, precision_on
 from supcon_tf.evaluation.result import save_result
+from supcon_tf.networks.networks import Networks, build_networks
 from supcon_tf.report import report
 from supcon_tf.training import failures, preflight, steps
 from supcon_tf.training.checkpoints import StageCheckpoints
@@ -54,7 +55,6 @@ from supcon_tf.training.stage import (
     step_of,
     watch_of,
 )
-from supcon_tf.training.state import Networks, build_networks
 from supcon_tf.training.warm_start import load_encoder
 
 EVALUATION_BATCH = 256  # images; the last batch is padded, so the number decides speed only

@@ -18,14 +18,14 @@ COLUMNS = [
     {"config"},
     {"augment"},  # Left of the layers, two of which do what it does on the device.
     {"losses", "layers", "distribution", "optim"},
-    {"encoders", "data"},
+    {"networks", "data"},
     {"training"},
     {"evaluation", "report"},
     {"run"},
 ]
 EXCEPTION = ("supcon_tf/losses/supcon.py", "distribution")  # In `model.fit` nobody else can gather.
 # A run's config is read where a run is put together; the rooms before that take plain arguments.
-PLAIN = {"losses", "layers", "augment", "distribution", "optim", "encoders", "data", "evaluation"}
+PLAIN = {"losses", "layers", "augment", "distribution", "optim", "networks", "data", "evaluation", "report"}
 
 
 def sources(folder: str) -> list[pathlib.Path]:

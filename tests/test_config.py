@@ -89,7 +89,7 @@ def test_names_in_the_config_are_those_of_the_rooms():
     """The config imports nothing, so its lists of names must be held to the rooms that own them."""
     from supcon_tf.augment import autoaugment, color, evaluation_crops, policies
     from supcon_tf.distribution import strategy
-    from supcon_tf.encoders import registry
+    from supcon_tf.networks import registry
     from supcon_tf.optim import optimizers, schedules, weight_decay
 
     assert tuple(policies.POLICIES) == config.POLICIES

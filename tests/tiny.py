@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from supcon_tf.layers.heads import ClassificationHead, ProjectionHead
 from supcon_tf.layers.normalization import batch_norm
-from supcon_tf.training.state import Networks
+from supcon_tf.networks.networks import Networks
 
 CLASSES, SIDE, FEATURES = 3, 8, 16
 

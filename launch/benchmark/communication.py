@@ -66,7 +66,7 @@ def measure_network(encoder: str, side: int) -> Network:
     import tensorflow as tf
 
     from supcon_tf import config
-    from supcon_tf.training.state import build_networks
+    from supcon_tf.networks.networks import build_networks
 
     networks = build_networks(
         config.Encoder(name=encoder, stem="image"), config.Projection(widths=(WIDTH,)), image_shape=(side, side, 3),

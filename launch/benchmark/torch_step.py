@@ -24,7 +24,7 @@ class Block(nn.Module):
 
 
 def resnet18(width: float) -> tuple[nn.Module, int]:
-    """The network of `encoders.resnet` with stem "small_image", and its number of features."""
+    """The network of `networks.resnet` with stem "small_image", and its number of features."""
     filters = [int(64 * 2**group * width) for group in range(4)]
     layers = [nn.Conv2d(3, filters[0], 3, 1, 1, bias=False), nn.BatchNorm2d(filters[0]), nn.ReLU()]
     inputs = filters[0]

@@ -23,9 +23,10 @@ from supcon_tf.distribution import collectives
 from supcon_tf.losses import dense
 from supcon_tf.losses.tiled import blocks
 from supcon_tf.losses.tiled import kernel as tiles
+from supcon_tf.networks.networks import build_networks
 from supcon_tf.training import gradient_cache, stage
 from supcon_tf.training.loop import Duration
-from supcon_tf.training.state import StageState, build_networks
+from supcon_tf.training.state import StageState
 
 EXAMPLES, CLASSES = 1_281_167, 1000  # of ImageNet; they decide the length of the schedule and an idle head
 

@@ -16,9 +16,10 @@ import tensorflow as tf
 from launch.benchmark import memory, step_parts
 from supcon_tf import config
 from supcon_tf.distribution.strategy import make_strategy
+from supcon_tf.networks.networks import build_networks
 from supcon_tf.optim.optimizers import build_optimizer
 from supcon_tf.training import steps
-from supcon_tf.training.state import StageState, build_networks
+from supcon_tf.training.state import StageState
 from supcon_tf.training.updates import compile_update
 
 CLASSES, VIEWS, WIDTHS = 10, 2, (512, 128)

@@ -7,7 +7,7 @@ from typing import Callable
 import numpy as np
 import tensorflow as tf
 
-from supcon_tf.training.state import Networks
+from supcon_tf.networks.networks import Networks
 
 Batches = Callable[[tf.distribute.InputContext], tf.data.Dataset]
 

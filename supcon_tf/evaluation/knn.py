@@ -15,7 +15,7 @@ import tensorflow as tf
 from supcon_tf.distribution.collectives import gather_rows
 from supcon_tf.evaluation.features import Batches
 from supcon_tf.layers.normalization import unit_rows
-from supcon_tf.training.state import Networks
+from supcon_tf.networks.networks import Networks
 
 
 def knn_accuracy_on(

@@ -10,7 +10,7 @@ import tensorflow as tf
 from supcon_tf.evaluation.average_precision import mean_average_precision
 from supcon_tf.evaluation.features import Batches, embedding_on
 from supcon_tf.losses.cross_entropy import correct
-from supcon_tf.training.state import Networks
+from supcon_tf.networks.networks import Networks
 
 
 def accuracy_on(networks: Networks, *, strategy: tf.distribute.Strategy, batches: Batches) -> Callable[[], dict]:

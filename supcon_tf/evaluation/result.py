@@ -15,7 +15,7 @@ from supcon_tf.evaluation.average_precision import average_precisions
 from supcon_tf.evaluation.features import embed_split
 from supcon_tf.evaluation.linear import measures
 from supcon_tf.losses.cross_entropy import answers, correct
-from supcon_tf.training.state import Networks
+from supcon_tf.networks.networks import Networks
 
 PICTURED = 8  # images in the grid of views, and mistakes shown
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from supcon_tf.distribution.collectives import gather_rows
-from supcon_tf.training.state import Networks
+from supcon_tf.networks.networks import Networks
 
 
 def local_averages(networks: Networks) -> list:

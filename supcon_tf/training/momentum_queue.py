@@ -18,8 +18,8 @@ import tensorflow as tf
 
 from supcon_tf.distribution.collectives import gather_rows
 from supcon_tf.losses.queue import Queue
+from supcon_tf.networks.networks import Networks
 from supcon_tf.training.gradient_cache import outputs_of
-from supcon_tf.training.state import Networks
 
 FOLLOWED = ("encoder", "projection")
 

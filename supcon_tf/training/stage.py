@@ -8,13 +8,14 @@ from typing import Optional
 import tensorflow as tf
 
 from supcon_tf.config import COMPARING, Experiment, Stage, batch_statistics
+from supcon_tf.networks.networks import Networks
 from supcon_tf.optim.optimizers import OWN_DECAY, build_optimizer
 from supcon_tf.optim.schedules import learning_rate_schedule, scaled_learning_rate
 from supcon_tf.training import steps
 from supcon_tf.training.loop import Duration
 from supcon_tf.training.momentum_queue import MomentumQueue
 from supcon_tf.training.plateau import Plateau, PlateauWatch
-from supcon_tf.training.state import Networks, StageState
+from supcon_tf.training.state import StageState
 
 
 def schedule_of(stage: Stage, duration: Duration) -> tf.keras.optimizers.schedules.LearningRateSchedule:

@@ -15,11 +15,12 @@ import tensorflow as tf
 from supcon_tf.config import PARTS
 from supcon_tf.losses.cross_entropy import classification
 from supcon_tf.losses.supcon import supervised_contrastive_loss
+from supcon_tf.networks.networks import Networks
 from supcon_tf.optim.gradient_norm import GradientNorm
 from supcon_tf.optim.optimizers import loss_scaling
 from supcon_tf.optim.weight_decay import decayed_variables, l2_penalty
 from supcon_tf.training.gradient_cache import forward_state, value_and_gradients
-from supcon_tf.training.state import Networks, StageState
+from supcon_tf.training.state import StageState
 
 SQUARES = "squares"  # half the squared norm of each gradient of a replica, float32 [number of trained variables]
 

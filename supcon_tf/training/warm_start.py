@@ -6,8 +6,8 @@ import pathlib
 
 import tensorflow as tf
 
+from supcon_tf.networks.networks import Networks
 from supcon_tf.training.checkpoints import newest_whole
-from supcon_tf.training.state import Networks
 
 STAGES = ("contrastive", "joint", "cross_entropy")  # those that train an encoder; a run has one of them
 

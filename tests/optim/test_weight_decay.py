@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from supcon_tf.encoders.resnet import resnet
 from supcon_tf.layers.heads import ClassificationHead, ProjectionHead
+from supcon_tf.networks.resnet import resnet
 from supcon_tf.optim.weight_decay import decayed_variables, l2_penalty
 
 

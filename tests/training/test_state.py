@@ -1,61 +1,8 @@
-"""Networks: shapes, unit rows, precision; and what a checkpoint holds."""
+"""What a checkpoint of a stage holds."""
 
 from __future__ import annotations
 
-import numpy as np
-import pytest
 import tensorflow as tf
-
-from supcon_tf.config import Encoder, Projection
-from supcon_tf.training.state import build_networks
-
-
-def networks(normalize=True, **options):
-    return build_networks(
-        Encoder(name="resnet18", width=0.0625, normalize_features=normalize),
-        Projection(widths=(8,)),
-        image_shape=(8, 8, 3),
-        classes=5,
-        cross_replica_batch_norm=True,
-        **options,
-    )
-
-
-def test_shapes_and_unit_rows():
-    images = tf.random.normal([4, 8, 8, 3])
-    built = networks()
-    features, projections = built.features(images, training=False), built.project(images, training=False)
-    assert features.shape == (4, 32) and projections.shape == (4, 8)
-    assert built.classify(images, training=False).shape == (4, 5)
-    np.testing.assert_allclose(np.linalg.norm(features, axis=1), 1, rtol=1e-5)
-    np.testing.assert_allclose(np.linalg.norm(projections, axis=1), 1, rtol=1e-5)
-
-
-def test_features_keep_their_length_where_the_run_asks_for_it():
-    lengths = np.linalg.norm(networks(normalize=False).features(tf.random.normal([4, 8, 8, 3]), training=False), axis=1)
-    assert np.abs(lengths - 1).min() > 1e-3
-
-
-def test_a_classifier_that_starts_at_zero_finds_all_classes_alike():
-    (kernel, bias), (other, _) = (
-        networks(zero_initialize_classifier=zero).classifier.get_weights() for zero in (True, False)
-    )
-    assert not kernel.any() and not bias.any() and other.any()
-
-
-@pytest.fixture
-def bfloat16():
-    tf.keras.mixed_precision.set_global_policy("mixed_bfloat16")
-    yield
-    tf.keras.mixed_precision.set_global_policy("float32")
-
-
-def test_under_mixed_precision_what_leaves_the_networks_is_float32(bfloat16):
-    images, built = tf.random.normal([2, 8, 8, 3]), networks()
-    assert built.encoder.compute_dtype == "bfloat16"
-    assert {v.dtype for v in map(tf.convert_to_tensor, built.encoder.trainable_weights)} == {tf.float32}
-    for output in (built.features, built.project, built.classify):
-        assert output(images, training=False).dtype == tf.float32
 
 
 def test_a_checkpoint_holds_networks_optimizer_and_step(tmp_path, make_state, one_device):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from supcon_tf.encoders.registry import ENCODERS, build_encoder
+from supcon_tf.networks.registry import ENCODERS, build_encoder
 from tests.oracles import resnet as oracle
 
 

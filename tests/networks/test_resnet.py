@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from supcon_tf.encoders.resnet import resnet
+from supcon_tf.networks.resnet import resnet
 from tests.oracles import resnet as oracle
 
 TINY = 1 / 16  # 4, 8, 16 and 32 filters.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from supcon_tf.encoders.resnet import BLOCKS, resnet
+from supcon_tf.networks.resnet import BLOCKS, resnet
 from supcon_tf.settings import nearest
 
 _DEPTHS = {f"resnet{depth}": depth for depth in BLOCKS}

@@ -1,1 +1,0 @@
-"""Encoders: networks from images to features."""
