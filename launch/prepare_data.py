@@ -63,7 +63,7 @@ def download(name: str, data_dir: str) -> None:
     """Lets TFDS fetch and prepare a set, as the user asked for in so many words."""
     if name == "digits" or name.startswith("folder:"):
         raise ValueError(f"there is nothing to download for {name!r}; leave --download out.")
-    from supcon_tf.data.prepared import prepared
+    from supcon_tf.data.sets.prepared import prepared
 
     if name in prepared(data_dir):
         print(f"{name} lies ready in {data_dir}.", flush=True)
@@ -105,7 +105,7 @@ def facts_table(source) -> str:
 
 def transfer_table() -> str:
     """The twelve data sets of the paper's Table 4."""
-    from supcon_tf.data.transfer import TRANSFER_SETS
+    from supcon_tf.data.sets.transfer import TRANSFER_SETS
 
     lines = [f"{'data set':<19}{'TFDS':<27}{'train':<18}{'test':<12}{'classes':>7}  {'measure':<16}note"]
     lines += [
@@ -116,9 +116,9 @@ def transfer_table() -> str:
 
 
 def _load(experiment: Experiment, data_dir: str):
-    from supcon_tf.data import sources  # Loads TensorFlow: seconds that a misspelt flag should not cost.
+    from supcon_tf.data.sets.load import load_source  # Loads TensorFlow: seconds that a misspelt flag should not cost.
 
-    return sources.load(data_dir=data_dir, seed=experiment.seed, **experiment.data.source)
+    return load_source(data_dir=data_dir, seed=experiment.seed, **experiment.data.source)
 
 
 def _pictures(source, experiment: Experiment):

@@ -51,7 +51,7 @@ class Data(Checked):
 
     @property
     def source(self) -> dict:
-        """What `data.sources.load` is told, beside the seed: which images, not how they are shown."""
+        """What `data.sets.load_source` is told, beside the seed: which images, not how they are shown."""
         which = ("name", "train_split", "test_split", "examples", "fraction", "label_noise", "broken_images")
         return {name: getattr(self, name) for name in which}
 

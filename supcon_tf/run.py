@@ -23,8 +23,9 @@ from typing import Callable, Optional, Union
 import tensorflow as tf
 
 from supcon_tf.config import COMPARING, Experiment, check_batches
-from supcon_tf.data import pipeline, sources
-from supcon_tf.data.source import Facts, Source, reading
+from supcon_tf.data import pipeline
+from supcon_tf.data.sets.load import load_source
+from supcon_tf.data.sets.source import Facts, Source, reading
 from supcon_tf.distribution import cluster
 from supcon_tf.distribution.strategy import describe, is_chief, make_strategy
 from supcon_tf.evaluation.features import embed_split
@@ -171,7 +172,7 @@ def _prepare(experiment: Experiment, directory: pathlib.Path, written: pathlib.P
         experiment.strategy, replicas=experiment.replicas, tpu=experiment.tpu, wait_seconds=experiment.wait_seconds
     )
     check_batches(experiment, strategy.num_replicas_in_sync)
-    source = sources.load(data_dir=data_dir, seed=experiment.seed, **experiment.data.source)
+    source = load_source(data_dir=data_dir, seed=experiment.seed, **experiment.data.source)
     if written == directory:
         keep_same_data(directory, experiment.data.name, source.fingerprint())
     facts, size = source.facts, _image_size(experiment, source.facts)

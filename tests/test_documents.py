@@ -52,9 +52,9 @@ def test_a_launch_command_is_understood(command, tmp_path):
         f"sys.argv = {['x', *words[3:]]!r}\n"
         "stub = types.ModuleType('supcon_tf.run'); stub.run_experiment = lambda *a, **k: sys.exit(42)\n"
         "sys.modules['supcon_tf.run'] = stub\n"
-        "for name, function in (('sources', 'load'), ('prepared', 'prepared')):  # of launch.prepare_data\n"
-        "    stub = types.ModuleType(f'supcon_tf.data.{name}'); setattr(stub, function, lambda *a, **k: sys.exit(42))\n"
-        "    sys.modules[f'supcon_tf.data.{name}'] = stub\n"
+        "for name, function in (('load', 'load_source'), ('prepared', 'prepared')):  # of launch.prepare_data\n"
+        "    stub = types.ModuleType(f'supcon_tf.data.sets.{name}'); setattr(stub, function, lambda *a, **k: sys.exit(42))\n"
+        "    sys.modules[f'supcon_tf.data.sets.{name}'] = stub\n"
         f"import runpy; runpy.run_module({words[2]!r}, run_name='__main__', alter_sys=False)\n"
     )
     ended = subprocess.run(

@@ -12,7 +12,7 @@ import tensorflow_datasets as tfds
 
 from launch import catalogue
 from supcon_tf import settings
-from supcon_tf.data import digits
+from supcon_tf.data.sets import digits
 from supcon_tf.optim.schedules import scaled_learning_rate
 from supcon_tf.run import run_experiment
 from supcon_tf.training.loop import Duration

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from supcon_tf.config import Augment
 from supcon_tf.data import pipeline
-from supcon_tf.data.source import Facts, Source
+from supcon_tf.data.sets.source import Facts, Source
 from supcon_tf.distribution.collectives import gather_rows
 from supcon_tf.losses.supcon import supervised_contrastive_loss
 from supcon_tf.training import steps

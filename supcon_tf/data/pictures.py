@@ -9,14 +9,14 @@ import tensorflow as tf
 
 from supcon_tf.augment.evaluation_crops import evaluation_crop
 from supcon_tf.augment.views import views
-from supcon_tf.data.source import Source
+from supcon_tf.data.sets.source import Source
 
 
 def pictures(source: Source, split: str, numbers: Sequence[int], *, size: int, **crop) -> np.ndarray:
     """Images of a split by their numbers in stored order, as evaluation shows them to the encoder but not whitened.
 
     Args:
-        source: of `sources.load`.
+        source: of `sets.load_source`.
         split: "train" or "test".
         numbers: k of them, ascending.
         size: side in pixels, S.
@@ -35,7 +35,7 @@ def preview(source: Source, count: int, *, view_count: int, seed: int, size: int
     """Views of the first `count` training images under an augmentation.
 
     Args:
-        source: of `sources.load`.
+        source: of `sets.load_source`.
         count: images, k.
         view_count: V.
         seed: decides the views.

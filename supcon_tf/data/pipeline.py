@@ -16,7 +16,7 @@ from supcon_tf.augment.color import whiten
 from supcon_tf.augment.evaluation_crops import evaluation_crop
 from supcon_tf.augment.views import views
 from supcon_tf.data import order
-from supcon_tf.data.source import Source
+from supcon_tf.data.sets.source import Source
 
 STREAM_BLOCK = 8192  # Encoded images shuffled together when a set is read from disk: about 1 GB of ImageNet.
 _ORDER, _VIEWS = 0, 1  # Second word of the seed: what the randomness is for.
@@ -43,7 +43,7 @@ def training(
     `order.lanes`.
 
     Args:
-        source: of `sources.load`.
+        source: of `sets.load_source`.
         batch_size: images per global batch, at most the number of training images.
         seed: decides order and views.
         view_count: V.
@@ -121,7 +121,7 @@ def evaluation(
     of them. Images are cut and resized by `augment.evaluation_crops`, and whitened.
 
     Args:
-        source: of `sources.load`.
+        source: of `sets.load_source`.
         split: "train" or "test".
         batch_size: images per global batch; rounded up to a multiple of the replicas.
         size: side in pixels, S.

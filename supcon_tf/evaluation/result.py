@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from supcon_tf.data import pictures
-from supcon_tf.data.source import Source
+from supcon_tf.data.sets.source import Source
 from supcon_tf.evaluation.average_precision import average_precisions
 from supcon_tf.evaluation.features import embed_split
 from supcon_tf.evaluation.linear import measures

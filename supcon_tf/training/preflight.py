@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from supcon_tf.config import COMPARING, Experiment, Stage, batch_statistics
-from supcon_tf.data.source import Facts, Source
+from supcon_tf.data.sets.source import Facts, Source
 from supcon_tf.optim.schedules import scaled_learning_rate
 
 REDUCTION = {"small_image": 8, "image": 32}  # by which a ResNet with this stem shrinks the side of an image

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from supcon_tf.data import digits
+from supcon_tf.data.sets import digits
 
 TRAIN, TEST = 40, 13
 

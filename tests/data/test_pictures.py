@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from supcon_tf.data import sources
 from supcon_tf.data.pictures import pictures, preview
+from supcon_tf.data.sets.load import load_source
 
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
-    return sources.load("digits", str(tmp_path_factory.mktemp("data")))
+    return load_source("digits", str(tmp_path_factory.mktemp("data")))
 
 
 def test_pictures_are_the_stored_images_of_these_numbers(source):

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from supcon_tf.data import order, pipeline, sources
+from supcon_tf.data import order, pipeline
+from supcon_tf.data.sets.load import load_source
 
 TRAIN = 40
 
@@ -21,8 +22,8 @@ def source(request, numbered_dir, monkeypatch):
     monkeypatch.setattr(pipeline, "STREAM_BLOCK", 16)
     monkeypatch.setattr(order, "LANES", 4)
     if request.param == "disk":
-        monkeypatch.setattr("supcon_tf.data.source.MEMORY_LIMIT", 0)
-    return sources.load("numbered_photos" if "files" in request.param else "numbered_grey", numbered_dir)
+        monkeypatch.setattr("supcon_tf.data.sets.source.MEMORY_LIMIT", 0)
+    return load_source("numbered_photos" if "files" in request.param else "numbered_grey", numbered_dir)
 
 
 def train(source, **changes):
@@ -96,14 +97,14 @@ def test_a_resumed_stream_equals_the_uninterrupted_one(source):
 
 
 def test_views_resume_too(digits_dir):
-    source = sources.load("digits", digits_dir, examples=20)
+    source = load_source("digits", digits_dir, examples=20)
     uninterrupted = batches(train(source), 7)
     for start_step in (2, 5):
         assert_same(batches(train(source, start_step=start_step), 2), uninterrupted[start_step : start_step + 2])
 
 
 def test_sim_augment_is_byte_equal_under_any_parallelism(digits_dir):
-    source = sources.load("digits", digits_dir)
+    source = load_source("digits", digits_dir)
     one, four = (train(source, policy="sim_augment", parallel_calls=calls) for calls in (1, 4))
     assert_same(batches(one, 20), batches(four, 20))
 
@@ -113,7 +114,7 @@ def test_another_seed_gives_another_order(source):
 
 
 def test_another_seed_and_another_epoch_give_other_views(digits_dir):
-    source = sources.load("digits", digits_dir, examples=1)  # One image, so that only the views can differ.
+    source = load_source("digits", digits_dir, examples=1)  # One image, so that only the views can differ.
     views = []
     for seed in (1, 2):
         for images, _ in batches(train(source, batch_size=1, seed=seed), 4):
@@ -123,7 +124,7 @@ def test_another_seed_and_another_epoch_give_other_views(digits_dir):
 
 
 def test_views_are_whitened(numbered_dir):
-    source = sources.load("numbered_grey", numbered_dir)
+    source = load_source("numbered_grey", numbered_dir)
     for images, labels in batches(train(source, policy="none", batch_size=TRAIN), 1):
         np.testing.assert_allclose(images.min(), (0 / 255 - 0.5) / 0.5)
         np.testing.assert_allclose(images.max(), (39 / 255 - 0.5) / 0.5, rtol=1e-6)
@@ -133,17 +134,17 @@ def test_views_are_whitened(numbered_dir):
 @pytest.mark.parametrize("batch_size", [0, 41])
 def test_a_batch_larger_than_the_set_is_refused(numbered_dir, batch_size):
     with pytest.raises(ValueError, match=rf"must hold 1 to 40 images.*got batch_size={batch_size}"):
-        train(sources.load("numbered_grey", numbered_dir), batch_size=batch_size)
+        train(load_source("numbered_grey", numbered_dir), batch_size=batch_size)
 
 
 def test_a_negative_start_is_refused(numbered_dir):
     with pytest.raises(ValueError, match="got -1"):
-        train(sources.load("numbered_grey", numbered_dir), start_step=-1)
+        train(load_source("numbered_grey", numbered_dir), start_step=-1)
 
 
 def test_a_wrong_policy_is_refused_before_the_first_batch(numbered_dir):
     with pytest.raises(ValueError, match="Did you mean 'crop_flip'"):
-        train(sources.load("numbered_grey", numbered_dir), policy="crop_flp")
+        train(load_source("numbered_grey", numbered_dir), policy="crop_flp")
 
 
 @pytest.mark.parametrize("batch_size", [1, 5, 13, 32])
@@ -160,7 +161,7 @@ def test_evaluation_sees_every_example_once(source, batch_size):
 
 
 def test_evaluation_of_the_same_size_only_whitens(digits_dir):
-    source = sources.load("digits", digits_dir)
+    source = load_source("digits", digits_dir)
     dataset = pipeline.evaluation(source, "train", batch_size=100, size=8)
     images, _, weights = (np.concatenate(column) for column in zip(*dataset.as_numpy_iterator()))
     expected = (source.facts.mean[0] * -1 + source.arrays("train")[0] / 255) / source.facts.std[0]
@@ -168,14 +169,14 @@ def test_evaluation_of_the_same_size_only_whitens(digits_dir):
 
 
 def test_evaluation_cuts_the_central_square(numbered_dir):
-    source = sources.load("numbered_photos", numbered_dir)
+    source = load_source("numbered_photos", numbered_dir)
     for images, _, _ in pipeline.evaluation(source, "test", batch_size=13, size=8):
         np.testing.assert_array_equal(numbers_of(source, images.numpy()), np.arange(100, 113))
 
 
 def test_evaluation_refuses_empty_batches(numbered_dir):
     with pytest.raises(ValueError, match="at least one image; got batch_size=0"):
-        pipeline.evaluation(sources.load("numbered_grey", numbered_dir), "test", batch_size=0, size=8)
+        pipeline.evaluation(load_source("numbered_grey", numbered_dir), "test", batch_size=0, size=8)
 
 
 def hosts(count, replicas_each=1):
@@ -207,7 +208,7 @@ def join(parts, replicas_each):
 
 def test_a_host_touches_no_image_of_another(numbered_dir):
     """Numbers of all fetched images, counted where they are fetched; one epoch over three hosts."""
-    whole, shares = sources.load("numbered_grey", numbered_dir), []
+    whole, shares = load_source("numbered_grey", numbered_dir), []
     for context in hosts(3):
         source = Watched(whole)
         batches(train(source, batch_size=12, parallel_calls=1, input_context=context), 10)
@@ -234,7 +235,7 @@ class Watched:
 
 def test_a_batch_that_hosts_cannot_share_is_refused(numbered_dir):
     with pytest.raises(ValueError, match="batch of 8 rows cannot be shared equally by 3 replicas on 3 hosts"):
-        train(sources.load("numbered_grey", numbered_dir), input_context=hosts(3)[0])
+        train(load_source("numbered_grey", numbered_dir), input_context=hosts(3)[0])
 
 
 @pytest.mark.parametrize("count, replicas_each, batch_size", [(3, 1, 4), slow(1, 3, 4), slow(2, 1, 5), slow(4, 2, 32)])
@@ -253,7 +254,7 @@ def test_hosts_evaluate_every_example_once(source, count, replicas_each, batch_s
 
 @pytest.mark.two_replicas_required
 def test_two_replicas_share_every_example_once(numbered_dir, two_replicas):
-    source = sources.load("numbered_grey", numbered_dir)
+    source = load_source("numbered_grey", numbered_dir)
     seen = []
     for images, _, weights in two_replicas.distribute_datasets_from_function(
         lambda context: pipeline.evaluation(source, "test", batch_size=3, size=8, input_context=context)
@@ -268,7 +269,7 @@ def test_two_replicas_share_every_example_once(numbered_dir, two_replicas):
 
 @pytest.mark.two_replicas_required
 def test_two_replicas_share_the_global_training_batch(numbered_dir, two_replicas):
-    source = sources.load("numbered_grey", numbered_dir)
+    source = load_source("numbered_grey", numbered_dir)
     alone = batches(train(source), 7)
     shared = two_replicas.distribute_datasets_from_function(lambda context: train(source, input_context=context))
     for (expected, _), (images, _) in zip(alone, shared):
@@ -277,7 +278,7 @@ def test_two_replicas_share_the_global_training_batch(numbered_dir, two_replicas
 
 
 def test_cifar10_trains_the_same_way(cifar10_dir):
-    source = sources.load("cifar10", cifar10_dir, examples=512)
+    source = load_source("cifar10", cifar10_dir, examples=512)
     dataset = train(source, batch_size=64, size=32, strength=0.5)
     first = batches(dataset, 3)
     assert first[0][0].shape == (64, 2, 32, 32, 3)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from supcon_tf.data.digits import LocalInfo
+from supcon_tf.data.sets.digits import LocalInfo
 from supcon_tf.evaluation.average_precision import mean_average_precision
 
 ROOT = pathlib.Path(__file__).parents[2]

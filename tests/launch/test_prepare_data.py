@@ -13,7 +13,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 from launch import prepare_data
-from supcon_tf.data import sources
+from supcon_tf.data.sets.load import load_source
 from tests.data import image_folder
 from tests.launch import test_flags
 
@@ -67,7 +67,7 @@ def test_a_folder_is_checked_and_shown(tmp_path):
 
 
 def test_samples_are_the_first_images_of_every_class(tmp_path):
-    source = sources.load("digits", str(tmp_path))
+    source = load_source("digits", str(tmp_path))
     numbers = prepare_data._of_every_class(source)
     labels = source.labels("train")
     assert numbers.shape == (10, 8) and np.array_equal(labels[numbers], np.arange(10)[:, None].repeat(8, 1))

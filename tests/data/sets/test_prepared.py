@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from supcon_tf.data.prepared import DataNotPrepared, base_name, directory, prepared
+from supcon_tf.data.sets.prepared import DataNotPrepared, base_name, directory, prepared
 
 
 @pytest.fixture

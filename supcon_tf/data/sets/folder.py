@@ -17,7 +17,7 @@ from typing import Callable, Optional
 import numpy as np
 import tensorflow as tf
 
-from supcon_tf.data import image_files, source
+from supcon_tf.data.sets import image_files, source
 
 PREFIX = "folder:"
 TEST_SPLITS = ("test", "validation", "val")

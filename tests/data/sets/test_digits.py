@@ -10,7 +10,7 @@ import pytest
 import tensorflow_datasets as tfds
 from sklearn.datasets import load_digits
 
-from supcon_tf.data import digits
+from supcon_tf.data.sets import digits
 
 
 def read(data_dir, split):

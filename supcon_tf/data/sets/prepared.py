@@ -9,7 +9,7 @@ import re
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from supcon_tf.data.transfer import TRANSFER_SETS
+from supcon_tf.data.sets.transfer import TRANSFER_SETS
 
 _VERSIONED_INFO = re.compile(r"(?P<name>.+)/(?P<version>\d+\.\d+\.\d+)/dataset_info\.json")
 

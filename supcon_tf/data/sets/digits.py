@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from supcon_tf.data.prepared import prepared
+from supcon_tf.data.sets.prepared import prepared
 
 TEST_SHARE = 0.3
 SHARDS = 4  # More than one, so that up to four hosts can each read their own files.

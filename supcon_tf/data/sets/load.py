@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from supcon_tf.data import digits, selection
-from supcon_tf.data.folder import PREFIX, Folder
-from supcon_tf.data.source import Source
-from supcon_tf.data.tfds_set import TfdsSet
+from supcon_tf.data.sets import digits, selection
+from supcon_tf.data.sets.folder import PREFIX, Folder
+from supcon_tf.data.sets.source import Source
+from supcon_tf.data.sets.tfds_set import TfdsSet
 
 
-def load(
+def load_source(
     name: str,
     data_dir: str,
     *,

@@ -23,7 +23,7 @@ class Facts:
         classes: C.
         class_names: C names.
         image_shape: (height, width, ch); height and width are None where they vary.
-        train_examples: images to train on, after everything that `sources.load` leaves out.
+        train_examples: images to train on, after everything that `sets.load_source` leaves out.
         test_examples: images to evaluate on; 0 where the set has none.
         test_split: the split they come from ("test", else "validation"), or "".
         mean, std: ch values each, on the [0, 1] scale.

@@ -9,9 +9,11 @@ import PIL.Image
 import pytest
 import tensorflow as tf
 
-from supcon_tf.data import image_files, pipeline, sources
-from supcon_tf.data.folder import Folder
-from supcon_tf.data.source import reading
+from supcon_tf.data import pipeline
+from supcon_tf.data.sets import image_files
+from supcon_tf.data.sets.folder import Folder
+from supcon_tf.data.sets.load import load_source
+from supcon_tf.data.sets.source import reading
 from tests.data import image_folder
 
 
@@ -46,7 +48,7 @@ def numbers(images):
 
 
 def test_facts_come_from_the_folder(kinds, tmp_path):
-    facts = sources.load(f"folder:{kinds}", str(tmp_path)).facts
+    facts = load_source(f"folder:{kinds}", str(tmp_path)).facts
     assert facts.class_names == ("every_kind", "plain") and facts.classes == 2
     assert facts.image_shape == (None, None, 3)  # The sizes differ.
     assert (facts.train_examples, facts.test_examples, facts.test_split) == (len(image_folder.GOOD) + 1 + 5, 2, "test")
@@ -81,7 +83,7 @@ def test_images_of_one_size_have_a_known_shape(broken, tmp_path):
 
 def test_broken_files_are_named_with_the_reason(broken, tmp_path):
     with pytest.raises(ValueError) as error:
-        sources.load(f"folder:{broken}", str(tmp_path))
+        load_source(f"folder:{broken}", str(tmp_path))
     message = str(error.value)
     assert f"has {len(image_folder.BROKEN)} files that cannot be read as an image" in message
     assert all(f"train/a/{name}: " in message for name in image_folder.BROKEN)
@@ -90,7 +92,7 @@ def test_broken_files_are_named_with_the_reason(broken, tmp_path):
 
 
 def test_skipped_files_are_named_and_leave_every_other_image_once_an_epoch(broken, tmp_path, capsys):
-    source = sources.load(f"folder:{broken}", str(tmp_path), broken_images="skip")
+    source = load_source(f"folder:{broken}", str(tmp_path), broken_images="skip")
     told = capsys.readouterr().out
     assert "skipped 5 files" in told and all(name in told for name in image_folder.BROKEN)
     seen = np.concatenate([numbers(images) for images, _ in batches(source, 5)])
@@ -152,7 +154,7 @@ def test_the_fingerprint_tells_folders_apart(broken, tmp_path):
 def test_without_splits_every_fifth_image_of_a_class_is_held_out(tmp_path):
     for label, name in enumerate(("left", "right")):
         image_folder.write_plain(tmp_path / "set" / name, 10, first=10 * label)
-    source = sources.load(f"folder:{tmp_path / 'set'}", str(tmp_path))
+    source = load_source(f"folder:{tmp_path / 'set'}", str(tmp_path))
     held_out = [number for images, _ in source.stream("test") for number in numbers(whiten(source.decode(images)))]
     assert held_out == [4, 9, 14, 19] and source.facts.test_split == "every 5th image"
     assert source.labels("test").tolist() == [0, 0, 1, 1] and source.labels("train").tolist() == [0] * 8 + [1] * 8
@@ -177,14 +179,14 @@ def test_folders_that_are_no_data_set_are_refused(folders, message, tmp_path):
     for folder in folders:
         image_folder.write_plain(root / folder, 0 if folder in ("train", "train/empty") else 2)
     with pytest.raises(ValueError, match=message):
-        sources.load(f"folder:{root}", str(tmp_path))
+        load_source(f"folder:{root}", str(tmp_path))
 
 
 def test_a_missing_folder_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"There is no folder .*nowhere; `data.name=folder:PATH`"):
-        sources.load(f"folder:{tmp_path / 'nowhere'}", str(tmp_path))
+        load_source(f"folder:{tmp_path / 'nowhere'}", str(tmp_path))
 
 
 def test_splits_of_a_folder_are_its_own(kinds, tmp_path):
     with pytest.raises(ValueError, match="leave train_split and test_split empty"):
-        sources.load(f"folder:{kinds}", str(tmp_path), train_split="train[:50%]")
+        load_source(f"folder:{kinds}", str(tmp_path), train_split="train[:50%]")

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from supcon_tf.data.records import Records
+from supcon_tf.data.sets.tfds_records import Records
 from tests.data.conftest import NumberedGrey
 
 DECODERS = {"image": tfds.decode.SkipDecoding()}

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from supcon_tf.data import pipeline, sources
-from supcon_tf.data.tfds_labels import label_set
+from supcon_tf.data import pipeline
+from supcon_tf.data.sets.load import load_source
+from supcon_tf.data.sets.tfds_labels import label_set
 
 VIEWS = {"view_count": 2, "policy": "none", "size": 8, "seed": 0}
 
@@ -30,8 +31,8 @@ def test_a_set_is_ones_zeros_and_what_does_not_count(labels, sure, found):
 
 @pytest.mark.parametrize("limit", [0, 2**32])
 def test_every_way_to_read_gives_the_same_sets(numbered_dir, monkeypatch, limit):
-    monkeypatch.setattr("supcon_tf.data.source.MEMORY_LIMIT", limit)
-    source = sources.load("numbered_sets", numbered_dir)
+    monkeypatch.setattr("supcon_tf.data.sets.source.MEMORY_LIMIT", limit)
+    source = load_source("numbered_sets", numbered_dir)
     assert source.facts.label_sets and source.facts.classes == 4
     assert source.facts.class_names == ("north", "east", "south", "west")
     for split, numbers in (("train", range(40)), ("test", range(100, 113))):
@@ -44,8 +45,8 @@ def test_every_way_to_read_gives_the_same_sets(numbered_dir, monkeypatch, limit)
 
 @pytest.mark.parametrize("limit", [0, 2**32])
 def test_batches_have_the_sets_of_their_images(numbered_dir, monkeypatch, limit):
-    monkeypatch.setattr("supcon_tf.data.source.MEMORY_LIMIT", limit)
-    source = sources.load("numbered_sets", numbered_dir)
+    monkeypatch.setattr("supcon_tf.data.sets.source.MEMORY_LIMIT", limit)
+    source = load_source("numbered_sets", numbered_dir)
     images, labels = next(iter(pipeline.training(source, batch_size=16, **VIEWS)))
     assert labels.dtype == tf.float32 and labels.shape == (16, 4)
     numbers = np.rint((images[:, 0, 0, 0, 0].numpy() * 0.5 + 0.5) * 255).astype(int)  # whitened by 0.5 and 0.5
@@ -54,7 +55,7 @@ def test_batches_have_the_sets_of_their_images(numbered_dir, monkeypatch, limit)
 
 
 def test_evaluation_fills_up_with_empty_sets(numbered_dir):
-    source = sources.load("numbered_sets", numbered_dir)
+    source = load_source("numbered_sets", numbered_dir)
     _, labels, weights = zip(*pipeline.evaluation(source, "test", batch_size=5, size=8))
     np.testing.assert_array_equal(tf.concat(weights, 0), [1] * 13 + [0] * 2)
     np.testing.assert_array_equal(tf.concat(labels, 0), [*expected(range(100, 113)), *np.zeros([2, 4])])
@@ -63,11 +64,11 @@ def test_evaluation_fills_up_with_empty_sets(numbered_dir):
 @pytest.mark.parametrize("asked", [{"fraction": 0.5}, {"label_noise": 0.1}])
 def test_what_goes_by_the_one_class_of_an_image_is_refused(numbered_dir, asked):
     with pytest.raises(ValueError, match=r"several labels, and .* go by its one class"):
-        sources.load("numbered_sets", numbered_dir, **asked)
-    assert sources.load("numbered_sets", numbered_dir, train_split="train[:50%]").count("train") == 20
-    assert sources.load("numbered_sets", numbered_dir, examples=7).labels("train").shape == (7, 4)
+        load_source("numbered_sets", numbered_dir, **asked)
+    assert load_source("numbered_sets", numbered_dir, train_split="train[:50%]").count("train") == 20
+    assert load_source("numbered_sets", numbered_dir, examples=7).labels("train").shape == (7, 4)
 
 
 def test_batches_of_so_many_images_a_class_are_refused(numbered_dir):
     with pytest.raises(ValueError, match="images_per_class=2 needs one class an image"):
-        pipeline.training(sources.load("numbered_sets", numbered_dir), batch_size=8, images_per_class=2, **VIEWS)
+        pipeline.training(load_source("numbered_sets", numbered_dir), batch_size=8, images_per_class=2, **VIEWS)

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from supcon_tf.data import order, pipeline, selection, sources
+from supcon_tf.data import order, pipeline
+from supcon_tf.data.sets import selection
+from supcon_tf.data.sets.load import load_source
 
 LABELS = np.random.RandomState(0).permutation(np.repeat([0, 1, 2], [100, 40, 3]))
 
@@ -50,13 +52,13 @@ FIRST_KEPT = [5, 12, 18, 55, 77]
     params=["disk", *(pytest.param(name, marks=pytest.mark.slow) for name in ("memory", "files in memory"))]
 )
 def load(request, numbered_dir, monkeypatch):
-    """`sources.load` of 40 numbered images, number n of class n mod 4; from disk in blocks of 16."""
+    """`load_source` of 40 numbered images, number n of class n mod 4; from disk in blocks of 16."""
     monkeypatch.setattr(pipeline, "STREAM_BLOCK", 16)
     monkeypatch.setattr(order, "LANES", 2)
     if request.param == "disk":
-        monkeypatch.setattr("supcon_tf.data.source.MEMORY_LIMIT", 0)
+        monkeypatch.setattr("supcon_tf.data.sets.source.MEMORY_LIMIT", 0)
     name = "numbered_photos" if "files" in request.param else "numbered_grey"
-    return lambda **options: sources.load(name, numbered_dir, **options)
+    return lambda **options: load_source(name, numbered_dir, **options)
 
 
 def examples(source, count):

@@ -9,14 +9,14 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from supcon_tf.data import source as source_module
-from supcon_tf.data import sources
-from supcon_tf.data.prepared import DataNotPrepared
-from supcon_tf.data.source import Facts
+from supcon_tf.data.sets import source as source_module
+from supcon_tf.data.sets.load import load_source
+from supcon_tf.data.sets.prepared import DataNotPrepared
+from supcon_tf.data.sets.source import Facts
 
 
 def test_facts_of_the_digits_are_read_and_the_data_written_on_first_use(tmp_path):
-    facts = sources.load("digits", str(tmp_path)).facts
+    facts = load_source("digits", str(tmp_path)).facts
     assert facts == Facts(
         name="digits",
         classes=10,
@@ -33,13 +33,13 @@ def test_facts_of_the_digits_are_read_and_the_data_written_on_first_use(tmp_path
 
 
 def test_digits_moments_are_those_of_the_training_images(digits_dir):
-    source = sources.load("digits", digits_dir)
+    source = load_source("digits", digits_dir)
     unit = source.arrays("train")[0] / 255
     np.testing.assert_allclose([unit.mean(), unit.std()], [source.facts.mean[0], source.facts.std[0]], atol=5e-5)
 
 
 def test_a_set_of_ones_own_is_read_like_any_other(numbered_dir):
-    facts = sources.load("numbered_photos", numbered_dir).facts
+    facts = load_source("numbered_photos", numbered_dir).facts
     assert facts.image_shape == (None, None, 3)
     assert facts.class_names == ("north", "east", "south", "west")
     assert (facts.train_examples, facts.test_examples, facts.test_split) == (40, 13, "validation")
@@ -47,7 +47,7 @@ def test_a_set_of_ones_own_is_read_like_any_other(numbered_dir):
 
 
 def test_arrays_hold_every_image_in_stored_order_and_are_read_once(numbered_dir):
-    source = sources.load("numbered_grey", numbered_dir)
+    source = load_source("numbered_grey", numbered_dir)
     assert source.fits_in_memory("train")
     images, labels = source.arrays("train")
     assert images.dtype == np.uint8 and images.shape == (40, 8, 8, 1) and labels.dtype == np.int64
@@ -61,7 +61,7 @@ def test_arrays_hold_every_image_in_stored_order_and_are_read_once(numbered_dir)
 @pytest.mark.parametrize("name", ["numbered_grey", "numbered_photos"])
 def test_the_stream_gives_the_same_images_encoded(numbered_dir, monkeypatch, name, limit):
     monkeypatch.setattr(source_module, "MEMORY_LIMIT", limit)
-    source = sources.load(name, numbered_dir)
+    source = load_source(name, numbered_dir)
     for _ in range(2):  # The second pass comes from the cache, where there is one.
         numbers = []
         for encoded, label in source.stream("test"):
@@ -73,37 +73,37 @@ def test_the_stream_gives_the_same_images_encoded(numbered_dir, monkeypatch, nam
 
 
 def test_images_of_many_shapes_or_too_many_are_no_array(numbered_dir, monkeypatch):
-    photos = sources.load("numbered_photos", numbered_dir)
+    photos = load_source("numbered_photos", numbered_dir)
     assert not photos.fits_in_memory("train")
     with pytest.raises(ValueError, match=r"numbered_photos.*does not fit in memory: 40 images.*Use `stream`"):
         photos.arrays("train")
-    grey = sources.load("numbered_grey", numbered_dir)
+    grey = load_source("numbered_grey", numbered_dir)
     monkeypatch.setattr(source_module, "MEMORY_LIMIT", 40 * 64 - 1)
     assert not grey.fits_in_memory("train") and grey.fits_in_memory("test")
 
 
 def test_a_subset_is_the_first_training_images_and_leaves_the_test_alone(numbered_dir):
-    source = sources.load("numbered_grey", numbered_dir, examples=7)
+    source = load_source("numbered_grey", numbered_dir, examples=7)
     assert (source.facts.train_examples, source.facts.test_examples) == (7, 13)
     np.testing.assert_array_equal(source.arrays("train")[0][:, 0, 0, 0], np.arange(7))
     assert len(source.arrays("test")[1]) == 13
-    assert sources.load("numbered_grey", numbered_dir, examples=0).facts.train_examples == 40
+    assert load_source("numbered_grey", numbered_dir, examples=0).facts.train_examples == 40
 
 
 @pytest.mark.parametrize("examples", [-1, 41])
 def test_a_subset_larger_than_the_set_is_refused(numbered_dir, examples):
     with pytest.raises(ValueError, match=rf"has 40 training images; got examples={examples}. Ask for 1 to 40"):
-        sources.load("numbered_grey", numbered_dir, examples=examples)
+        load_source("numbered_grey", numbered_dir, examples=examples)
 
 
 def test_unknown_splits_are_refused(numbered_dir):
     with pytest.raises(ValueError, match=r"no split 'validation'; it has 'train', 'test'"):
-        sources.load("numbered_grey", numbered_dir).arrays("validation")
+        load_source("numbered_grey", numbered_dir).arrays("validation")
 
 
 def test_several_labels_an_image_are_no_classification_set(numbered_dir):
     with pytest.raises(ValueError, match=r"'numbered_pairs' is not an image-classification set.*label: Sequence"):
-        sources.load("numbered_pairs", numbered_dir)
+        load_source("numbered_pairs", numbered_dir)
 
 
 def test_nothing_is_downloaded_for_a_set_that_is_missing(tmp_path, monkeypatch):
@@ -112,12 +112,12 @@ def test_nothing_is_downloaded_for_a_set_that_is_missing(tmp_path, monkeypatch):
 
     monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", refuse)
     with pytest.raises(DataNotPrepared, match="'cifar10' is not prepared in"):
-        sources.load("cifar10", str(tmp_path))
+        load_source("cifar10", str(tmp_path))
     assert not list(tmp_path.iterdir())
 
 
 def test_cifar10_is_read(cifar10_dir):
-    source = sources.load("cifar10", cifar10_dir)
+    source = load_source("cifar10", cifar10_dir)
     facts = source.facts
     assert facts.classes == 10 and facts.class_names[:2] == ("airplane", "automobile")
     assert facts.image_shape == (32, 32, 3) and facts.mean == (0.4914, 0.4822, 0.4465)

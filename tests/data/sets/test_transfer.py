@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from supcon_tf.data import sources
-from supcon_tf.data.transfer import TRANSFER_SETS
+from supcon_tf.data.sets.load import load_source
+from supcon_tf.data.sets.transfer import TRANSFER_SETS
 from tests.data.conftest import NumberedGrey
 
 
@@ -23,7 +23,7 @@ def test_tfds_has_the_sets_that_the_table_says_with_their_classes(name, tmp_path
     if not row.tfds:
         assert name not in known and "not in TFDS" in row.note
         with pytest.raises(ValueError, match=rf"TFDS has no '{name}'.*data.name=folder:PATH"):
-            sources.load(name, str(tmp_path))
+            load_source(name, str(tmp_path))
         return
     features = tfds.builder(row.tfds, data_dir=str(tmp_path), try_gcs=False).info.features
     label = features["labels"].feature if name == "voc2007" else features["label"]
@@ -57,8 +57,8 @@ def dtd_dir(tmp_path_factory):
 )
 @pytest.mark.parametrize("limit", [0, pytest.param(2**32, marks=pytest.mark.slow)])
 def test_splits_are_those_of_the_table_or_those_asked_for(dtd_dir, monkeypatch, splits, train, test, limit):
-    monkeypatch.setattr("supcon_tf.data.source.MEMORY_LIMIT", limit)
-    source = sources.load("dtd", dtd_dir, **splits)
+    monkeypatch.setattr("supcon_tf.data.sets.source.MEMORY_LIMIT", limit)
+    source = load_source("dtd", dtd_dir, **splits)
     for split, expected in (("train", train), ("test", test)):
         found = [int(source.decode(image).numpy().max()) for image, _ in source.stream(split)]
         assert found == list(expected) and source.count(split) == len(found)
@@ -67,6 +67,6 @@ def test_splits_are_those_of_the_table_or_those_asked_for(dtd_dir, monkeypatch, 
 
 def test_a_split_that_is_not_there_is_refused(dtd_dir):
     with pytest.raises(ValueError, match=r"no split 'valid' to evaluate on; it has .*validation"):
-        sources.load("dtd", dtd_dir, test_split="valid")
+        load_source("dtd", dtd_dir, test_split="valid")
     with pytest.raises(ValueError, match=r"no split 'train2' to learn from"):
-        sources.load("dtd", dtd_dir, train_split="train2")
+        load_source("dtd", dtd_dir, train_split="train2")

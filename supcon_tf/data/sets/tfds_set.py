@@ -9,11 +9,11 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from supcon_tf.data import source
-from supcon_tf.data.prepared import base_name, directory
-from supcon_tf.data.records import Records
-from supcon_tf.data.tfds_labels import Reading, reading_of
-from supcon_tf.data.transfer import TRANSFER_SETS
+from supcon_tf.data.sets import source
+from supcon_tf.data.sets.prepared import base_name, directory
+from supcon_tf.data.sets.tfds_labels import Reading, reading_of
+from supcon_tf.data.sets.tfds_records import Records
+from supcon_tf.data.sets.transfer import TRANSFER_SETS
 
 # Per-channel mean and deviation on the [0, 1] scale. CIFAR: the authors' two codes; digits: measured on "train".
 # Every other set: 0.5 and 0.5, which is [-1, 1], as the authors do for ImageNet.
