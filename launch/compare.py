@@ -64,8 +64,9 @@ def main(argv: list[str]) -> None:
 def _run_all(runs: dict[pathlib.Path, Experiment]) -> None:
     """Every run in turn, then the comparison."""
     started = time.perf_counter()
+    # TensorFlow is loaded here: seconds that a misspelt flag should not cost.
     from supcon_tf.report.report import summary_table, write_report
-    from supcon_tf.run import run_experiment  # Loads TensorFlow: seconds that a misspelt flag should not cost.
+    from supcon_tf.run.experiment import run_experiment
 
     data_dir = FLAGS.data_dir or str(pathlib.Path(FLAGS.workdir) / "data")
     for number, (directory, experiment) in enumerate(runs.items(), 1):

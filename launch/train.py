@@ -33,7 +33,8 @@ def main(argv: list[str]) -> None:
         if not FLAGS.workdir:
             raise ValueError(f"say where the run lives: --workdir=runs/{FLAGS.experiment.replace('.', '_')}.")
         check_run_directory(pathlib.Path(FLAGS.workdir), experiment)
-        from supcon_tf.run import run_experiment  # Loads TensorFlow: seconds that a misspelt flag should not cost.
+        # TensorFlow is loaded here: seconds that a misspelt flag should not cost.
+        from supcon_tf.run.experiment import run_experiment
 
         run_experiment(experiment, FLAGS.workdir, data_dir=FLAGS.data_dir, command=typed("launch.train"))
 

@@ -16,7 +16,7 @@ COLUMNS = [
     {"__init__"},
     {"settings", "addons"},
     {"config"},
-    {"augment"},  # Left of the layers, two of which do what it does on the device.
+    {"augment"},
     {"losses", "layers", "distribution", "optim"},
     {"networks", "data"},
     {"training"},

@@ -50,10 +50,11 @@ def test_a_launch_command_is_understood(command, tmp_path):
     program = (
         "import sys, types; from absl import flags\n"
         f"sys.argv = {['x', *words[3:]]!r}\n"
-        "stub = types.ModuleType('supcon_tf.run'); stub.run_experiment = lambda *a, **k: sys.exit(42)\n"
-        "sys.modules['supcon_tf.run'] = stub\n"
+        "stub = types.ModuleType('supcon_tf.run.experiment'); stub.run_experiment = lambda *a, **k: sys.exit(42)\n"
+        "sys.modules['supcon_tf.run.experiment'] = stub\n"
         "for name, function in (('load', 'load_source'), ('prepared', 'prepared')):  # of launch.prepare_data\n"
-        "    stub = types.ModuleType(f'supcon_tf.data.sets.{name}'); setattr(stub, function, lambda *a, **k: sys.exit(42))\n"
+        "    stub = types.ModuleType(f'supcon_tf.data.sets.{name}')\n"
+        "    setattr(stub, function, lambda *a, **k: sys.exit(42))\n"
         "    sys.modules[f'supcon_tf.data.sets.{name}'] = stub\n"
         f"import runpy; runpy.run_module({words[2]!r}, run_name='__main__', alter_sys=False)\n"
     )

@@ -14,7 +14,7 @@ from launch import catalogue
 from supcon_tf import settings
 from supcon_tf.data.sets import digits
 from supcon_tf.optim.schedules import scaled_learning_rate
-from supcon_tf.run import run_experiment
+from supcon_tf.run.experiment import run_experiment
 from supcon_tf.training.loop import Duration
 
 IMAGES = {"imagenet2012": 1_281_167, "cifar10": 50_000}

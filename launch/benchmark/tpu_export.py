@@ -24,7 +24,8 @@ from supcon_tf.losses import dense
 from supcon_tf.losses.tiled import blocks
 from supcon_tf.losses.tiled import kernel as tiles
 from supcon_tf.networks.networks import build_networks
-from supcon_tf.training import gradient_cache, stage
+from supcon_tf.run import recipe
+from supcon_tf.training import gradient_cache
 from supcon_tf.training.loop import Duration
 from supcon_tf.training.state import StageState
 
@@ -46,7 +47,7 @@ def export(path, experiment: Experiment, *, replicas: int, loss: str) -> None:
         state = _state(experiment)
     finally:
         tf.keras.mixed_precision.set_global_policy(before)
-    step = stage.step_of(experiment, "contrastive", state)
+    step = recipe.step_of(experiment, "contrastive", state)
     images, views, size = experiment.contrastive.batch_size, experiment.data.views, experiment.data.image_size
     own = images // replicas
     gather = _Gather(replicas)
@@ -69,8 +70,8 @@ def _state(experiment: Experiment) -> StageState:
         experiment.encoder, experiment.projection, image_shape=(size, size, 3), classes=CLASSES,
         cross_replica_batch_norm=False,
     )  # fmt: skip
-    schedule = stage.schedule_of(contrastive, Duration(contrastive.epochs, EXAMPLES, contrastive.batch_size))
-    return stage.first_state(experiment, "contrastive", networks, schedule, tf.distribute.get_strategy())
+    schedule = recipe.schedule_of(contrastive, Duration(contrastive.epochs, EXAMPLES, contrastive.batch_size))
+    return recipe.first_state(experiment, "contrastive", networks, schedule, tf.distribute.get_strategy())
 
 
 def _received(experiment: Experiment, images: int) -> list:

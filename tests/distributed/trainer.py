@@ -24,8 +24,8 @@ os.environ.setdefault("NO_GCE_CHECK", "true")
 import numpy as np
 
 from launch.flags import plain_endings
-from supcon_tf import run
 from supcon_tf.config import Data, Experiment, Loss, Queue, Stage, Train
+from supcon_tf.run import experiment as run
 from supcon_tf.training import steps
 from tests import tiny
 from tests.distributed.replicas import allow_waiting

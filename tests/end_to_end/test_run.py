@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from supcon_tf import run as run_module
 from supcon_tf import settings
 from supcon_tf.config import Data, Encoder, Experiment, Knn, Projection, Stage
 from supcon_tf.optim.optimizers import build_optimizer
-from supcon_tf.training import stage as stage_module
+from supcon_tf.run import experiment as run_module
+from supcon_tf.run import recipe as stage_module
 from supcon_tf.training.reporting import Reporter
 
 OF_THE_MACHINE = re.compile("second|input_share|memory")  # figures of a record that no two runs have in common

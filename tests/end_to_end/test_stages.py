@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from supcon_tf import run as run_module
 from supcon_tf.config import Data, Experiment, Stage
+from supcon_tf.run import experiment as run_module
 from supcon_tf.training import steps
 from tests import tiny
 

@@ -93,9 +93,9 @@ def test_in_a_comparison_a_flag_of_a_stage_is_for_the_experiments_that_have_it()
     program = (
         "import sys, types; sys.argv = ['x', '--experiments=digits.supcon,digits.cross_entropy', '--workdir=none', "
         "'--seeds=0', '--contrastive.epochs=9']\n"
-        "stub = types.ModuleType('supcon_tf.run')\n"
+        "stub = types.ModuleType('supcon_tf.run.experiment')\n"
         "stub.run_experiment = lambda experiment, *a, **k: print({n: s.epochs for n, s in experiment.stages.items()})\n"
-        "sys.modules['supcon_tf.run'] = stub\n"
+        "sys.modules['supcon_tf.run.experiment'] = stub\n"
         "import runpy; runpy.run_module('launch.compare', run_name='__main__')\n"
     )
     ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)

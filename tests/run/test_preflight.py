@@ -8,7 +8,7 @@ import pytest
 from supcon_tf import settings
 from supcon_tf.config import Experiment, Stage
 from supcon_tf.data.sets.source import Facts
-from supcon_tf.training import preflight
+from supcon_tf.run import preflight
 
 GOOD = Experiment(contrastive=Stage(epochs=4, batch_size=32), linear=Stage(epochs=2, batch_size=32))
 

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from supcon_tf.augment import blur, color
-from supcon_tf.layers.augmentation import ColorJitter, GaussianBlur
+from supcon_tf.augment.layers import ColorJitter, GaussianBlur
 
 SEEDS = tf.constant([[3, number] for number in range(24)])
 

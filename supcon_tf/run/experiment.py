@@ -31,10 +31,20 @@ from supcon_tf.distribution.strategy import describe, is_chief, make_strategy
 from supcon_tf.evaluation.features import embed_split
 from supcon_tf.evaluation.knn import knn_accuracy_on
 from supcon_tf.evaluation.linear import accuracy_on, precision_on
-from supcon_tf.evaluation.result import save_result
 from supcon_tf.networks.networks import Networks, build_networks
 from supcon_tf.report import report
-from supcon_tf.training import failures, preflight, steps
+from supcon_tf.run import preflight
+from supcon_tf.run.recipe import (
+    compiles_parts,
+    first_state,
+    kept_images,
+    plateau_of,
+    schedule_of,
+    step_of,
+    watch_of,
+)
+from supcon_tf.run.result import save_result
+from supcon_tf.training import failures, steps
 from supcon_tf.training.checkpoints import StageCheckpoints
 from supcon_tf.training.diagnostics import Observer
 from supcon_tf.training.loop import Duration, train_stage
@@ -46,15 +56,6 @@ from supcon_tf.training.run_directory import (
     open_run_directory,
     read_summary,
     replace_text,
-)
-from supcon_tf.training.stage import (
-    compiles_parts,
-    first_state,
-    kept_images,
-    plateau_of,
-    schedule_of,
-    step_of,
-    watch_of,
 )
 from supcon_tf.training.warm_start import load_encoder
 
