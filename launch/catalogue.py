@@ -13,9 +13,10 @@ from supcon_tf.settings import nearest
 
 
 def names() -> list[str]:
-    """`digits.supcon` and the like, sorted."""
-    found = pkgutil.walk_packages(experiments.__path__, "experiments.")
-    return sorted(module.name.split(".", 1)[1] for module in found if not module.ispkg)
+    """`digits.supcon` and the like, sorted: what lies in a data set's folder."""
+    modules = pkgutil.walk_packages(experiments.__path__, "experiments.")
+    found = (module.name.split(".", 1)[1] for module in modules if not module.ispkg)
+    return sorted(name for name in found if "." in name)
 
 
 def load(name: str) -> Experiment:

@@ -56,7 +56,7 @@ def violations(path: pathlib.Path) -> list[str]:
     own, bad = room(path), []
     for name in imported(path):
         top, _, rest = name.partition(".")
-        if top in ("experiments", "launch", "tests"):
+        if top in ("experiments", "benchmarks", "launch", "tests"):
             bad.append(f"{name}: the library imports no {top}")
         other = rest.split(".")[0]
         if top != "supcon_tf" or not other or other == own:
@@ -79,7 +79,7 @@ def test_experiments_import_the_config_only(path):
     assert [name for name in imported(path) if not name.startswith(allowed)] == []
 
 
-@pytest.mark.parametrize("folder", ["supcon_tf", "experiments"])
+@pytest.mark.parametrize("folder", ["supcon_tf", "experiments", "benchmarks"])
 def test_nobody_imports_launch(folder):
     assert [path for path in sources(folder) if any(n.split(".")[0] == "launch" for n in imported(path))] == []
 
@@ -93,7 +93,7 @@ def test_the_check_sees_a_wrong_arrow(tmp_path, monkeypatch):
     assert len(violations(path)) == 4  # Both modules, and both as packages.
 
 
-@pytest.mark.parametrize("path", [p for f in ("supcon_tf", "launch", "experiments", "tests") for p in sources(f)],
+@pytest.mark.parametrize("path", [p for f in ("supcon_tf", "launch", "benchmarks", "experiments", "tests") for p in sources(f)],
                          ids=lambda path: path.relative_to(ROOT).as_posix())  # fmt: skip
 def test_files_are_short_and_named_for_what_they_do(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400

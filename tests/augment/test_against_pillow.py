@@ -19,8 +19,8 @@ from PIL import Image
 from scipy import stats
 from sklearn.datasets import load_sample_images
 
-from launch.benchmark import pillow_views
-from launch.benchmark.input import SETTINGS
+from benchmarks.input import peer
+from benchmarks.input.plan import SETTINGS
 from supcon_tf.augment.policies import augment
 
 IMAGES, COUNT, MOST = 8, 1000, 5.0
@@ -70,7 +70,7 @@ def ours(images: np.ndarray, count: int, size: int, **parameters) -> np.ndarray:
 def pillows(images: np.ndarray, count: int, size: int, **parameters) -> np.ndarray:
     random, opened = np.random.default_rng(11), [Image.fromarray(image) for image in images]
     numbers = range(count)
-    return np.stack([pillow_views.view(opened[n % len(opened)], random, size=size, **parameters) for n in numbers])
+    return np.stack([peer.view(opened[n % len(opened)], random, size=size, **parameters) for n in numbers])
 
 
 def figures(views: np.ndarray) -> dict[str, np.ndarray]:
@@ -158,7 +158,7 @@ def test_boxes_are_those_of_the_authors(monkeypatch):
     drawn = boxes(ours(coordinates(256), COUNT, 32, **parameters))
     distance, name = furthest(drawn, boxes(pillows(coordinates(256), COUNT, 32, **parameters)))
     assert distance < 1, name
-    monkeypatch.setattr(pillow_views, "_box", torchvision_box)
+    monkeypatch.setattr(peer, "_box", torchvision_box)
     assert furthest(drawn, boxes(pillows(coordinates(256), COUNT, 32, **parameters))) > (1, "")
 
 

@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 
-from launch.benchmark import communication as paper
+from benchmarks.step import communication as paper
 from tests import tiny
 from tests.distributed import communication as traced
 

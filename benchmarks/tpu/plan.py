@@ -1,6 +1,6 @@
 """Proof, without a TPU, that the step of one replica compiles for one: `python -m launch.benchmark tpu --topology=v4`.
 
-The program is that of `launch.benchmark.tpu_export`; XLA's TPU compiler, in an environment of its own (`make tpu-env`),
+The program is that of `benchmarks.tpu.export`; XLA's TPU compiler, in an environment of its own (`make tpu-env`),
 says whether it compiles and how much of the device's memory it needs. It does not run, so there are no times of steps.
 """
 
@@ -12,50 +12,21 @@ import pathlib
 import subprocess
 import tempfile
 
-from absl import flags
 from tqdm import tqdm
 
-from launch import catalogue
-from launch.benchmark.tpu_plan import cases, changed, fields_of
+from benchmarks.tpu.cases import cases, changed
+from supcon_tf.config import Experiment
 
 
-def define_flags() -> None:
-    """The flags of `tpu`; those that take a list make a case of every combination."""
-    default = "imagenet.supcon_resnet50"
-    flags.DEFINE_string("experiment", default, "tpu: whose contrastive step; the flags below change it where given")
-    flags.DEFINE_list("encoder", None, "tpu: encoders")
-    flags.DEFINE_float("width", None, "tpu: factor on the number of filters")
-    flags.DEFINE_integer("image_size", None, "tpu: height and width of images, pixels")
-    flags.DEFINE_integer("replicas", 128, "tpu: that share the batch")
-    flags.DEFINE_integer("global_batch", None, "tpu: images of all replicas, in as many views as the experiment has")
-    flags.DEFINE_list("precision", None, "tpu: float32, mixed_bfloat16")
-    flags.DEFINE_list("microbatches", None, "tpu: parts of a replica's batch, one after the other")
-    flags.DEFINE_list("loss", "tiled", "tpu: tiled, or dense for the whole matrix")
-    flags.DEFINE_list("topology", "v4", "tpu: generations to compile for: v4, v5e, v5p, v6e")
-    flags.DEFINE_string("tpu_python", ".venv-tpu/bin/python", "tpu: the Python that `make tpu-env` made")
-    flags.DEFINE_bool("search", False, "tpu: halve the replica's batch until it fits; each try takes minutes")
-
-
-def asked() -> dict:
-    """The fields of a plan: those of the experiment, and the flags that are given in their place."""
-    fields = fields_of(catalogue.load(flags.FLAGS.experiment))
-    given = {name: flags.FLAGS[name].value for name in (*fields, "replicas", "loss", "topology")}
-    return {**fields, **{name: value for name, value in given.items() if value is not None}}
-
-
-def run(*, quick: bool, dry_run: bool) -> tuple[list[dict], str]:
-    """As the command line asks; `quick` changes nothing here, where the plan is what the flags say."""
-    del quick
-    return run_plan(asked(), tpu_python=flags.FLAGS.tpu_python, search=flags.FLAGS.search, dry_run=dry_run)
-
-
-def run_plan(fields: dict, *, tpu_python: str, search: bool = False, dry_run: bool = False) -> tuple[list[dict], str]:
+def run(
+    experiment: Experiment, fields: dict, *, tpu_python: str, search: bool = False, dry_run: bool = False
+) -> tuple[list[dict], str]:
     """All cases in turn; their records and a table.
 
     Raises:
         ValueError: a field is wrong, or there is no Python to compile with.
     """
-    planned = cases(fields)
+    planned = cases(experiment, fields)
     if dry_run:
         return planned, "\n".join(json.dumps(case) for case in planned)
     if not pathlib.Path(tpu_python).exists():
@@ -65,34 +36,33 @@ def run_plan(fields: dict, *, tpu_python: str, search: bool = False, dry_run: bo
         )
     records = []
     for case in tqdm(planned, desc="cases", unit="case", disable=None):
-        for record in _tries(case, tpu_python, search):
+        for record in _tries(experiment, case, tpu_python, search):
             records.append(record)
             print(json.dumps(record), flush=True)
     return records, f"\n{table(records)}"
 
 
-def _tries(case, tpu_python, search):
+def _tries(experiment, case, tpu_python, search):
     """The record of the case; and where it does not fit and a search is asked for, those of halves until one does."""
-    record = measure(case, tpu_python)
+    record = measure(experiment, case, tpu_python)
     yield record
     while search and record["hbm"] and not record["compiles"]:
         half = case["replica_batch"] // 2
         if half < 1 or half % case["microbatches"]:
             return
         case = {**case, "replica_batch": half, "global_batch": half * case["replicas"]}
-        record = measure(case, tpu_python)
+        record = measure(experiment, case, tpu_python)
         yield record
 
 
-def measure(case: dict, tpu_python: str) -> dict:
-    """The case and what `tpu_compile.compile_for` says of it; ValueError where its Python fails."""
-    from launch.benchmark.tpu_export import export
+def measure(experiment: Experiment, case: dict, tpu_python: str) -> dict:
+    """The case and what `compiler.compile_for` says of it; ValueError where its Python fails."""
+    from benchmarks.tpu.export import export
 
-    experiment = changed(catalogue.load(case["experiment"]), case)
     with tempfile.TemporaryDirectory() as folder:
         program = pathlib.Path(folder) / "step.hlo"
-        export(program, experiment, replicas=case["replicas"], loss=case["loss"])
-        script = pathlib.Path(__file__).with_name("tpu_compile.py")
+        export(program, changed(experiment, case), replicas=case["replicas"], loss=case["loss"])
+        script = pathlib.Path(__file__).with_name("compiler.py")
         command = [tpu_python, str(script), str(program), case["topology"]]
         outside = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         ended = subprocess.run(command, capture_output=True, text=True, env=outside)

@@ -9,14 +9,15 @@ import sys
 import numpy as np
 import pytest
 
-from launch.benchmark import accuracy, case, loss, memory, process, steps
+from benchmarks import memory, process
+from benchmarks.loss import accuracy, case, ours, plan
 
 
 @pytest.mark.parametrize("what", ["tiled", "chosen", "dense_tensorflow"])
 def test_all_steps_give_the_same_value_and_gradient(what):
     labels, rows = case.inputs(600)
-    value, gradient = getattr(steps, what)(labels, 2, 0.1)(rows)
-    expected_value, expected = steps.tiled(labels, 2, 0.1, tile_rows=100)(rows)
+    value, gradient = getattr(ours, what)(labels, 2, 0.1)(rows)
+    expected_value, expected = ours.tiled(labels, 2, 0.1, tile_rows=100)(rows)
     np.testing.assert_allclose(value, expected_value, rtol=1e-5)
     np.testing.assert_allclose(gradient, expected, atol=1e-5 * np.abs(expected).max())
 
@@ -28,11 +29,11 @@ def test_peers_compute_the_same_loss(what):
         pytest.importorskip(
             "pytorch_metric_learning", reason="pytorch-metric-learning is not installed: make benchmark"
         )
-    from launch.benchmark import peers
+    from benchmarks.loss import peers
 
     labels, rows = case.inputs(600)
     value, gradient = getattr(peers, what)(labels, 2, 0.1)(rows)
-    expected_value, expected = steps.tiled(labels, 2, 0.1)(rows)
+    expected_value, expected = ours.tiled(labels, 2, 0.1)(rows)
     if what == "pytorch_metric_learning":  # It normalises the rows: no gradient along them.
         expected = expected - np.sum(expected * rows, 1, keepdims=True) * rows
     np.testing.assert_allclose(value, expected_value, rtol=1e-5)
@@ -42,7 +43,7 @@ def test_peers_compute_the_same_loss(what):
 def test_the_floor_is_the_products_of_every_pair_of_blocks():
     """Without exponentials its gradient is that of half the squares of all similarities: G x with G = x x^T."""
     labels, rows = case.inputs(60)
-    _, gradient = steps.floor(labels, 2, 0.1, tile_rows=60)(rows)
+    _, gradient = ours.floor(labels, 2, 0.1, tile_rows=60)(rows)
     x = rows.astype("float64")
     np.testing.assert_allclose(gradient.reshape(60, -1), 2 * (x @ x.T) @ x, rtol=1e-4, atol=1e-4)
 
@@ -51,7 +52,7 @@ def test_a_case_is_measured_in_a_process_of_its_own():
     command = [
         sys.executable,
         "-m",
-        "launch.benchmark.case",
+        "benchmarks.loss.case",
         json.dumps({"what": "tiled", "rows": 256, "seconds": 0.1}),
     ]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=120)
@@ -63,7 +64,7 @@ def test_a_case_is_measured_in_a_process_of_its_own():
 def test_two_cases_in_turn_give_a_ratio():
     record = case.alternate("floor", 256, calls=3)
     assert record["ours_over_this"] > 0.5  # Whatever the noise, the products are a part of it.
-    assert f"{record['ours_over_this']:.3f} of its time" in loss._table([record])
+    assert f"{record['ours_over_this']:.3f} of its time" in plan._table([record])
 
 
 def test_memory_sees_what_is_used_and_given_back():
@@ -78,10 +79,10 @@ def test_memory_sees_what_is_used_and_given_back():
 
 def test_a_case_that_fails_is_recorded_with_its_reason():
     record = process.measure(
-        "launch.benchmark.case", {"what": "tiled", "rows": 7}
+        "benchmarks.loss.case", {"what": "tiled", "rows": 7}
     )  # Two views need an even number of rows.
     assert record.get("failed")
-    assert "failed" in loss._table([record])
+    assert "failed" in plan._table([record])
 
 
 def test_the_table_and_the_ratios_are_of_the_records():
@@ -90,26 +91,26 @@ def test_the_table_and_the_ratios_are_of_the_records():
         return {"what": what, "rows": rows, **mode, **times}
 
     records = [
-        record("tiled", loss.PAPER, 1.0, summation_location="in", denominator_mode="all"),
-        record("tiled", loss.PAPER, 0.5),
-        {"what": "dense_pytorch", "rows": loss.PAPER, "alternate": True, "ours": "tiled", "ours_over_this": 0.1},
+        record("tiled", plan.PAPER, 1.0, summation_location="in", denominator_mode="all"),
+        record("tiled", plan.PAPER, 0.5),
+        {"what": "dense_pytorch", "rows": plan.PAPER, "alternate": True, "ours": "tiled", "ours_over_this": 0.1},
         {"what": "dense_tensorflow", "rows": 128, "alternate": True, "ours": "chosen", "ours_over_this": 0.98},
-        {"what": "dense_tensorflow", "rows": loss.PAPER, "alternate": True, "failed": "no memory"},
+        {"what": "dense_tensorflow", "rows": plan.PAPER, "alternate": True, "failed": "no memory"},
         record("tiled", 8192, 0.25, 100),
         record("tiled", 65536, 16.0, 800),
     ]
-    text = loss._ratios(records)
+    text = plan._ratios(records)
     assert "tiled takes 0.100 of dense_pytorch at N = 12,288" in text
     assert "chosen takes 0.980 of dense_tensorflow at N = 128" in text and text.count("of dense_tensorflow") == 1
     assert "first_call_mb from N = 8,192 to 65,536: exponent 1.00" in text and "exponent 2.00" in text
-    assert "tiled in all" in loss._table(records) and "failed: no memory" in loss._table(records)
+    assert "tiled in all" in plan._table(records) and "failed: no memory" in plan._table(records)
 
 
 def test_the_plan_names_every_mode():
-    planned, text = loss.run(quick=False, dry_run=True)
+    planned, text = plan.run(quick=False, dry_run=True)
     modes = {(c.get("summation_location", "out"), c.get("denominator_mode", "all")) for c in planned}
-    assert sum(c.get("ours") == "chosen" and c["rows"] in loss.SMALL for c in planned) == len(loss.SMALL)
-    assert len(modes) == 6 and any(c["rows"] == loss.LARGEST for c in planned) and str(loss.LARGEST) in text
+    assert sum(c.get("ours") == "chosen" and c["rows"] in plan.SMALL for c in planned) == len(plan.SMALL)
+    assert len(modes) == 6 and any(c["rows"] == plan.LARGEST for c in planned) and str(plan.LARGEST) in text
 
 
 @pytest.mark.slow

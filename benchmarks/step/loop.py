@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from launch.benchmark import train_step
+from benchmarks.step import setup
 from supcon_tf import config, settings
 from supcon_tf.report.report import COST, RunningReport
 from supcon_tf.training import loop, steps, updates
@@ -36,13 +36,13 @@ def measure(images: int = 64, rounds: int = 14, width: float = 1.0, side: int = 
         (record, TensorBoard, checks), of a page and of a checkpoint; "overhead": all of them as a share of bare steps,
         with epochs of `CHECKPOINT_EVERY` steps.
     """
-    strategy = train_step._strategy(1)
-    state = train_step._state(strategy, "resnet18", width, side)
-    step = steps.contrastive_step(state, loss=train_step.LOSS, use_labels=True, weight_decay=1e-4, batch_size=images)
-    arrays = train_step._arrays(images, side)
+    strategy = setup.strategy_of(1)
+    state = setup.state_of(strategy, "resnet18", width, side)
+    step = steps.contrastive_step(state, loss=setup.LOSS, use_labels=True, weight_decay=1e-4, batch_size=images)
+    arrays = setup.batch_of(images, side)
     update, batch = updates.compile_update(step, state, strategy), [tf.constant(array) for array in arrays]
     bare = tf.function(lambda *batch: update(*batch)[0]["loss"])  # what only diagnosis asks for is not computed
-    train_step._seconds(bare, *batch)  # traces
+    setup.seconds_of(bare, *batch)  # traces
     with tempfile.TemporaryDirectory() as name:
         directory = pathlib.Path(name)
         (directory / "config.json").write_text(settings.to_json(config.Experiment(contrastive=config.Stage(epochs=2))))
@@ -50,7 +50,7 @@ def measure(images: int = 64, rounds: int = 14, width: float = 1.0, side: int = 
             directory, "contrastive", title="benchmark", epochs=2, total_steps=2 * rounds, batch_size=images,
             learning_rate=lambda step: 0.1, constants={},
         )  # fmt: skip
-        turns.bare = lambda: train_step._seconds(bare, *batch)
+        turns.bare = lambda: setup.seconds_of(bare, *batch)
         observer = _TimedLooks(
             steps.trained_variables(state.networks, "contrastive"), strategy, every=rounds // 2, total_steps=2 * rounds
         )

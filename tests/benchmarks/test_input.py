@@ -6,37 +6,37 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from launch.benchmark import input, input_case, pillow_views
+from benchmarks.input import case, peer, plan
 from supcon_tf.augment.operations import OPERATIONS
 
 
 def test_the_plan_has_every_policy_of_both_kinds_of_images():
-    planned, text = input.run(quick=False, dry_run=True)
+    planned, text = plan.run(quick=False, dry_run=True)
     assert {(case["images"], case["policy"]) for case in planned} >= {
-        (images, policy) for images in ("jpeg", "memory") for policy in input.POLICIES
+        (images, policy) for images in ("jpeg", "memory") for policy in plan.POLICIES
     }
-    assert len(text.splitlines()) == len(planned) > len(input.cases(quick=True))
+    assert len(text.splitlines()) == len(planned) > len(plan.cases(quick=True))
 
 
-@pytest.mark.parametrize("policy", input.POLICIES)
+@pytest.mark.parametrize("policy", plan.POLICIES)
 def test_pillow_makes_views_of_every_policy(policy):
-    random, image = np.random.default_rng(0), Image.fromarray(input_case.arrays()[0])
+    random, image = np.random.default_rng(0), Image.fromarray(case.arrays()[0])
     for _ in range(12):
-        view = pillow_views.view(image, random, policy=policy, size=16, **input.SETTINGS["jpeg"])
+        view = peer.view(image, random, policy=policy, size=16, **plan.SETTINGS["jpeg"])
         assert view.shape == (16, 16, 3) and view.dtype == np.float32 and 0 <= view.min() <= view.max() <= 1
 
 
 def test_pillow_knows_every_operation():
-    image = Image.fromarray(input_case.arrays()[0])
+    image = Image.fromarray(case.arrays()[0])
     for name in OPERATIONS:
-        assert pillow_views.operate(image, name, 7.0, np.random.default_rng(0)).size == (32, 32)
+        assert peer.operate(image, name, 7.0, np.random.default_rng(0)).size == (32, 32)
 
 
 def test_both_sides_make_batches_of_one_shape():
-    parameters = input.SETTINGS["memory"]
-    for make in (input_case.ours, input_case.pillow):
+    parameters = plan.SETTINGS["memory"]
+    for make in (case.ours, case.pillow):
         batch = np.asarray(next(make("memory", "crop_flip", parameters)))
-        assert batch.shape == (input_case.BATCH, 2, 32, 32, 3) and batch.dtype == np.float32
+        assert batch.shape == (case.BATCH, 2, 32, 32, 3) and batch.dtype == np.float32
         assert np.abs(batch).max() < 3 and batch.std() > 0.3  # whitened
 
 
@@ -46,7 +46,7 @@ def test_the_table_adds_up_stages():
         return {"images": "jpeg", "policy": "sim_augment", "stage": stage, **speeds, **more}
 
     failed = {"images": "memory", "policy": "none", "failed": "no memory"}
-    lines = input.table([record("whole", 300, 100), record("decode", 1000, 500), record("blur", 500, 200), failed])
+    lines = plan.table([record("whole", 300, 100), record("decode", 1000, 500), record("blur", 500, 200), failed])
     lines = lines.splitlines()
     assert lines[1].split()[-3:] == ["300", "100", "3.00"]
     assert lines[2].split()[-2:] == ["1000", "2000"] and lines[3].split()[-2:] == ["1000", "3000"]

@@ -6,7 +6,7 @@ import importlib.util
 import json
 from typing import Optional
 
-from launch.benchmark.process import measure, measure_all
+from benchmarks.process import measure, measure_all
 
 BATCH = 256  # images
 LARGE = {"images": 2048, "microbatches": 8, "calls": 1}
@@ -15,7 +15,7 @@ LOSS_ROWS = 2 * LARGE["images"]
 
 
 def cases(*, quick: bool) -> list[dict]:
-    """What is measured, in order; a case is the argument of `launch.benchmark.train_step`."""
+    """What is measured, in order; a case is the argument of `benchmarks.step.case`."""
     found = [{"images": BATCH, "parts": True}]
     found += [{"images": BATCH, "microbatches": parts} for parts in (2, 4, 8)]
     found += [{"images": BATCH, "jit_compile": True}]
@@ -31,9 +31,9 @@ def run(*, quick: bool, dry_run: bool) -> tuple[list[dict], str]:
     planned = cases(quick=quick)
     if dry_run:
         return planned, "\n".join(json.dumps(case) for case in planned)
-    records = measure_all("launch.benchmark.train_step", planned)
+    records = measure_all("benchmarks.step.case", planned)
     if not quick:
-        records.append(measure("launch.benchmark.case", {"what": "tiled", "rows": LOSS_ROWS}))
+        records.append(measure("benchmarks.loss.case", {"what": "tiled", "rows": LOSS_ROWS}))
     return records, f"\n{_table(records)}\n\n{_ratios(records)}"
 
 

@@ -1,4 +1,4 @@
-"""One measured policy in a process of its own: `python -m launch.benchmark.input_case '{"images": "jpeg", ...}'`.
+"""One measured policy in a process of its own: `python -m benchmarks.input.case '{"images": "jpeg", ...}'`.
 
 This library and Pillow with NumPy in turn, on one core, so that both see the same machine; prints one JSON line.
 """
@@ -18,7 +18,7 @@ import tensorflow as tf
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
-from launch.benchmark import pillow_views
+from benchmarks.input import peer
 from supcon_tf.augment.color import whiten
 from supcon_tf.augment.views import views
 
@@ -75,10 +75,8 @@ def pillow(images: str, policy: str, parameters: dict):
         image = Image.open(io.BytesIO(one)).convert("RGB") if images == "jpeg" else Image.fromarray(one)
         if policy == NOTHING:
             return np.asarray(image.crop((0, 0, 1, 1)))
-        drawn = (
-            pillow_views.view(image, random, policy=policy, size=SIZES[images], **parameters) for _ in range(VIEWS)
-        )
-        return np.stack([pillow_views.whiten(one, MEAN, STD) for one in drawn])
+        drawn = (peer.view(image, random, policy=policy, size=SIZES[images], **parameters) for _ in range(VIEWS))
+        return np.stack([peer.whiten(one, MEAN, STD) for one in drawn])
 
     numbers = itertools.count()
     while True:

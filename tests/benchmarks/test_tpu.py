@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from benchmarks.tpu import cases, compiler, export, plan
 from launch import catalogue
-from launch.benchmark import tpu, tpu_compile, tpu_export, tpu_plan
 from supcon_tf.losses.supcon import supervised_contrastive_loss
 
+EXPERIMENT = catalogue.load("imagenet.supcon_resnet50")
 ROOT = pathlib.Path(__file__).parents[2]
 COMPILER = ROOT / ".venv-tpu" / "bin" / "python"
 TINY = {
@@ -67,34 +68,34 @@ def test_an_experiment_that_does_not_exist_is_named_with_those_that_do():
     ("UNIMPLEMENTED: no such thing", None),
 ])  # fmt: skip
 def test_what_a_refusal_says_of_memory(refusal, needed):
-    assert tpu_compile._needed(refusal) == ({} if needed is None else {"needed": int(needed)})
+    assert compiler._needed(refusal) == ({} if needed is None else {"needed": int(needed)})
 
 
 def test_a_python_without_the_compiler_is_named(monkeypatch):
-    monkeypatch.setattr(tpu_export, "export", lambda *_, **__: None)
+    monkeypatch.setattr(export, "export", lambda *_, **__: None)
     with pytest.raises(ValueError, match=r"could not compile: .*'libtpu'.* `make tpu-env`"):
-        tpu.measure(tpu_plan.cases(TINY)[0], sys.executable)
+        plan.measure(EXPERIMENT, cases.cases(EXPERIMENT, TINY)[0], sys.executable)
 
 
 def test_a_compilation_that_is_ended_from_outside_is_no_refusal(monkeypatch):
-    monkeypatch.setattr(tpu_export, "export", lambda *_, **__: None)
-    monkeypatch.setattr(tpu.subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], -15, "", ""))
+    monkeypatch.setattr(export, "export", lambda *_, **__: None)
+    monkeypatch.setattr(plan.subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], -15, "", ""))
     with pytest.raises(ValueError, match="ended from outside by signal 15"):
-        tpu.measure(tpu_plan.cases(TINY)[0], sys.executable)
+        plan.measure(EXPERIMENT, cases.cases(EXPERIMENT, TINY)[0], sys.executable)
 
 
 def test_a_search_halves_the_batch_until_it_fits(monkeypatch):
-    def measure(case, _):
+    def measure(_, case, __):
         images = case["replica_batch"]
         found = {"compiles": images <= 6, "hbm_there": 6 * 2**30, "hbm": {"needed": images * 2**30, "temporaries": 0}}
         return {**case, **found, "compile_seconds": 1.0, "flops": 1e12}
 
-    monkeypatch.setattr(tpu, "measure", measure)
+    monkeypatch.setattr(plan, "measure", measure)
     fields = {**TINY, "global_batch": 96, "topology": ["v4"]}
-    records, text = tpu.run_plan(fields, tpu_python=sys.executable, search=True)
+    records, text = plan.run(EXPERIMENT, fields, tpu_python=sys.executable, search=True)
     assert [record["replica_batch"] for record in records] == [24, 12, 6]
     assert "24 images a replica, on v4: does not fit: it needs 24.00 GiB of the 6.00 GiB there; 6 images fit." in text
-    records, text = tpu.run_plan(fields, tpu_python=sys.executable)
+    records, text = plan.run(EXPERIMENT, fields, tpu_python=sys.executable)
     assert len(records) == 1 and "or --microbatches, or --search." in text
 
 
@@ -110,9 +111,9 @@ def test_the_stand_in_gives_the_loss_and_gradient_of_the_whole_batch(loss):
     rows = tf.reshape(z, [16, 128])
     similarity = tf.linalg.set_diag(tf.matmul(rows, rows, transpose_b=True) / 0.1, tf.fill([16], -1e9))  # [N, N]
     numbers = tf.stack([tf.reduce_logsumexp(similarity, 1), tf.fill([16], 0.1 / 2)], 1)  # [N, 2]; 0.1 is tau / 1.0
-    gather = tpu_export._Gather(4)
+    gather = export._Gather(4)
     gather.received = [rows[4:], tf.constant(labels[2:]), numbers[4:]]
-    with tpu_export._among_replicas(gather, loss):
+    with export._among_replicas(gather, loss):
         found, found_gradient = value_and_gradient(labels[:2], z[:2])
     np.testing.assert_allclose(found, value[:2], rtol=1e-5)
     if loss == "tiled":
@@ -126,10 +127,10 @@ def test_the_stand_in_gives_the_loss_and_gradient_of_the_whole_batch(loss):
     {"summation_location": "in"}, {"denominator_mode": "one_positive"}, {"use_labels": False},
 ], ids=str)  # fmt: skip
 def test_the_step_of_any_loss_can_be_exported(change, tmp_path):
-    (case,) = tpu_plan.cases({**TINY, "topology": ["v4"]})
-    experiment = tpu_plan.changed(catalogue.load(case["experiment"]), case)
+    (case,) = cases.cases(EXPERIMENT, {**TINY, "topology": ["v4"]})
+    experiment = cases.changed(EXPERIMENT, case)
     loss = dataclasses.replace(experiment.loss, **change)
-    tpu_export.export(tmp_path / "step.hlo", dataclasses.replace(experiment, loss=loss), replicas=4, loss="tiled")
+    export.export(tmp_path / "step.hlo", dataclasses.replace(experiment, loss=loss), replicas=4, loss="tiled")
     assert (tmp_path / "step.hlo").stat().st_size > 10_000
 
 
@@ -138,9 +139,9 @@ def test_micro_batches_of_a_tpu_are_a_loop_of_the_program(tmp_path):
     """Each part anew in the program would take the compiler hours."""
 
     def size(parts):
-        (case,) = tpu_plan.cases({**TINY, "global_batch": 32, "topology": ["v4"], "microbatches": [parts]})
-        experiment = tpu_plan.changed(catalogue.load(case["experiment"]), case)
-        tpu_export.export(tmp_path / parts, experiment, replicas=4, loss="tiled")
+        (case,) = cases.cases(EXPERIMENT, {**TINY, "global_batch": 32, "topology": ["v4"], "microbatches": [parts]})
+        experiment = cases.changed(EXPERIMENT, case)
+        export.export(tmp_path / parts, experiment, replicas=4, loss="tiled")
         return (tmp_path / parts).stat().st_size
 
     two, eight = size("2"), size("8")
@@ -158,7 +159,7 @@ def value_and_gradient(labels, z):
 @pytest.mark.skipif(not COMPILER.exists(), reason="there is no TPU compiler: make tpu-env")
 @pytest.mark.parametrize("change", [{}, {"loss": ["dense"]}, {"microbatches": ["2"]}], ids=str)
 def test_the_step_compiles_for_tpus(change):
-    records, text = tpu.run_plan({**TINY, **change}, tpu_python=str(COMPILER))
+    records, text = plan.run(EXPERIMENT, {**TINY, **change}, tpu_python=str(COMPILER))
     assert [record["topology"] for record in records] == ["v4", "v5e"]
     for record in records:
         assert record["compiles"], record["refusal"]
@@ -172,6 +173,6 @@ def test_the_step_compiles_for_tpus(change):
 def test_a_step_that_does_not_fit_is_refused_with_what_it_needs():
     """1,000 images a replica in two views of 256 by 256 pixels: the inputs are 1.5 GB, the first activations 8."""
     large = {"image_size": 256, "width": 1.0, "precision": ["float32"], "topology": ["v4"]}
-    (record,), text = tpu.run_plan({**TINY, **large, "global_batch": 4000}, tpu_python=str(COMPILER))
+    (record,), text = plan.run(EXPERIMENT, {**TINY, **large, "global_batch": 4000}, tpu_python=str(COMPILER))
     assert not record["compiles"] and record["hbm"]["needed"] > record["hbm_there"]
     assert "does not fit: it needs" in text

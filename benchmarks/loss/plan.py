@@ -7,7 +7,7 @@ import json
 import math
 from typing import Optional
 
-from launch.benchmark.process import measure_all
+from benchmarks.process import measure_all
 
 PAPER = 12_288  # rows: the paper's batch of 6,144 images in two views
 PEERS = ("dense_tensorflow", "dense_pytorch", "pytorch_metric_learning")
@@ -23,7 +23,7 @@ LARGEST = 131_072
 
 
 def cases(*, quick: bool) -> list[dict]:
-    """What is measured, in order; a case is the argument of `launch.benchmark.case`."""
+    """What is measured, in order; a case is the argument of `benchmarks.loss.case`."""
     peers = [peer for peer in PEERS if _installed(peer)]
     found = [{"what": "tiled", "rows": PAPER}, {"what": "floor", "rows": PAPER, "alternate": True}]
     found += [{"what": peer, "rows": PAPER} for peer in peers]
@@ -41,7 +41,7 @@ def run(*, quick: bool, dry_run: bool) -> tuple[list[dict], str]:
     planned = cases(quick=quick)
     if dry_run:
         return planned, "\n".join(json.dumps(case) for case in planned)
-    records = measure_all("launch.benchmark.case", planned)
+    records = measure_all("benchmarks.loss.case", planned)
     return records, f"\n{_table(records)}\n\n{_ratios(records)}"
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 
-from launch import catalogue
-from launch.benchmark.tpu_compile import SLICES
+from benchmarks.tpu.compiler import SLICES
 from supcon_tf.config import Experiment, Stage, check_batches
 from supcon_tf.settings import nearest
 
@@ -50,8 +49,8 @@ def changed(experiment: Experiment, fields: dict) -> Experiment:
     )
 
 
-def cases(fields: dict) -> list[dict]:
-    """Every combination of the lists, in order; a case is an argument of `tpu.measure`.
+def cases(experiment: Experiment, fields: dict) -> list[dict]:
+    """Every combination of the lists, in order; a case is an argument of `plan.measure`.
 
     Raises:
         ValueError: a name is unknown, or the batch cannot be shared out.
@@ -61,7 +60,6 @@ def cases(fields: dict) -> list[dict]:
         for value in lists[name]:
             if value not in choices:
                 raise ValueError(f"no {name} is called '{value}'.{nearest(value, choices)}")
-    experiment = catalogue.load(fields["experiment"])
     planned = [{**fields, **dict(zip(lists, chosen))} for chosen in itertools.product(*lists.values())]
     return [_checked(experiment, case) for case in planned]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from launch.benchmark.process import measure_all
+from benchmarks.process import measure_all
 
 POLICIES = ("crop_flip", "sim_augment", "auto_augment", "rand_augment", "stacked_rand_augment")
 # The paper's settings for ImageNet and CIFAR.
@@ -15,7 +15,7 @@ SETTINGS = {
 
 
 def cases(*, quick: bool) -> list[dict]:
-    """What is measured, in order; a case is the argument of `launch.benchmark.input_case`."""
+    """What is measured, in order; a case is the argument of `benchmarks.input.case`."""
     found = []
     for images, settings in SETTINGS.items():
         found += [{"images": images, "policy": policy, **settings} for policy in POLICIES]
@@ -46,7 +46,7 @@ def run(*, quick: bool, dry_run: bool) -> tuple[list[dict], str]:
     planned = cases(quick=quick)
     if dry_run:
         return planned, "\n".join(json.dumps(case) for case in planned)
-    records = measure_all("launch.benchmark.input_case", planned)
+    records = measure_all("benchmarks.input.case", planned)
     return records, f"\n{table(records)}"
 
 

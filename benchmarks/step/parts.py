@@ -102,7 +102,7 @@ def parts_of(state, images, labels, *, seconds, calls: int, loss: dict) -> dict:
 
 
 def communication_seconds(strategy, state, *, images: int, views: int, width: int, seconds, calls: int) -> float:
-    """Median seconds of what replicas exchange in a step, and nothing else: see `launch.benchmark.communication`.
+    """Median seconds of what replicas exchange in a step, and nothing else: see `benchmarks.step.communication`.
 
     Projections, labels, loss statistics; the moments of each batch norm, forward and backward; all gradients.
     """

@@ -1,4 +1,4 @@
-"""One measured case in a process of its own: `python -m launch.benchmark.case '{"what": "tiled", "rows": 4096}'`.
+"""One measured case in a process of its own: `python -m benchmarks.loss.case '{"what": "tiled", "rows": 4096}'`.
 
 Prints one JSON line. Memory is what the process uses beyond what it used before the first call, with libraries
 loaded and inputs made: at its first call, which also traces and loads code, and at later ones.
@@ -13,7 +13,7 @@ import time
 
 import numpy as np
 
-from launch.benchmark import memory
+from benchmarks import memory
 
 WIDTH, VIEWS, CLASSES, TEMPERATURE = 128, 2, 1000, 0.1
 
@@ -28,12 +28,12 @@ def inputs(rows: int) -> tuple[np.ndarray, np.ndarray]:
 def step_of(what: str, labels: np.ndarray, arguments: dict):
     """The function of rows [N, D] that is measured; it gives the mean loss and the gradient."""
     if what in ("dense_pytorch", "pytorch_metric_learning"):
-        from launch.benchmark import peers
+        from benchmarks.loss import peers
 
         return getattr(peers, what)(labels, VIEWS, TEMPERATURE)
-    from launch.benchmark import steps
+    from benchmarks.loss import ours
 
-    return getattr(steps, what)(labels, VIEWS, TEMPERATURE, **arguments)
+    return getattr(ours, what)(labels, VIEWS, TEMPERATURE, **arguments)
 
 
 def measure(what: str, rows: int, seconds: float = 5.0, **arguments) -> dict:

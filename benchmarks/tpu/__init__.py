@@ -1,0 +1,1 @@
+"""The training step through the compiler of a TPU, without a TPU."""

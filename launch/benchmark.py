@@ -1,0 +1,83 @@
+"""Measures this library beside what people use today.
+
+    python -m launch.benchmark loss        time and memory of the loss, forward and backward; minutes
+    python -m launch.benchmark accuracy    the error of its gradient by temperature and input type
+    python -m launch.benchmark step        time and memory of the training step and its parts; tens of minutes
+    python -m launch.benchmark input       images a second of every augmentation, beside Pillow; minutes
+    python -m launch.benchmark communication    what a step sends as replicas are added, on paper
+    python -m launch.benchmark tpu         whether a training step compiles for a TPU, its memory; needs no TPU
+
+Each case of `loss`, `step` and `input` runs in a process of its own. PyTorch and pytorch-metric-learning are measured
+where they are installed (`make benchmark` installs them). Every result is a JSON line in --json, and a row of the table
+at the end.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import pathlib
+
+from absl import app, flags
+
+from benchmarks.tpu.cases import fields_of
+from launch import catalogue
+from launch.flags import plain_endings, quiet
+
+FLAGS = flags.FLAGS
+
+flags.DEFINE_string("json", None, "file that gets a JSON line per case; default: none")
+flags.DEFINE_bool("quick", False, "leave out the cases that take over a minute")
+flags.DEFINE_bool("dry_run", False, "print the cases, measure nothing")
+
+# Of `tpu`; those that take a list make a case of every combination.
+flags.DEFINE_string("experiment", "imagenet.supcon_resnet50", "tpu: whose contrastive step; the flags below change it")
+flags.DEFINE_list("encoder", None, "tpu: encoders")
+flags.DEFINE_float("width", None, "tpu: factor on the number of filters")
+flags.DEFINE_integer("image_size", None, "tpu: height and width of images, pixels")
+flags.DEFINE_integer("replicas", 128, "tpu: that share the batch")
+flags.DEFINE_integer("global_batch", None, "tpu: images of all replicas, in as many views as the experiment has")
+flags.DEFINE_list("precision", None, "tpu: float32, mixed_bfloat16")
+flags.DEFINE_list("microbatches", None, "tpu: parts of a replica's batch, one after the other")
+flags.DEFINE_list("loss", "tiled", "tpu: tiled, or dense for the whole matrix")
+flags.DEFINE_list("topology", "v4", "tpu: generations to compile for: v4, v5e, v5p, v6e")
+flags.DEFINE_string("tpu_python", ".venv-tpu/bin/python", "tpu: the Python that `make tpu-env` made")
+flags.DEFINE_bool("search", False, "tpu: halve the replica's batch until it fits; each try takes minutes")
+
+PLANS = {
+    "loss": "benchmarks.loss.plan",
+    "accuracy": "benchmarks.loss.accuracy",
+    "step": "benchmarks.step.plan",
+    "input": "benchmarks.input.plan",
+    "communication": "benchmarks.step.communication",
+    "tpu": "benchmarks.tpu.plan",
+}
+
+
+def main(argv: list[str]) -> None:
+    """Runs the benchmark named on the command line."""
+    quiet()
+    with plain_endings():
+        what = argv[1] if len(argv) == 2 else None
+        if what not in PLANS:
+            raise ValueError(f"say what to measure: {', '.join(PLANS)}; got {' '.join(argv[1:]) or 'nothing'}.")
+        plan = importlib.import_module(PLANS[what])  # loads TensorFlow, and may load PyTorch
+        if what == "tpu":
+            experiment = catalogue.load(FLAGS.experiment)
+            where = {"tpu_python": FLAGS.tpu_python, "search": FLAGS.search}
+            records, table = plan.run(experiment, _fields(fields_of(experiment)), **where, dry_run=FLAGS.dry_run)
+        else:
+            records, table = plan.run(quick=FLAGS.quick, dry_run=FLAGS.dry_run)
+        if FLAGS.json and not FLAGS.dry_run:
+            pathlib.Path(FLAGS.json).write_text("".join(json.dumps(record) + "\n" for record in records))
+        print(table, flush=True)
+
+
+def _fields(fields: dict) -> dict:
+    """The fields of a plan for a TPU: those of the experiment, and the flags that are given in their place."""
+    given = {name: FLAGS[name].value for name in (*fields, "replicas", "loss", "topology")}
+    return {**fields, **{name: value for name, value in given.items() if value is not None}}
+
+
+if __name__ == "__main__":
+    app.run(main)
