@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import importlib
 import pkgutil
 
 import experiments
 from supcon_tf.config import Experiment
-from supcon_tf.settings import nearest
+from supcon_tf.names import nearest
 
 
 def names() -> list[str]:
@@ -27,8 +26,7 @@ def load(name: str) -> Experiment:
     """
     known = names()
     if name not in known:
-        hint = nearest(name, known) if difflib.get_close_matches(name, known) else ""
-        raise ValueError(f"no experiment is called '{name}'.{hint}\n{listing()}")
+        raise ValueError(f"no experiment is called '{name}'.{nearest(name, known)}\n{listing()}")
     return dataclasses.replace(_module(name).config(), name=name)
 
 

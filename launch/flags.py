@@ -17,8 +17,8 @@ from absl import flags
 from absl import logging as absl_logging
 
 from launch import catalogue
-from supcon_tf import settings
-from supcon_tf.config import STAGES, Experiment
+from supcon_tf import names, settings
+from supcon_tf.config import Experiment
 
 HELPS_WITH = "digits.supcon"  # what a command line without an experiment shows, where it shows anything
 
@@ -79,7 +79,7 @@ def parse(argv: list[str], *, experiment_flag: str, usage: str, default: bool = 
             sys.exit(0)
         return _no_strays(flags.FLAGS(argv))
     except flags.UnrecognizedFlagError as error:
-        refuse(f"no flag is called --{error.flagname}.{settings.nearest(error.flagname, _own_flags(argv[0]))}")
+        refuse(f"no flag is called --{error.flagname}.{names.nearest(error.flagname, _own_flags(argv[0]))}")
     except (ValueError, flags.Error) as error:
         refuse(str(error))
 
@@ -95,10 +95,10 @@ def chosen(experiment: Experiment, *, only_its_stages: bool = False) -> Experime
     Raises:
         ValueError: the fields do not go together.
     """
-    names = [setting.name for setting in settings.settings(experiment)]
-    given = {name: flags.FLAGS[name].value for name in names if flags.FLAGS[name].present}
+    fields = [setting.name for setting in settings.settings(experiment)]
+    given = {name: flags.FLAGS[name].value for name in fields if flags.FLAGS[name].present}
     if only_its_stages:
-        absent = set(STAGES) - set(experiment.stages)
+        absent = set(names.STAGE_KINDS) - set(experiment.stages)
         given = {name: value for name, value in given.items() if name.split(".")[0] not in absent}
     try:
         return settings.override(experiment, given)

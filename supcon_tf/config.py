@@ -10,23 +10,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Optional
 
+from supcon_tf import names
+from supcon_tf.names import STAGE_KINDS
 from supcon_tf.settings import Checked, setting
-
-POLICIES = ("none", "crop_flip", "sim_augment", "auto_augment", "rand_augment", "stacked_rand_augment")
-JITTERS = ("pytorch", "simclr")
-AUTO_POLICIES = ("imagenet", "cifar10")
-STACKED_ORDERS = ("code", "paper")
-EVALUATION_CROPS = ("resize_then_crop", "crop_then_resize", "crop_then_distort", "identity")
-ENCODERS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnet200")
-STEMS = ("small_image", "image")
-OPTIMIZERS = ("lars", "momentum", "nesterov", "rmsprop", "adam", "adamw")
-SCHEDULES = ("cosine", "exponential", "piecewise", "constant")
-DECAYED = ("kernels", "biases", "batch_norm")
-PARTS = ("encoder", "projection", "classifier")
-STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker", "tpu")
-STAGES = ("contrastive", "linear", "joint", "cross_entropy")
-COMPARING = ("contrastive", "joint")  # stages with a contrastive loss, on all views of an image
-PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +32,7 @@ class Data(Checked):
                                        "come", least=0)  # fmt: skip
     broken_images: str = setting("fail", "what to do when files of a folder are no images", choices=("fail", "skip"))
     views: int = setting(2, "V, augmented views of each image in the contrastive or joint stage", least=1)
-    evaluation_crop: str = setting("crop_then_resize", "how evaluation cuts its square", choices=EVALUATION_CROPS)
+    evaluation_crop: str = setting("crop_then_resize", "how evaluation cuts its square", choices=names.EVALUATION_CROPS)
     evaluation_padding: int = setting(0, "pixels around that square; 32 is ImageNet's 224 of 256", least=0)
 
     @property
@@ -60,9 +46,11 @@ class Data(Checked):
 class Encoder(Checked):
     """The network that is kept (Sec. 3.1 of the paper)."""
 
-    name: str = setting("resnet18", "architecture", choices=ENCODERS)
+    name: str = setting("resnet18", "architecture", choices=names.ENCODERS)
     width: float = setting(1.0, "factor on the number of filters", above=0.0)
-    stem: str = setting("small_image", "3x3 stride 1, or the 7x7 stride 2 with pooling of ImageNet", choices=STEMS)
+    stem: str = setting(
+        "small_image", "3x3 stride 1, or the 7x7 stride 2 with pooling of ImageNet", choices=names.STEMS
+    )
     normalize_features: bool = setting(True, "unit-length features before projection head and classifier")
 
 
@@ -85,14 +73,14 @@ class Loss(Checked):
 
     temperature: float = setting(0.1, "tau of Eq. 2", least=1e-3, most=10.0)
     base_temperature: Optional[float] = setting(1.0, "loss is scaled by tau over this; none: no scaling", above=0.0)
-    contrast_mode: str = setting("all", "anchors: all views, or the first of each image", choices=("all", "one"))
+    contrast_mode: str = setting("all", "anchors: all views, or the first of each image", choices=names.CONTRAST_MODES)
     summation_location: str = setting("out", "mean over positives outside the log (Eq. 2) or in it (Eq. 3)",
-                                      choices=("out", "in"))  # fmt: skip
+                                      choices=names.SUMMATION_LOCATIONS)  # fmt: skip
     denominator_mode: str = setting("all", "which pairs stand in the denominator",
-                                    choices=("all", "one_positive", "only_negatives"))  # fmt: skip
+                                    choices=names.DENOMINATOR_MODES)  # fmt: skip
     positives_cap: Optional[int] = setting(None, "most positives from other images; a multiple of the views", least=0)
     no_positives: str = setting("zero", "anchors without positives cost 0, or leave the mean",
-                                choices=("zero", "exclude"))  # fmt: skip
+                                choices=names.NO_POSITIVES)  # fmt: skip
     use_labels: bool = setting(True, "false: every image is its own class, which is SimCLR")
 
 
@@ -109,22 +97,22 @@ class Queue(Checked):
 class Augment(Checked):
     """How a training image is changed (paper, Sec. 5.2 and supplement); `augment.policies` says who reads what."""
 
-    policy: str = setting("sim_augment", "name of the augmentation", choices=POLICIES)
+    policy: str = setting("sim_augment", "name of the augmentation", choices=tuple(names.POLICIES))
     crop_area: tuple[float, float] = setting((0.2, 1.0), "smallest and largest cropped share of the area",
                                              above=0.0, most=1.0)  # fmt: skip
     flip: bool = setting(True, "mirror half of the images left to right")
     strength: float = setting(0.5, "strength of the colour jitter", least=0.0, most=1.25)
-    jitter: str = setting("pytorch", "colour jitter as in torchvision, or as in SimCLR's code", choices=JITTERS)
+    jitter: str = setting("pytorch", "colour jitter as in torchvision, or as in SimCLR's code", choices=names.JITTERS)
     jitter_probability: float = setting(0.8, "share of images with colour jitter", least=0.0, most=1.0)
     grayscale_probability: float = setting(0.2, "share of images made grey", least=0.0, most=1.0)
     warp_probability: float = setting(0.0, "share of images warped; needs TensorFlow Addons", least=0.0, most=1.0)
     blur_probability: Optional[float] = setting(None, "share of images blurred; none: 0.5 from 64 pixels up, else 0",
                                                 least=0.0, most=1.0)  # fmt: skip
-    auto_policy: str = setting("imagenet", "which of the policies of AutoAugment", choices=AUTO_POLICIES)
+    auto_policy: str = setting("imagenet", "which of the policies of AutoAugment", choices=names.AUTO_POLICIES)
     rand_layers: int = setting(2, "operations of RandAugment on an image", least=0)
     rand_magnitude: float = setting(10.0, "level of RandAugment's operations", least=0.0, most=10.0)
     stacked_order: str = setting("code", "RandAugment after the colour jitter (code) or before it (paper)",
-                                 choices=STACKED_ORDERS)  # fmt: skip
+                                 choices=names.STACKED_ORDERS)  # fmt: skip
 
     def __post_init__(self):
         super().__post_init__()
@@ -138,9 +126,9 @@ class Stage(Checked):
 
     epochs: int = setting(0, "passes over the training images; 0 leaves the stage out", least=0)
     batch_size: int = setting(256, "images of the global batch, over all replicas", least=1)
-    optimizer: str = setting("momentum", "optimizer", choices=OPTIMIZERS)
+    optimizer: str = setting("momentum", "optimizer", choices=names.OPTIMIZERS)
     base_learning_rate: float = setting(0.1, "peak learning rate at a batch of 256; scales with the batch", above=0.0)
-    schedule: str = setting("cosine", "how the learning rate falls after the warm-up", choices=SCHEDULES)
+    schedule: str = setting("cosine", "how the learning rate falls after the warm-up", choices=names.SCHEDULES)
     warmup_epochs: float = setting(0.0, "epochs of linear rise from 0", least=0.0)
     decay_rate: float = setting(0.1, "factor of the exponential and piecewise schedules", above=0.0, most=1.0)
     epochs_per_decay: float = setting(2.4, "epochs between steps of the exponential schedule", above=0.0)
@@ -149,9 +137,9 @@ class Stage(Checked):
     )
     rmsprop_epsilon: float = setting(1e-3, "what rmsprop adds to its mean square", above=0.0)
     weight_decay: float = setting(0.0, "coefficient of the L2 penalty; lars and adamw decay by themselves", least=0.0)
-    decayed: tuple[str, ...] = setting(("kernels",), "kinds of variables that decay", choices=DECAYED)
-    decayed_parts: tuple[str, ...] = setting(PARTS, "networks that decay, of those that the stage trains",
-                                             choices=PARTS)  # fmt: skip
+    decayed: tuple[str, ...] = setting(("kernels",), "kinds of variables that decay", choices=names.DECAYED)
+    decayed_parts: tuple[str, ...] = setting(names.PARTS, "networks that decay, of those that the stage trains",
+                                             choices=names.PARTS)  # fmt: skip
     label_smoothing: float = setting(0.0, "share of the target spread over all classes", least=0.0, most=1.0)
     batch_norm: str = setting("auto", "moments of the batch, or frozen moving averages; auto: frozen in the linear "
                                       "stage, else batch", choices=("auto", "batch", "frozen"))  # fmt: skip
@@ -195,11 +183,13 @@ class Experiment(Checked):
 
     name: str = "unnamed"
     seed: int = setting(0, "decides initial weights, order of the data and every augmentation", least=0, most=2**32 - 1)
-    strategy: str = setting("one_device", "how the global batch is spread over devices", choices=STRATEGIES)
+    strategy: str = setting("one_device", "how the global batch is spread over devices", choices=names.STRATEGIES)
     replicas: int = setting(0, "devices that share the batch, logical ones on a CPU; 0: all there are", least=0)
     tpu: str = setting("", "name or grpc:// address of a TPU, or local; empty: what the environment names")
     wait_seconds: float = setting(300.0, "how long multi_worker waits for absent workers", above=0.0)
-    precision: str = setting("float32", "compute type of the encoder; loss and heads are float32", choices=PRECISIONS)
+    precision: str = setting(
+        "float32", "compute type of the encoder; loss and heads are float32", choices=names.PRECISIONS
+    )
     cross_replica_batch_norm: bool = setting(True, "batch norm statistics over the global batch")
     encoder_from: str = setting("", "directory of a run whose trained encoder this one starts with; empty: at random")
     zero_initialize_classifier: bool = setting(False, "the classifier starts at 0 instead of at random")
@@ -219,15 +209,15 @@ class Experiment(Checked):
         super().__post_init__()
         _check_stages(self)
         _check_replicas(self)
-        for name in COMPARING:
-            if name in self.stages:
+        for name in self.stages:
+            if STAGE_KINDS[name].compares:
                 _check_positives(self, name)
                 _check_queue(self, name)
 
     @property
     def stages(self) -> dict[str, Stage]:
         """The stages that run, in order, by name."""
-        named = {name: getattr(self, name) for name in STAGES}
+        named = {name: getattr(self, name) for name in STAGE_KINDS}
         return {name: stage for name, stage in named.items() if stage.epochs > 0}
 
 
@@ -237,22 +227,29 @@ def _check_stages(experiment: Experiment) -> None:
         raise ValueError(
             "an experiment needs a stage: set `contrastive.epochs`, `joint.epochs` or `cross_entropy.epochs` above 0."
         )
-    ways = [name for name in ("contrastive", "joint", "cross_entropy") if name in stages]
+    ways = [name for name in stages if STAGE_KINDS[name].encodes]
     if len(ways) > 1:
         raise ValueError(
             f"`{ways[0]}` and `{ways[1]}` both have epochs; they are two ways to train one encoder: set the epochs of "
             "one to 0."
         )
-    if "linear" in stages and "contrastive" not in stages and (ways or not experiment.encoder_from):
+    alone = [name for name in stages if not STAGE_KINDS[name].encodes]  # a classifier, which needs an encoder
+    has_encoder = any(not STAGE_KINDS[name].classifies for name in ways) or (not ways and experiment.encoder_from)
+    if alone and not has_encoder:
         raise ValueError(
-            "`linear` trains on the encoder of the contrastive stage: set `contrastive.epochs` above 0; or alone on "
+            f"`{alone[0]}` trains on the encoder of the contrastive stage: set `contrastive.epochs` above 0; or alone on "
             "the encoder of another run: set `encoder_from`, and no other stage."
         )
 
 
 def batch_statistics(name: str, stage: Stage) -> bool:
     """Whether batch norm of the stage called `name` takes the moments of the batch, not its frozen averages."""
-    return stage.batch_norm == "batch" or (stage.batch_norm == "auto" and name != "linear")
+    return (STAGE_KINDS[name].batch_norm if stage.batch_norm == "auto" else stage.batch_norm) == "batch"
+
+
+def micro_batches(experiment: Experiment, name: str) -> int:
+    """Parts in which a replica's batch of the stage called `name` goes through the networks."""
+    return experiment.train.microbatches if STAGE_KINDS[name].micro_batches else 1
 
 
 def _check_replicas(experiment: Experiment) -> None:
@@ -266,7 +263,7 @@ def _check_replicas(experiment: Experiment) -> None:
 def check_batches(experiment: Experiment, replicas: int) -> None:
     """Raises ValueError where a stage's batch cannot be shared by so many replicas and their micro-batches."""
     for name, stage in experiment.stages.items():
-        parts = 1 if name == "linear" else experiment.train.microbatches  # the linear stage keeps no activations
+        parts = micro_batches(experiment, name)
         if stage.batch_size % (replicas * parts):
             among = f"the {replicas} replica{'s' if replicas > 1 else ''}" + (
                 f" times {parts} micro-batches" if parts > 1 else ""

@@ -1,17 +1,18 @@
 """Settings by dotted name: what a field of the config allows, how text becomes its value, how two configs differ.
 
-The field of a frozen dataclass is made with `setting(...)`; a section derives from `Checked`. Imports nothing else of
-the library.
+The field of a frozen dataclass is made with `setting(...)`; a section derives from `Checked`. Imports nothing of the
+library but `names`.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import json
 import math
 import typing
 from typing import Any
+
+from supcon_tf.names import nearest, one_of
 
 
 def setting(default: Any, help: str, *, choices: tuple = (), least: Any = None, most: Any = None, above: Any = None):
@@ -92,12 +93,6 @@ def override(section: Any, values: dict[str, Any], prefix: str = "") -> Any:
         raise ValueError(str(error).replace(f"`{type(section).__name__}.", f"`{prefix}")) from error
 
 
-def nearest(name: str, known) -> str:
-    """` Did you mean X?` for a misspelt name, or the whole list where nothing is near."""
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    return f" Did you mean `{close[0]}`?" if close else f" Known: {', '.join(known)}."
-
-
 def type_name(hint: Any) -> str:
     """`int`, `float or none`, `list of int`: a type in the words of the command line."""
     arguments = typing.get_args(hint)
@@ -151,11 +146,8 @@ def check_value(name: str, value: Any, hint: Any, field: dataclasses.Field) -> N
 def _check_range(name: str, value: Any, limits: Any) -> None:
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"`{name}` must be a finite number; got {value}.")
-    if limits["choices"] and value not in limits["choices"]:
-        raise ValueError(
-            f"`{name}` must be one of {', '.join(limits['choices'])}; got '{value}'."
-            f"{nearest(value, limits['choices']) if difflib.get_close_matches(value, limits['choices']) else ''}"
-        )
+    if limits["choices"]:
+        one_of(name, value, limits["choices"])
     if limits["least"] is not None and value < limits["least"]:
         raise ValueError(f"`{name}` must be at least {limits['least']}; got {value}.")
     if limits["above"] is not None and value <= limits["above"]:

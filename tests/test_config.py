@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from supcon_tf import config, settings
+from supcon_tf import settings
 from supcon_tf.config import Augment, Data, Experiment, Loss, Projection, Stage
 
 CONTRASTIVE = Experiment(contrastive=Stage(epochs=2))
@@ -83,25 +83,6 @@ def test_every_field_has_a_flag_name_and_help():
 def test_sections_are_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
         CONTRASTIVE.seed = 1
-
-
-def test_names_in_the_config_are_those_of_the_rooms():
-    """The config imports nothing, so its lists of names must be held to the rooms that own them."""
-    from supcon_tf.augment import autoaugment, color, evaluation_crops, policies
-    from supcon_tf.distribution import strategy
-    from supcon_tf.networks import registry
-    from supcon_tf.optim import optimizers, schedules, weight_decay
-
-    assert tuple(policies.POLICIES) == config.POLICIES
-    assert policies.STACKED_ORDERS == config.STACKED_ORDERS
-    assert tuple(color.JITTERS) == config.JITTERS
-    assert tuple(autoaugment.SUB_POLICIES) == config.AUTO_POLICIES
-    assert tuple(evaluation_crops.EVALUATION_CROPS) == config.EVALUATION_CROPS
-    assert tuple(registry.ENCODERS) == config.ENCODERS
-    assert tuple(optimizers.OPTIMIZERS) == config.OPTIMIZERS
-    assert tuple(schedules.SCHEDULES) == config.SCHEDULES
-    assert tuple(strategy.STRATEGIES) == config.STRATEGIES
-    assert tuple(weight_decay.KINDS) == config.DECAYED
 
 
 def test_the_loss_section_has_the_arguments_of_the_loss():

@@ -70,7 +70,7 @@ def test_text_becomes_a_value_of_the_fields_type(name, text, value):
         ("inner.widths", "4,0", "must be at least 1; got 0"),
         ("inner.span", "1", "must be 2 float; got"),
         ("inner.flag", "maybe", "wanted bool; got 'maybe'"),
-        ("name", "gren", "must be one of red, green; got 'gren'. Did you mean `green`"),
+        ("name", "gren", "must be one of red, green; got 'gren'. Did you mean 'green'"),
         ("name", "blue", "must be one of red, green; got 'blue'"),
     ],
 )

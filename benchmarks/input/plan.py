@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 
 from benchmarks.process import measure_all
+from supcon_tf import names
 
-POLICIES = ("crop_flip", "sim_augment", "auto_augment", "rand_augment", "stacked_rand_augment")
+POLICIES = tuple(name for name in names.POLICIES if name != "none")
 # The paper's settings for ImageNet and CIFAR.
 SETTINGS = {
     "jpeg": {"crop_area": [0.08, 1.0], "strength": 1.0, "blur_probability": 0.5},

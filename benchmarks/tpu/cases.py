@@ -7,7 +7,7 @@ import itertools
 
 from benchmarks.tpu.compiler import SLICES
 from supcon_tf.config import Experiment, Stage, check_batches
-from supcon_tf.settings import nearest
+from supcon_tf.names import one_of
 
 CHOICES = {"loss": ("tiled", "dense"), "topology": tuple(SLICES)}
 
@@ -58,8 +58,7 @@ def cases(experiment: Experiment, fields: dict) -> list[dict]:
     lists = {name: value for name, value in fields.items() if isinstance(value, list)}
     for name, choices in CHOICES.items():
         for value in lists[name]:
-            if value not in choices:
-                raise ValueError(f"no {name} is called '{value}'.{nearest(value, choices)}")
+            one_of(name, value, choices)
     planned = [{**fields, **dict(zip(lists, chosen))} for chosen in itertools.product(*lists.values())]
     return [_checked(experiment, case) for case in planned]
 

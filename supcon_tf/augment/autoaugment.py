@@ -6,6 +6,7 @@ import functools
 
 import tensorflow as tf
 
+from supcon_tf import names
 from supcon_tf.augment.operations import NUMBERS, in_turn, operate
 
 # Rows of (operation, probability, level) twice. "imagenet" is policy v0 of the module that the authors' code imports.
@@ -83,8 +84,7 @@ def auto_augment(image: tf.Tensor, seed: tf.Tensor, *, policy: str = "imagenet")
     Raises:
         ValueError: there is no such policy.
     """
-    if policy not in SUB_POLICIES:
-        raise ValueError(f"AutoAugment has the policies {', '.join(SUB_POLICIES)}; got {policy!r}.")
+    names.one_of("auto_policy", policy, names.AUTO_POLICIES)
     draws = tf.random.stateless_uniform([9], seed)  # 3 for the pair, 3 for each of its operations
     return operate(image, draws, functools.partial(_operations, policy=policy))
 

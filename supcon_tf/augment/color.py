@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from supcon_tf import names
 from supcon_tf.augment.geometry import UINT8_SCALE, unit_range
 
 GREY_WEIGHTS = (0.299, 0.587, 0.114)  # ITU-R BT.601, as in Pillow and torchvision.
@@ -184,8 +185,7 @@ def require_grey_or_rgb(image: tf.Tensor) -> None:
 
 def check_jitter(strength: float, variant: str) -> None:
     """Raises ValueError where `jitter` has no such variant, or the strength is out of range."""
-    if variant not in JITTERS:
-        raise ValueError(f"The colour jitter has the variants {', '.join(JITTERS)}; got {variant!r}.")
+    names.one_of("jitter", variant, names.JITTERS)
     if not 0 <= strength <= MAX_STRENGTH:
         raise ValueError(f"The colour strength must be between 0 and {MAX_STRENGTH}; got {strength}.")
 

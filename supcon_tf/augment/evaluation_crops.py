@@ -6,11 +6,10 @@ size / (size + padding). ImageNet's usual 224 of 256 is a padding of 32.
 
 from __future__ import annotations
 
-import difflib
-
 import tensorflow as tf
 
 from supcon_tf.augment.geometry import central_square, resize, unit_range
+from supcon_tf.names import EVALUATION_CROPS, one_of
 
 
 def evaluation_crop(image: tf.Tensor, *, size: int, crop: str = "crop_then_resize", padding: int = 0) -> tf.Tensor:
@@ -30,13 +29,10 @@ def evaluation_crop(image: tf.Tensor, *, size: int, crop: str = "crop_then_resiz
     Raises:
         ValueError: no such crop, `padding` < 0, or "identity" and images of another size.
     """
-    if crop not in EVALUATION_CROPS:
-        nearest = difflib.get_close_matches(crop, EVALUATION_CROPS, n=1)
-        hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
-        raise ValueError(f"Unknown evaluation crop {crop!r}; there are {', '.join(EVALUATION_CROPS)}.{hint}")
+    one_of("crop", crop, EVALUATION_CROPS)
     if padding < 0:
         raise ValueError(f"The padding of an evaluation crop must be at least 0; got {padding}.")
-    return tf.ensure_shape(EVALUATION_CROPS[crop](image, size, padding), [size, size, image.shape[-1]])
+    return tf.ensure_shape(CROPS[crop](image, size, padding), [size, size, image.shape[-1]])
 
 
 def _resize_then_crop(image: tf.Tensor, size: int, padding: int) -> tf.Tensor:
@@ -76,7 +72,7 @@ def _central(image: tf.Tensor, share: float) -> tf.Tensor:
     return tf.image.crop_to_bounding_box(image, begin[0], begin[1], kept[0], kept[1])
 
 
-EVALUATION_CROPS = {
+CROPS = {
     "resize_then_crop": _resize_then_crop,
     "crop_then_resize": _crop_then_resize,
     "crop_then_distort": _crop_then_distort,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 from typing import Optional
 
@@ -12,19 +11,9 @@ from supcon_tf.augment import blur, color, geometry
 from supcon_tf.augment.autoaugment import auto_augment
 from supcon_tf.augment.randaugment import rand_augment
 from supcon_tf.augment.warp import random_warp
+from supcon_tf.names import POLICIES, STACKED_ORDERS, one_of
 
 MIN_BLUR_SIDE = 64  # The authors blur ImageNet (224) and leave CIFAR (32) sharp.
-STACKED_ORDERS = ("code", "paper")
-
-# What each policy does, in order.
-POLICIES = {
-    "none": ("centre",),
-    "crop_flip": ("crop", "flip"),
-    "sim_augment": ("crop", "flip", "jitter", "grayscale", "warp", "blur"),
-    "auto_augment": ("crop", "flip", "auto_augment"),
-    "rand_augment": ("crop", "flip", "rand_augment"),
-    "stacked_rand_augment": ("crop", "flip", "jitter", "rand_augment", "grayscale", "warp", "blur"),
-}
 
 
 def augment(
@@ -104,12 +93,8 @@ def augment(
 
 def _steps(policy: str, strength: float, stacked_order: str) -> tuple[str, ...]:
     """What is done to an image, in order."""
-    if policy not in POLICIES:
-        nearest = difflib.get_close_matches(policy, POLICIES, n=1)
-        hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
-        raise ValueError(f"Unknown augmentation policy {policy!r}; there are {', '.join(POLICIES)}.{hint}")
-    if stacked_order not in STACKED_ORDERS:
-        raise ValueError(f"`stacked_order` must be one of {', '.join(STACKED_ORDERS)}; got {stacked_order!r}.")
+    one_of("policy", policy, POLICIES)
+    one_of("stacked_order", stacked_order, STACKED_ORDERS)
     if strength == 0 and "jitter" in POLICIES[policy]:
         return POLICIES["crop_flip"]
     if policy == "stacked_rand_augment" and stacked_order == "paper":

@@ -9,8 +9,8 @@ import socket
 import tensorflow as tf
 
 from supcon_tf.distribution import cluster
+from supcon_tf.names import STRATEGIES, one_of
 
-STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker", "tpu")
 _PROBE_SECONDS = 10.0
 
 
@@ -34,8 +34,7 @@ def make_strategy(
     Raises:
         ValueError: unknown name, no such devices, or another number of them than `replicas`.
     """
-    if name not in STRATEGIES:
-        raise ValueError(f"no strategy is called '{name}'; there are {', '.join(STRATEGIES)}.")
+    one_of("strategy", name, STRATEGIES)
     if replicas < 0 or (name == "one_device" and replicas > 1):
         raise ValueError(f"strategy '{name}' cannot have {replicas} replicas.")
     make = {

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import numbers
 from typing import Optional
 
 import tensorflow as tf
 
+from supcon_tf import names
 from supcon_tf.distribution import collectives
 from supcon_tf.losses import dense, pairs
 from supcon_tf.losses import queue as queues
@@ -21,10 +21,10 @@ _SMALLEST, _LARGEST = 1e-6, 1e6
 # Up to so many rows of a single replica the whole matrix is used: measured by `launch.benchmark loss`.
 _DENSE_ROWS = 512
 CHOICES = {
-    "contrast_mode": ("all", "one"),
-    "summation_location": ("out", "in"),
-    "denominator_mode": ("all", "one_positive", "only_negatives"),
-    "no_positives": ("zero", "exclude"),
+    "contrast_mode": names.CONTRAST_MODES,
+    "summation_location": names.SUMMATION_LOCATIONS,
+    "denominator_mode": names.DENOMINATOR_MODES,
+    "no_positives": names.NO_POSITIVES,
 }
 
 
@@ -178,10 +178,7 @@ def check_arguments(*, temperature, base_temperature, positives_cap, tile_rows=N
     if tile_rows is not None and not _is_count(tile_rows, least=1):
         raise ValueError(f"`tile_rows` must be an integer of at least 1, or None to have it chosen; got {tile_rows}.")
     for name, value in modes.items():
-        if value not in CHOICES[name]:
-            nearest = difflib.get_close_matches(str(value).lower(), CHOICES[name], n=1, cutoff=0.4)
-            hint = f" Did you mean '{nearest[0]}'?" if nearest else ""
-            raise ValueError(f"`{name}` must be one of {', '.join(CHOICES[name])}; got {value!r}.{hint}")
+        names.one_of(name, value, CHOICES[name])
 
 
 def _is_count(value, *, least):

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from supcon_tf.networks.resnet import BLOCKS, resnet
-from supcon_tf.settings import nearest
-
-_DEPTHS = {f"resnet{depth}": depth for depth in BLOCKS}
-ENCODERS = tuple(_DEPTHS)
+from supcon_tf.names import ENCODERS, one_of
+from supcon_tf.networks.resnet import resnet
 
 
 def build_encoder(
@@ -22,7 +19,7 @@ def build_encoder(
     """The encoder called `name`; the other arguments, and what comes out, are those of `resnet`.
 
     Args:
-        name: one of `ENCODERS`.
+        name: one of `names.ENCODERS`.
         image_shape: (S, S, channels).
         width: factor on the number of filters.
         stem: "image" or "small_image".
@@ -34,10 +31,9 @@ def build_encoder(
     Raises:
         ValueError: no encoder has that name, or `resnet` refuses an argument.
     """
-    if name not in _DEPTHS:
-        raise ValueError(f"no encoder is called '{name}'.{nearest(name, ENCODERS)}")
+    one_of("encoder", name, ENCODERS)
     return resnet(
-        _DEPTHS[name],
+        int(name.removeprefix("resnet")),
         image_shape=image_shape,
         width=width,
         stem=stem,

@@ -13,6 +13,7 @@ from typing import Callable, Optional
 import tensorflow as tf
 
 from supcon_tf.layers.normalization import batch_norm
+from supcon_tf.names import STEMS, one_of
 
 BLOCKS = {
     18: (2, 2, 2, 2),
@@ -22,7 +23,6 @@ BLOCKS = {
     152: (3, 8, 36, 3),
     200: (3, 24, 36, 3),
 }
-STEMS = ("small_image", "image")
 
 
 def resnet(
@@ -132,8 +132,7 @@ def _conv(x, *, filters: int, size: int, stride: int, name: str):
 def _check(depth, image_shape, width, stem) -> None:
     if depth not in BLOCKS:
         raise ValueError(f"`depth` must be one of {', '.join(map(str, BLOCKS))}; got {depth}.")
-    if stem not in STEMS:
-        raise ValueError(f"`stem` must be 'image' (7x7 and pool) or 'small_image' (3x3, stride 1); got '{stem}'.")
+    one_of("stem", stem, STEMS)
     if int(64 * width) < 1:
         raise ValueError(f"`width` must be at least 1/64, which leaves one filter; got {width}.")
     sides_ok = len(image_shape) == 3 and all(side is None or side >= 1 for side in image_shape[:2])

@@ -8,11 +8,8 @@ from typing import Callable, Union
 
 import tensorflow as tf
 
+from supcon_tf.names import OPTIMIZERS, OWN_DECAY, one_of
 from supcon_tf.optim.lars import LARS
-from supcon_tf.settings import nearest
-
-OPTIMIZERS = ("lars", "momentum", "nesterov", "rmsprop", "adam", "adamw")
-OWN_DECAY = ("lars", "adamw")  # These decay weights themselves; the loss must not carry an L2 penalty as well.
 
 
 def build_optimizer(
@@ -30,9 +27,9 @@ def build_optimizer(
     and "adamw" have the defaults of Keras.
 
     Args:
-        name: one of `OPTIMIZERS`.
+        name: one of `names.OPTIMIZERS`.
         learning_rate: number or schedule.
-        weight_decay: decay of the optimizers in `OWN_DECAY`: "adamw" decouples it from the gradient (w -= rate
+        weight_decay: decay of the optimizers in `names.OWN_DECAY`: "adamw" decouples it from the gradient (w -= rate
             weight_decay w), "lars" adds it to the gradient (g += weight_decay w). The others take the penalty of
             `weight_decay.py` into the loss.
         undecayed: variables that the optimizer's decay, and the adaptation of "lars", leave alone, such as those of
@@ -43,8 +40,7 @@ def build_optimizer(
     Raises:
         ValueError: unknown name, or a decay for an optimizer that has none.
     """
-    if name not in OPTIMIZERS:
-        raise ValueError(f"no optimizer is called '{name}'.{nearest(name, OPTIMIZERS)}")
+    one_of("optimizer", name, OPTIMIZERS)
     if weight_decay and name not in OWN_DECAY:
         raise ValueError(
             f"optimizer '{name}' has no decay of its own; got weight_decay={weight_decay}. Add "

@@ -13,9 +13,7 @@ from typing import Optional
 
 import tensorflow as tf
 
-from supcon_tf.settings import nearest
-
-SCHEDULES = ("cosine", "exponential", "piecewise", "constant")
+from supcon_tf.names import SCHEDULES, one_of
 
 
 def scaled_learning_rate(base_learning_rate: float, batch_size: int) -> float:
@@ -36,7 +34,7 @@ def learning_rate_schedule(
     """The schedule called `name`, for one stage.
 
     Args:
-        name: one of `SCHEDULES`.
+        name: one of `names.SCHEDULES`.
         peak_learning_rate: the rate at the end of the warm-up.
         total_steps: steps of the stage, warm-up included.
         warmup_steps: steps of the linear rise; may be fractional, since epochs need not be whole numbers of steps.
@@ -51,15 +49,13 @@ def learning_rate_schedule(
         ValueError: unknown name, or a number out of its range.
     """
     stage = {"peak_learning_rate": peak_learning_rate, "total_steps": total_steps, "warmup_steps": warmup_steps}
-    if name == "constant":
+    if one_of("schedule", name, SCHEDULES) == "constant":
         return WarmupSchedule(**stage)
     if name == "cosine":
         return CosineSchedule(**stage)
     if name == "exponential":
         return ExponentialSchedule(**stage, decay_rate=decay_rate, steps_per_decay=steps_per_decay)
-    if name == "piecewise":
-        return PiecewiseSchedule(**stage, decay_rate=decay_rate, boundaries=boundaries)
-    raise ValueError(f"no learning rate schedule is called '{name}'.{nearest(name, SCHEDULES)}")
+    return PiecewiseSchedule(**stage, decay_rate=decay_rate, boundaries=boundaries)
 
 
 @tf.keras.utils.register_keras_serializable(package="supcon_tf")

@@ -10,9 +10,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from supcon_tf.settings import nearest
-
-KINDS = ("kernels", "biases", "batch_norm")
+from supcon_tf.names import DECAYED, one_of
 
 _LINEAR = (tf.keras.layers.Conv2D, tf.keras.layers.Dense)
 _NORM = tf.keras.layers.BatchNormalization
@@ -23,7 +21,7 @@ def decayed_variables(model: tf.keras.layers.Layer, *, kinds: Sequence[str] = ("
 
     Args:
         model: a built layer or model. Layers whose `trainable` is False are passed over.
-        kinds: of `KINDS`: "kernels" and "biases" of convolutions and dense layers, "batch_norm" its gamma and beta.
+        kinds: of `DECAYED`: "kernels" and "biases" of convolutions and dense layers, "batch_norm" its gamma and beta.
             The authors' code decays kernels and biases.
 
     Returns:
@@ -32,9 +30,8 @@ def decayed_variables(model: tf.keras.layers.Layer, *, kinds: Sequence[str] = ("
     Raises:
         ValueError: a layer has no weights yet, or an unknown kind.
     """
-    unknown = [kind for kind in kinds if kind not in KINDS]
-    if unknown:
-        raise ValueError(f"no variables are called '{unknown[0]}'.{nearest(unknown[0], KINDS)}")
+    for kind in kinds:
+        one_of("kinds", kind, DECAYED)
     found = {}
     # Private, but the one walk over layers in layers, lists of them included, that both Keras generations have.
     for layer in model._flatten_layers():

@@ -6,29 +6,25 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from supcon_tf.names import STAGE_KINDS
 from supcon_tf.report import figures, page
 from supcon_tf.report.runs import RunGroup
 
-STAGES = {
-    "contrastive": "Contrastive stage",
-    "linear": "Linear classifier on the frozen encoder",
-    "joint": "Contrastive loss and classifier at once",
-    "cross_entropy": "Cross-entropy",
-}
+TITLES = {name: kind.title for name, kind in STAGE_KINDS.items()}
+SELDOM = ("joint",)  # few runs have such a stage: nobody misses it
 
 
 def curves_section(groups: Sequence[RunGroup]) -> str:
     """Every stage that any run went through; what is missing is said in a sentence."""
-    present = {stage: [group for group in groups if _epochs(group, stage)] for stage in STAGES}
+    present = {stage: [group for group in groups if _epochs(group, stage)] for stage in TITLES}
     if not any(present.values()):
         return page.section("Training", [page.note("No epoch has been written to metrics.jsonl.")])
     html = [page.legend([group.name for group in groups])]
-    for stage, title in STAGES.items():
+    for stage, title in TITLES.items():
         if present[stage]:
             html += [f"<h3>{title}</h3>", _absent(groups, stage), *_stage(groups, stage)]
     html += [page.note(sentence) for sentence in _not_finite(groups)]
-    # Few runs have a joint stage: nobody misses it.
-    left_out = [title.lower() for stage, title in STAGES.items() if not present[stage] and stage != "joint"]
+    left_out = [title.lower() for stage, title in TITLES.items() if not present[stage] and stage not in SELDOM]
     if left_out:
         html.append(page.note(f"Not part of these runs: {', '.join(left_out)}."))
     lead = "Thick: mean over the seeds of an experiment. Thin: each seed." if _several_seeds(groups) else ""
@@ -159,7 +155,7 @@ def _not_finite(groups: Sequence[RunGroup]) -> list[str]:
     sentences = []
     for group in groups:
         for run in group.runs:
-            for stage in STAGES:
+            for stage in TITLES:
                 epochs, values = run.curve(stage, "loss")
                 bad = epochs[~np.isfinite(values)]
                 if len(bad):

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from supcon_tf.names import STAGE_KINDS
 from supcon_tf.report import curves, figures, gallery, page
 from supcon_tf.report.runs import Run, RunGroup, flat, merged, read_groups
 from supcon_tf.training.run_directory import replace_text
@@ -243,7 +244,7 @@ def _describe(group: RunGroup) -> str:
     settings = group.settings()
     stages = [
         f"{settings[f'{stage}.epochs']} epochs {stage.replace('_', '-')}"
-        for stage in curves.STAGES
+        for stage in STAGE_KINDS
         if settings.get(f"{stage}.epochs", "0") != "0"
     ]
     return ", ".join([settings[name] for name in ("encoder.name",) if name in settings] + stages)

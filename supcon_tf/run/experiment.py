@@ -22,7 +22,7 @@ from typing import Callable, Optional, Union
 
 import tensorflow as tf
 
-from supcon_tf.config import COMPARING, Experiment, check_batches
+from supcon_tf.config import Experiment, check_batches
 from supcon_tf.data import pipeline
 from supcon_tf.data.sets.load import load_source
 from supcon_tf.data.sets.source import Facts, Source, reading
@@ -31,6 +31,7 @@ from supcon_tf.distribution.strategy import describe, is_chief, make_strategy
 from supcon_tf.evaluation.features import embed_split
 from supcon_tf.evaluation.knn import knn_accuracy_on
 from supcon_tf.evaluation.linear import accuracy_on, precision_on
+from supcon_tf.names import STAGE_KINDS
 from supcon_tf.networks.networks import Networks, build_networks
 from supcon_tf.report import report
 from supcon_tf.run import preflight
@@ -245,7 +246,7 @@ def _train_all(run: _Run) -> None:
 
 def _train(run: _Run, name: str) -> None:
     """Trains one stage, from wherever its checkpoints say it stopped."""
-    stage, comparing = run.experiment.stages[name], name in COMPARING
+    stage, comparing = run.experiment.stages[name], STAGE_KINDS[name].compares
     duration, schedule = run.durations[name], run.schedules[name]
     plateau = plateau_of(run.experiment, stage) if comparing else None
     state = first_state(run.experiment, name, run.networks, schedule, run.strategy)
@@ -325,8 +326,7 @@ def _result(run: _Run) -> dict:
         batches=run.test_batches,
         source=run.source,
         size=run.size,
-        classified=set(experiment.stages)
-        != {"contrastive"},  # a contrastive stage alone leaves the classifier as it was
+        classified=any(STAGE_KINDS[name].classifies for name in experiment.stages),
         crop=run.crop,
         view_count=experiment.data.views,
         seed=experiment.seed,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from supcon_tf.config import COMPARING, Experiment, Stage, batch_statistics
+from supcon_tf.config import Experiment, Stage, batch_statistics, micro_batches
 from supcon_tf.data.sets.source import Facts, Source
+from supcon_tf.names import STAGE_KINDS
 from supcon_tf.optim.schedules import scaled_learning_rate
 
 REDUCTION = {"small_image": 8, "image": 32}  # by which a ResNet with this stem shrinks the side of an image
@@ -54,7 +55,7 @@ def check(experiment: Experiment, source: Source, *, size: int, replicas: int) -
 
 def _refuse_one_class(experiment: Experiment, name: str) -> None:
     """Raises for what needs one class an image, and is used."""
-    comparing = any(name in experiment.stages for name in COMPARING)
+    comparing = any(STAGE_KINDS[name].compares for name in experiment.stages)
     need = {
         "loss.positives_cap": (comparing and experiment.loss.positives_cap is not None, "none"),
         "data.images_per_class": (comparing and experiment.data.images_per_class > 0, "0"),
@@ -111,8 +112,8 @@ def _labels(experiment: Experiment, source: Source) -> list[str]:
     doubts = []
     if len(present) < classes:
         doubts.append(_absent(len(present), source.facts))
-    for name in COMPARING:
-        if name in experiment.stages and experiment.loss.use_labels:
+    for name in stages:
+        if STAGE_KINDS[name].compares and experiment.loss.use_labels:
             doubts += _positives(experiment, name, count)
     return doubts
 
@@ -149,15 +150,15 @@ def _sizes(experiment: Experiment, size: int, replicas: int) -> list[str]:
             f"by {REDUCTION[stem]} with encoder.stem={stem}.{other or ' A larger data.image_size helps.'}"
         )
     for name, stage in experiment.stages.items():
-        parts = 1 if name == "linear" else experiment.train.microbatches
-        views = experiment.data.views if name in COMPARING else 1
+        parts = micro_batches(experiment, name)
+        views = experiment.data.views if STAGE_KINDS[name].compares else 1
         rows = stage.batch_size * views // parts // (1 if experiment.cross_replica_batch_norm else replicas)
         if rows < FEW_ROWS and batch_statistics(name, stage):
             doubts.append(
                 f"batch norm of the {name} stage takes its moments from {rows} image{'s' if rows > 1 else ''} at a "
                 f"time. A larger {name}.batch_size, fewer train.microbatches or cross_replica_batch_norm=true help."
             )
-    if loss.temperature >= WARM and any(name in experiment.stages for name in COMPARING):
+    if loss.temperature >= WARM and any(STAGE_KINDS[name].compares for name in experiment.stages):
         doubts.append(
             f"at loss.temperature={loss.temperature:g} the best embeddings cost little less than equal ones, and "
             "images gather at two poles instead of by class; the paper uses 0.1."

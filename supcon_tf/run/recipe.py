@@ -7,9 +7,10 @@ from typing import Optional
 
 import tensorflow as tf
 
-from supcon_tf.config import COMPARING, Experiment, Stage, batch_statistics
+from supcon_tf.config import Experiment, Stage, batch_statistics
+from supcon_tf.names import OWN_DECAY, STAGE_KINDS
 from supcon_tf.networks.networks import Networks
-from supcon_tf.optim.optimizers import OWN_DECAY, build_optimizer
+from supcon_tf.optim.optimizers import build_optimizer
 from supcon_tf.optim.schedules import learning_rate_schedule, scaled_learning_rate
 from supcon_tf.training import steps
 from supcon_tf.training.loop import Duration
@@ -72,7 +73,7 @@ def step_of(experiment: Experiment, name: str, state: StageState) -> steps.Step:
 
 def _queue(experiment: Experiment, name: str, networks: Networks) -> Optional[MomentumQueue]:
     """The memory of a stage with a contrastive loss, where the experiment asks for one."""
-    if name not in COMPARING or not experiment.queue.size:
+    if not STAGE_KINDS[name].compares or not experiment.queue.size:
         return None
     return MomentumQueue(
         networks,

@@ -12,9 +12,9 @@ from typing import Callable, NamedTuple, Optional
 
 import tensorflow as tf
 
-from supcon_tf.config import PARTS
 from supcon_tf.losses.cross_entropy import classification
 from supcon_tf.losses.supcon import supervised_contrastive_loss
+from supcon_tf.names import PARTS, STAGE_KINDS
 from supcon_tf.networks.networks import Networks
 from supcon_tf.optim.gradient_norm import GradientNorm
 from supcon_tf.optim.optimizers import loss_scaling
@@ -36,12 +36,7 @@ class Step(NamedTuple):
 
 def trained_parts(stage: str) -> tuple:
     """Which networks a stage trains; the linear stage leaves the encoder as it is (Sec. 4.4)."""
-    return {
-        "contrastive": ("encoder", "projection"),
-        "linear": ("classifier",),
-        "joint": ("encoder", "projection", "classifier"),
-        "cross_entropy": ("encoder", "classifier"),
-    }[stage]
+    return STAGE_KINDS[stage].trains
 
 
 def trained_variables(networks: Networks, stage: str) -> list:

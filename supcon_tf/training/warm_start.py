@@ -6,10 +6,11 @@ import pathlib
 
 import tensorflow as tf
 
+from supcon_tf.names import STAGE_KINDS
 from supcon_tf.networks.networks import Networks
 from supcon_tf.training.checkpoints import newest_whole
 
-STAGES = ("contrastive", "joint", "cross_entropy")  # those that train an encoder; a run has one of them
+ENCODING = tuple(name for name, kind in STAGE_KINDS.items() if kind.encodes)  # a run has one of them
 
 
 def load_encoder(networks: Networks, run: pathlib.Path) -> pathlib.Path:
@@ -25,12 +26,12 @@ def load_encoder(networks: Networks, run: pathlib.Path) -> pathlib.Path:
     Raises:
         ValueError: the directory holds no whole checkpoint of an encoder, or one of another encoder.
     """
-    found = filter(None, (newest_whole(run / "checkpoints" / stage) for stage in STAGES))
+    found = filter(None, (newest_whole(run / "checkpoints" / stage) for stage in ENCODING))
     newest = next(found, None)
     if newest is None:
         raise ValueError(
             f"`encoder_from`: no whole checkpoint of an encoder lies in {run}. Name the directory (--workdir) of a run "
-            f"that has trained one, in a stage called {', '.join(STAGES[:-1])} or {STAGES[-1]}."
+            f"that has trained one, in a stage called {', '.join(ENCODING[:-1])} or {ENCODING[-1]}."
         )
     try:
         tf.train.Checkpoint(encoder=networks.encoder).read(

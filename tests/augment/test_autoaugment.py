@@ -58,5 +58,5 @@ def test_the_seed_decides():
 
 
 def test_an_unknown_policy_is_refused():
-    with pytest.raises(ValueError, match="has the policies imagenet, cifar10; got 'svhn'"):
+    with pytest.raises(ValueError, match="`auto_policy` must be one of imagenet, cifar10; got 'svhn'"):
         autoaugment.auto_augment(IMAGE, tf.constant([0, 0]), policy="svhn")

@@ -88,7 +88,7 @@ def test_jitter_equals_the_loop(channels, strength, variant):
 
 
 def test_an_unknown_jitter_is_refused():
-    with pytest.raises(ValueError, match="has the variants pytorch, simclr; got 'torch'"):
+    with pytest.raises(ValueError, match="`jitter` must be one of pytorch, simclr; got 'torch'"):
         color.jitter(tf.zeros([4, 4, 3]), tf.constant([0, 0]), strength=1.0, variant="torch")
 
 

@@ -61,7 +61,7 @@ def test_any_size_works_down_to_one_pixel_also_unknown_to_the_graph(crop):
     "arguments, message",
     [
         ({"crop": "identity"}, r"needs images of 8 x 8 pixels; got shape \(9, 9, 3\)"),
-        ({"crop": "resize_and_crop"}, "Unknown evaluation crop.*Did you mean 'resize_then_crop'"),
+        ({"crop": "resize_and_crop"}, "`crop` must be one of .*Did you mean 'resize_then_crop'"),
         ({"padding": -1}, "at least 0; got -1"),
     ],
 )

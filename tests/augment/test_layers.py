@@ -50,7 +50,7 @@ def test_layers_are_made_again_from_their_config():
 def test_what_is_out_of_range_is_refused():
     with pytest.raises(ValueError, match=r"between 0 and 2.5; got 3"):
         ColorJitter(strength=3.0)
-    with pytest.raises(ValueError, match="variants pytorch, simclr; got 'torch'"):
+    with pytest.raises(ValueError, match="`jitter` must be one of pytorch, simclr; got 'torch'"):
         ColorJitter(strength=1.0, variant="torch")
     with pytest.raises(ValueError, match=r"odd number of taps.*got 4"):
         GaussianBlur(taps=4)

@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 
 from supcon_tf.augment import autoaugment, color, geometry, randaugment
-from supcon_tf.augment.policies import MIN_BLUR_SIDE, POLICIES, augment
+from supcon_tf.augment.policies import MIN_BLUR_SIDE, augment
+from supcon_tf.names import POLICIES
 
 
 def random_image(channels=3, shape=(24, 20), seed=0):
@@ -123,7 +124,7 @@ def test_only_large_images_are_blurred():
 
 def test_a_wrong_name_is_answered_with_the_nearest():
     with pytest.raises(
-        ValueError, match=r"Unknown.*'sim_augmnt'; there are none, crop_flip, sim_augment, auto.*'sim_augment'"
+        ValueError, match=r"must be one of none, crop_flip, sim_augment, auto.*; got 'sim_augmnt'.*'sim_augment'"
     ):
         augment(random_image(), tf.constant([0, 0]), policy="sim_augmnt", size=16)
 

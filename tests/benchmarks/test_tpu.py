@@ -40,8 +40,8 @@ def test_the_plan_is_printed_and_flags_change_it():
 
 
 @pytest.mark.parametrize("flag, message", [
-    ("--topology=v9", "error: no topology is called 'v9'. Known: v4, v5e, v5p, v6e."),
-    ("--loss=tilde", "error: no loss is called 'tilde'. Did you mean `tiled`?"),
+    ("--topology=v9", "error: `topology` must be one of v4, v5e, v5p, v6e; got 'v9'."),
+    ("--loss=tilde", "error: `loss` must be one of tiled, dense; got 'tilde'. Did you mean 'tiled'?"),
     ("--replicas=5", "`contrastive.batch_size` must be divisible by the 5 replicas; got 6144."),
     ("--replicas=0", "--replicas must be at least 1; got 0."),
     ("--microbatches=0", "`Train.microbatches` must be at least 1; got 0"),

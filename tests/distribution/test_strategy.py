@@ -24,7 +24,7 @@ def test_one_device_has_one_replica(name, replicas):
 @pytest.mark.parametrize(
     "name, replicas, message",
     [
-        ("gpu", 1, "no strategy is called 'gpu'; there are auto, one_device, mirrored"),
+        ("gpu", 1, "`strategy` must be one of auto, one_device, .*; got 'gpu'"),
         ("one_device", 2, "'one_device' cannot have 2 replicas"),
         ("mirrored", -1, "'mirrored' cannot have -1 replicas"),
         ("mirrored", 7, r"7 replicas were asked for and this process has 2 CPU device\(s\)"),

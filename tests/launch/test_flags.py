@@ -37,7 +37,7 @@ def run(module, *arguments):
         ([SUPCON, "--workdir=x", "--workdri=y"], "no flag is called --workdri. Did you mean `workdir`?"),
         ([SUPCON, "--workdir=x", "--loss.temperature=hot"], "--loss.temperature=hot: wanted float; got 'hot'"),
         ([SUPCON, "--workdir=x", "--loss.temperature=99"], "must be at most 10.0; got 99.0"),
-        ([SUPCON, "--workdir=x", "--loss.contrast_mode=al"], "must be one of all, one; got 'al'. Did you mean `all`?"),
+        ([SUPCON, "--workdir=x", "--loss.contrast_mode=al"], "must be one of all, one; got 'al'. Did you mean 'all'?"),
         ([SUPCON, "--workdir=x", "--replicas=2"], "Set `strategy=mirrored`"),
         ([SUPCON, "--workdir=x", "--contrastive.epochs=0"], "`linear` trains on the encoder of the contrastive stage"),
         ([SUPCON, "--workdir=x", "extra"], "'extra' is not a flag"),

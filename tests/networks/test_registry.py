@@ -24,7 +24,9 @@ def test_name_and_arguments_reach_the_network(name):
 
 
 def test_unknown_name_is_answered_with_the_nearest():
-    with pytest.raises(ValueError, match=r"no encoder is called 'resnet51'\. Did you mean `resnet50`\?"):
+    with pytest.raises(
+        ValueError, match=r"`encoder` must be one of resnet18, .*; got 'resnet51'\. Did you mean 'resnet50'\?"
+    ):
         build_encoder("resnet51", image_shape=(8, 8, 3))
-    with pytest.raises(ValueError, match=r"no encoder is called 'vit'\. Known: resnet18, .*resnet200"):
+    with pytest.raises(ValueError, match=r"`encoder` must be one of resnet18, .*resnet200; got 'vit'\.$"):
         build_encoder("vit", image_shape=(8, 8, 3))

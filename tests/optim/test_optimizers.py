@@ -99,7 +99,9 @@ def test_the_epsilon_of_rmsprop_is_a_choice():
 
 
 def test_unknown_name_is_answered_with_the_nearest():
-    with pytest.raises(ValueError, match=r"no optimizer is called 'nestrov'\. Did you mean `nesterov`\?"):
+    with pytest.raises(
+        ValueError, match=r"`optimizer` must be one of lars, .*; got 'nestrov'\. Did you mean 'nesterov'\?"
+    ):
         build_optimizer("nestrov", learning_rate=0.1)
 
 

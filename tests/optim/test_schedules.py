@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from supcon_tf.optim.schedules import SCHEDULES, learning_rate_schedule, scaled_learning_rate
+from supcon_tf.names import SCHEDULES
+from supcon_tf.optim.schedules import learning_rate_schedule, scaled_learning_rate
 
 
 def _plain(step, name, *, peak_learning_rate, total_steps, warmup_steps=0, decay_rate=0.1, **decay):
@@ -113,7 +114,7 @@ def test_peak_scales_with_the_batch():
 @pytest.mark.parametrize(
     ("name", "change", "message"),
     [
-        ("cosin", {}, r"no learning rate schedule is called 'cosin'\. Did you mean `cosine`\?"),
+        ("cosin", {}, r"`schedule` must be one of cosine, .*; got 'cosin'\. Did you mean 'cosine'\?"),
         ("cosine", {"peak_learning_rate": 0.0}, "`peak_learning_rate` must be > 0 and finite; got 0.0"),
         ("cosine", {"peak_learning_rate": math.inf}, "`peak_learning_rate` must be > 0 and finite; got inf"),
         ("constant", {"warmup_steps": 40}, "fewer than the steps of the stage.*warmup_steps=40 and total_steps=40"),

@@ -54,7 +54,9 @@ def test_batch_norm_comes_along_when_asked():
 
 
 def test_an_unknown_kind_is_answered_with_the_nearest():
-    with pytest.raises(ValueError, match=r"no variables are called 'bias'\. Did you mean `biases`\?"):
+    with pytest.raises(
+        ValueError, match=r"`kinds` must be one of kernels, biases, batch_norm; got 'bias'\. Did you mean 'biases'\?"
+    ):
         decayed_variables(_head(), kinds=("bias",))
 
 

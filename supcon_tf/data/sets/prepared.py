@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 
@@ -10,6 +9,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from supcon_tf.data.sets.transfer import TRANSFER_SETS
+from supcon_tf.names import nearest
 
 _VERSIONED_INFO = re.compile(r"(?P<name>.+)/(?P<version>\d+\.\d+\.\d+)/dataset_info\.json")
 
@@ -61,7 +61,7 @@ def directory(name: str, data_dir: str) -> str:
     known = {"digits", *names, *tfds.list_builders(with_community_datasets=False)}
     if base_name(name) in known:
         related = [other for other in names if base_name(other) == base_name(name)]
-        hint = f" Did you mean {related[0]!r}?" if related else ""
+        hint = f" Did you mean `{related[0]}`?" if related else ""
         raise DataNotPrepared(
             f"Data set {name!r} is not prepared in {searched}.{hint} Nothing is downloaded by itself; prepare it once, "
             f'where there is a network: python -c "import tensorflow_datasets as tfds; '
@@ -71,8 +71,7 @@ def directory(name: str, data_dir: str) -> str:
         raise DataNotPrepared(
             f"TFDS has no {name!r}: sort its images into class sub-folders and read them with data.name=folder:PATH."
         )
-    nearest = difflib.get_close_matches(name, names, n=1) or difflib.get_close_matches(name, sorted(known), n=1)
-    hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+    hint = nearest(name, names) or nearest(name, sorted(known))
     raise DataNotPrepared(f"Data set {name!r} is neither prepared in {searched} nor known to TFDS.{hint}")
 
 

@@ -48,7 +48,7 @@ def test_another_configuration_that_lies_there_is_named(tmp_path):
     (tmp_path / "voc" / "2007" / "4.0.0" / "dataset_info.json").write_text("{}")
     for asked in ("voc", "voc/2012"):
         with pytest.raises(
-            DataNotPrepared, match=rf"'{asked}' is not prepared in .*Did you mean 'voc/2007'\?.*prepare"
+            DataNotPrepared, match=rf"'{asked}' is not prepared in .*Did you mean `voc/2007`\?.*prepare"
         ):
             directory(asked, str(tmp_path))
 
@@ -62,7 +62,7 @@ def test_an_empty_directory_says_so(tmp_path):
     "wrong, nearest", [("cifra10", "cifar10"), ("mine/smal", "mine/small"), ("imagenet2021", "imagenet2012")]
 )
 def test_a_wrong_name_is_answered_with_the_nearest(data_dir, wrong, nearest):
-    with pytest.raises(ValueError, match=rf"Did you mean '{nearest}'\?"):
+    with pytest.raises(ValueError, match=rf"Did you mean `{nearest}`\?"):
         directory(wrong, data_dir)
 
 

@@ -1,0 +1,102 @@
+"""What a run can choose, by name, and what each kind of stage is; imports nothing of the library, and no TensorFlow.
+
+Configs, command lines, reports and the functions that take such a name all read it here. A table from these names to
+functions stands with the functions; `tests/test_names.py` holds its keys equal to the names.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+# The loss (`losses.modes` says what they mean).
+CONTRAST_MODES = ("all", "one")
+SUMMATION_LOCATIONS = ("out", "in")
+DENOMINATOR_MODES = ("all", "one_positive", "only_negatives")
+NO_POSITIVES = ("zero", "exclude")
+
+# Augmentation: what each policy does to an image, in order (`augment.policies` has the functions).
+POLICIES = {
+    "none": ("centre",),
+    "crop_flip": ("crop", "flip"),
+    "sim_augment": ("crop", "flip", "jitter", "grayscale", "warp", "blur"),
+    "auto_augment": ("crop", "flip", "auto_augment"),
+    "rand_augment": ("crop", "flip", "rand_augment"),
+    "stacked_rand_augment": ("crop", "flip", "jitter", "rand_augment", "grayscale", "warp", "blur"),
+}
+JITTERS = ("pytorch", "simclr")
+AUTO_POLICIES = ("imagenet", "cifar10")
+STACKED_ORDERS = ("code", "paper")
+EVALUATION_CROPS = ("resize_then_crop", "crop_then_resize", "crop_then_distort", "identity")
+
+# Networks.
+ENCODERS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnet200")
+STEMS = ("small_image", "image")
+PARTS = ("encoder", "projection", "classifier")
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker", "tpu")
+
+# Optimisation.
+OPTIMIZERS = ("lars", "momentum", "nesterov", "rmsprop", "adam", "adamw")
+OWN_DECAY = ("lars", "adamw")  # These decay weights themselves; the loss must not carry an L2 penalty as well.
+SCHEDULES = ("cosine", "exponential", "piecewise", "constant")
+DECAYED = ("kernels", "biases", "batch_norm")
+
+
+class StageKind(NamedTuple):
+    """What a stage is, whatever its numbers are.
+
+    Attributes:
+        title: what a report calls it.
+        trains: the networks whose weights move, of `PARTS`.
+        compares: whether it has a contrastive loss, on all views of an image; else it sees one view.
+        micro_batches: whether its batch can go through the networks in parts; it keeps no activations otherwise.
+        batch_norm: what `batch_norm=auto` means: moments of the "batch", or "frozen" moving averages.
+    """
+
+    title: str
+    trains: tuple
+    compares: bool
+    micro_batches: bool = True
+    batch_norm: str = "batch"
+
+    @property
+    def classifies(self) -> bool:
+        """Whether it trains the classifier."""
+        return "classifier" in self.trains
+
+    @property
+    def encodes(self) -> bool:
+        """Whether it trains the encoder; a run has one stage that does."""
+        return "encoder" in self.trains
+
+
+# In the order of a run. "linear" follows "contrastive", or stands alone on another run's encoder.
+STAGE_KINDS = {
+    "contrastive": StageKind("Contrastive stage", ("encoder", "projection"), compares=True),
+    "linear": StageKind("Linear classifier on the frozen encoder", ("classifier",), compares=False,
+                        micro_batches=False, batch_norm="frozen"),
+    "joint": StageKind("Contrastive loss and classifier at once", PARTS, compares=True),
+    "cross_entropy": StageKind("Cross-entropy", ("encoder", "classifier"), compares=False),
+}  # fmt: skip
+
+
+def one_of(what: str, value: Any, known: Iterable[str]) -> str:
+    """`value`, which must be one of the names `known`.
+
+    Raises:
+        ValueError: it is none of them; the message calls it `what`, lists the names and gives the nearest.
+    """
+    known = tuple(known)
+    if isinstance(value, str) and value in known:
+        return value
+    close = difflib.get_close_matches(str(value).lower(), known, n=1, cutoff=0.4)
+    hint = f" Did you mean '{close[0]}'?" if close else ""
+    raise ValueError(f"`{what}` must be one of {', '.join(known)}; got {value!r}.{hint}")
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint, "Did you mean x?", for a misspelt name of a list too long to print; nothing where none is near."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f" Did you mean `{close[0]}`?" if close else ""
