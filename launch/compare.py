@@ -18,7 +18,7 @@ from absl import app, flags
 from launch import catalogue
 from launch.flags import chosen, parse, plain_endings, quiet, typed
 from supcon_tf.config import Experiment
-from supcon_tf.training.run_directory import check_run_directory
+from supcon_tf.records.directory import RunDirectory
 
 FLAGS = flags.FLAGS
 
@@ -47,7 +47,7 @@ def planned() -> dict[pathlib.Path, Experiment]:
     if any(experiment.strategy == "multi_worker" for experiment in runs.values()):
         raise ValueError("a comparison runs on one host; train each experiment with launch.hosts, or launch.train.")
     for directory, experiment in runs.items():
-        check_run_directory(directory, experiment)
+        RunDirectory(directory).check(experiment)
     return runs
 
 

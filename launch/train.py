@@ -9,13 +9,12 @@ run that was interrupted.
 from __future__ import annotations
 
 import functools
-import pathlib
 
 from absl import app, flags
 
 from launch import catalogue
 from launch.flags import chosen, parse, plain_endings, quiet, typed
-from supcon_tf.training.run_directory import check_run_directory
+from supcon_tf.records.directory import RunDirectory
 
 FLAGS = flags.FLAGS
 
@@ -32,7 +31,7 @@ def main(argv: list[str]) -> None:
         experiment = chosen(catalogue.load(FLAGS.experiment))
         if not FLAGS.workdir:
             raise ValueError(f"say where the run lives: --workdir=runs/{FLAGS.experiment.replace('.', '_')}.")
-        check_run_directory(pathlib.Path(FLAGS.workdir), experiment)
+        RunDirectory(FLAGS.workdir).check(experiment)
         # TensorFlow is loaded here: seconds that a misspelt flag should not cost.
         from supcon_tf.run.experiment import run_experiment
 

@@ -237,8 +237,8 @@ def _check_stages(experiment: Experiment) -> None:
     has_encoder = any(not STAGE_KINDS[name].classifies for name in ways) or (not ways and experiment.encoder_from)
     if alone and not has_encoder:
         raise ValueError(
-            f"`{alone[0]}` trains on the encoder of the contrastive stage: set `contrastive.epochs` above 0; or alone on "
-            "the encoder of another run: set `encoder_from`, and no other stage."
+            f"`{alone[0]}` trains on the encoder of the contrastive stage: set `contrastive.epochs` above 0; or alone "
+            "on the encoder of another run: set `encoder_from`, and no other stage."
         )
 
 

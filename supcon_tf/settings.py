@@ -161,14 +161,17 @@ def to_json(section: Any) -> str:
     return json.dumps(dataclasses.asdict(section), indent=2) + "\n"
 
 
+def flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings, as JSON has them, by dotted name."""
+    rows: dict[str, Any] = {}
+    for name, value in tree.items():
+        rows.update(flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value})
+    return rows
+
+
 def differences(saved: dict[str, Any], section: Any) -> list[str]:
     """`field: saved -> now`, a line for every field in which a saved config is not this one."""
-
-    def flat(section, prefix=""):
-        for key, value in section.items():
-            yield from flat(value, f"{prefix}{key}.") if isinstance(value, dict) else [(prefix + key, value)]
-
-    then, now = dict(flat(saved)), dict(flat(json.loads(to_json(section))))
+    then, now = flat(saved), flat(json.loads(to_json(section)))
     names = [*now, *(name for name in then if name not in now)]
     return [
         f"{name}: {then.get(name, '(absent)')} -> {now.get(name, '(absent)')}"

@@ -14,20 +14,19 @@ ROOT = pathlib.Path(__file__).parents[1]
 # Rooms from left to right: a room may import what stands to its left, and itself. Rooms of one column are strangers.
 COLUMNS = [
     {"__init__"},
-    {"names", "addons"},
+    {"names", "addons", "failures", "keras_generations"},
     {"settings"},
     {"config"},
     {"augment"},
     {"losses", "layers", "distribution", "optim"},
-    {"networks", "data"},
-    {"training"},
-    {"evaluation", "report"},
+    {"networks", "data", "records"},
+    {"training", "evaluation", "report"},
     {"run"},
 ]
 FOLDERS = ("supcon_tf", "launch", "benchmarks", "experiments", "tests")
 EXCEPTION = ("supcon_tf/losses/supcon.py", "distribution")  # In `model.fit` nobody else can gather.
 # A run's config is read where a run is put together; the rooms before that take plain arguments.
-PLAIN = {"losses", "layers", "augment", "distribution", "optim", "networks", "data", "evaluation", "report"}
+PLAIN = {"losses", "layers", "augment", "distribution", "optim", "networks", "data", "training", "evaluation", "report"}
 
 
 def sources(folder: str) -> list[pathlib.Path]:

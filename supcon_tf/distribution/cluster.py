@@ -12,6 +12,8 @@ from typing import NamedTuple, Optional
 
 import tensorflow as tf
 
+from supcon_tf.failures import first_line
+
 _EXAMPLE = '{"cluster": {"worker": ["host0:2222", "host1:2222"]}, "task": {"type": "worker", "index": 0}}'
 
 
@@ -81,10 +83,9 @@ def whole():
     try:
         yield
     except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
-        reason = str(error).strip().splitlines()[0][-300:]
         raise ConnectionError(
-            f"another host of the run is gone ({reason}). The newest checkpoint is kept: start the same command "
-            "on all hosts again to continue."
+            f"another host of the run is gone ({first_line(error)}). The newest checkpoint is kept: start the same "
+            "command on all hosts again to continue."
         ) from error
 
 

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from supcon_tf.augment.policies import augment
-from supcon_tf.augment.views import views
+from supcon_tf.augment.policies import policy as make_policy
+from supcon_tf.augment.views import several
 
 IMAGE = tf.constant(np.random.RandomState(0).randint(0, 256, (16, 16, 3), dtype=np.uint8))
 
 
 def make(count, *, seed=(1, 2), policy="sim_augment", **parameters):
-    return views(IMAGE, tf.constant(seed), count=count, policy=policy, size=12, **parameters).numpy()
+    return several(make_policy(policy, size=12, **parameters), count=count)(IMAGE, tf.constant(seed)).numpy()
 
 
 def test_shape_type_and_range():
@@ -38,7 +38,7 @@ def test_the_seed_decides():
 def test_parameters_reach_the_policy():
     np.testing.assert_array_equal(make(2, strength=0), make(2, policy="crop_flip"))
     view_seed = tf.random.fold_in(tf.constant((1, 2)), 1)
-    expected = augment(IMAGE, view_seed, policy="crop_flip", size=12, crop_area=(0.5, 0.6), flip=False)
+    expected = make_policy("crop_flip", size=12, crop_area=(0.5, 0.6), flip=False)(IMAGE, view_seed)
     np.testing.assert_array_equal(make(2, policy="crop_flip", crop_area=(0.5, 0.6), flip=False)[1], expected)
 
 

@@ -25,8 +25,10 @@ import numpy as np
 
 from launch.flags import plain_endings
 from supcon_tf.config import Data, Experiment, Loss, Queue, Stage, Train
-from supcon_tf.run import experiment as run
-from supcon_tf.training import steps
+from supcon_tf.distribution.strategy import is_chief
+from supcon_tf.losses.supcon import supervised_contrastive_loss
+from supcon_tf.run import recipe
+from supcon_tf.run.experiment import run_experiment
 from tests import tiny
 from tests.distributed.replicas import allow_waiting
 
@@ -62,14 +64,13 @@ def main(directory: pathlib.Path, replicas: int, control: str) -> None:
         made.append(tiny.tiny_networks(cross_replica_batch_norm=cross_replica_batch_norm, classes=10))
         return made[-1]
 
-    run.build_networks = small_networks
     if control == "no gather":
-        steps.supervised_contrastive_loss = functools.partial(steps.supervised_contrastive_loss, cross_replica=False)
+        recipe.supervised_contrastive_loss = functools.partial(supervised_contrastive_loss, cross_replica=False)
     plan = experiment(replicas, control)
     with plain_endings():
-        run.run_experiment(plan, directory, write_report=False)
+        run_experiment(plan, directory, write_report=False, make_networks=small_networks)
     weights = [weight.numpy() for networks in made for part in networks.parts().values() for weight in part.weights]
-    if run.is_chief(plan.strategy):
+    if is_chief(plan.strategy):
         np.savez(directory / "weights.npz", *weights)
 
 

@@ -88,7 +88,7 @@ def test_two_hosts_that_are_this_one_train_together(tmp_path):
     ssh.chmod(0o755)
     hosts = ",".join(f"localhost:{port}" for port in free_ports(2))
     small = ["--data.examples=64", "--contrastive.epochs=1", "--contrastive.warmup_epochs=0", "--linear.epochs=1"]
-    batches = ["--contrastive.batch_size=32", "--linear.batch_size=32", "--encoder.width=0.0625"]
+    batches = ["--contrastive.batch_size=32", "--linear.batch_size=32", "--encoder.width=0.0625", "--knn.every=0"]
     flags = [f"--hosts={hosts}", f"--directory={ROOT}", f"--python={sys.executable}", f"--ssh={ssh}"]
     training = ["--", "--experiment=digits.supcon", f"--workdir={tmp_path / 'run'}", *small, *batches]
     ended = launched("gpu", *flags, *training, timeout=400)

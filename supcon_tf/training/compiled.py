@@ -6,30 +6,30 @@ import tensorflow as tf
 
 from supcon_tf.training.averages import local_averages, take_mean
 from supcon_tf.training.state import StageState
-from supcon_tf.training.steps import Step
 from supcon_tf.training.tally import add
+from supcon_tf.training.update import Update
 
 
-def compile_update(step: Step, state: StageState, strategy: tf.distribute.Strategy, *, jit_compile: bool = False):
-    """One update of all replicas as a graph: distributed (images, labels) to metrics of the global batch, and outputs.
+def compile_update(update: Update, state: StageState, strategy: tf.distribute.Strategy, *, jit_compile: bool = False):
+    """One update of all replicas as a graph: distributed (images, labels) to global metrics, and what was compared.
 
     Args:
-        step: what one replica does.
-        state: whose step is counted.
+        update: what one replica does.
+        state: whose steps are counted.
         strategy: of the state's variables.
         jit_compile: compile the step with XLA. One replica only: TensorFlow cannot compile what replicas meet in.
 
     Returns:
-        A function to (metrics by name, the step's other outputs of each replica).
+        A function to (metrics by name, what was compared on each replica).
     """
-    everything = _compile(step, state, strategy, jit_compile=jit_compile)
+    everything = _compile(update, state, strategy, jit_compile=jit_compile)
 
     @tf.function
-    def update(images, labels):
-        found, outputs = everything(images, labels)
-        return {name: found[name] for name in step.metrics}, outputs
+    def compiled(images, labels):
+        metrics, compared = everything(images, labels)
+        return {name: metrics[name] for name in update.metrics}, compared
 
-    return update
+    return compiled
 
 
 class Updates:
@@ -38,26 +38,26 @@ class Updates:
     Args: as `compile_update`; patience is that of `tally.add`.
 
     Attributes:
-        one: (iterator of global batches, tally) to (tally, outputs of the replicas).
+        one: (iterator of global batches, tally) to (tally, what was compared on each replica).
         several: (iterator, int32 scalar count, tally) to the tally after so many updates.
     """
 
     def __init__(
         self,
-        step: Step,
+        update: Update,
         state: StageState,
         strategy: tf.distribute.Strategy,
         *,
         jit_compile: bool = False,
         patience: int = 1,
     ):
-        update = _compile(step, state, strategy, jit_compile=jit_compile)
+        compiled = _compile(update, state, strategy, jit_compile=jit_compile)
 
         def next_update(stream, tally):
             batch, seconds = _timed_next(stream, tally.sums.values())
-            found, outputs = update(*batch)
-            found = {**found, "input_seconds": seconds}
-            return add(tally, found, tf.identity(state.step), checked=step.metrics, patience=patience), outputs
+            metrics, compared = compiled(*batch)
+            metrics = {**metrics, "input_seconds": seconds}
+            return add(tally, metrics, tf.identity(state.step), checked=update.metrics, patience=patience), compared
 
         @tf.function
         def one(stream, tally):
@@ -72,8 +72,8 @@ class Updates:
         self.one, self.several = one, several
 
 
-def _compile(step, state, strategy, *, jit_compile):
-    """As `compile_update`, with `steps.SQUARES` among the metrics."""
+def _compile(update, state, strategy, *, jit_compile):
+    """As `compile_update`, with `update.SQUARES` among the metrics."""
     if jit_compile and strategy.num_replicas_in_sync > 1:
         raise ValueError(
             f"`jit_compile` cannot be on for {strategy.num_replicas_in_sync} replicas: TensorFlow cannot compile their "
@@ -81,20 +81,20 @@ def _compile(step, state, strategy, *, jit_compile):
         )
     averages = local_averages(state.networks)
 
-    def run(images, labels):
-        done = step.run(images, labels)
+    def of_replica(images, labels):
+        done = update(images, labels)
         take_mean(averages)
         return done
 
-    run = tf.function(run, jit_compile=True) if jit_compile else run
+    run = tf.function(of_replica, jit_compile=True) if jit_compile else of_replica
 
     @tf.function
-    def update(images, labels):
+    def of_all(images, labels):
         state.step.assign_add(1)
-        per_replica, outputs = strategy.run(run, args=(images, labels))
-        return {name: strategy.reduce("SUM", value, axis=None) for name, value in per_replica.items()}, outputs
+        per_replica, compared = strategy.run(run, args=(images, labels))
+        return {name: strategy.reduce("SUM", value, axis=None) for name, value in per_replica.items()}, compared
 
-    return update
+    return of_all
 
 
 def _timed_next(stream, ready):
