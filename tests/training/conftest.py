@@ -41,8 +41,3 @@ def feed():
         return next(iter(strategy.experimental_distribute_dataset(data)))
 
     return spread
-
-
-@pytest.fixture
-def one_device():
-    return tf.distribute.OneDeviceStrategy("CPU:0")
