@@ -102,6 +102,13 @@ def test_in_a_comparison_a_flag_of_a_stage_is_for_the_experiments_that_have_it()
     assert "{'contrastive': 9, 'linear': 8}" in ended.stdout and "{'cross_entropy': 32}" in ended.stdout
 
 
+def test_in_a_comparison_a_flag_of_a_stage_that_none_has_is_refused():
+    names = "--experiments=digits.supcon,digits.cross_entropy"
+    ended = run("launch.compare", names, "--workdir=none", "--joint.label_smoothing=0.1")
+    assert ended.returncode == 2
+    assert "none of digits.supcon, digits.cross_entropy has the stage that --joint.label_smoothing is" in ended.stderr
+
+
 @pytest.fixture
 def _own_signals():
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
