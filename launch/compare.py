@@ -9,14 +9,14 @@ that are complete are kept. Any field of the experiments is a flag that holds fo
 from __future__ import annotations
 
 import dataclasses
-import functools
 import pathlib
 import time
 
-from absl import app, flags
+from absl import flags
 
 from launch import catalogue
-from launch.flags import chosen, parse, plain_endings, quiet, typed
+from launch.endings import plain_endings, quiet
+from launch.flags import chosen, run_app, typed
 from supcon_tf.config import Experiment
 from supcon_tf.names import STAGE_KINDS
 from supcon_tf.records.directory import RunDirectory
@@ -93,4 +93,4 @@ def _run_all(runs: dict[pathlib.Path, Experiment]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main, flags_parser=functools.partial(parse, experiment_flag="experiments", usage=__doc__))
+    run_app(main, experiment_flag="experiments", usage=__doc__)

@@ -11,15 +11,15 @@ and with --preview views_STAGE.png, where each row is an image and views of it a
 
 from __future__ import annotations
 
-import functools
 import itertools
 import pathlib
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 
 from launch import catalogue
-from launch.flags import chosen, parse, plain_endings, quiet
+from launch.endings import plain_endings, quiet
+from launch.flags import chosen, run_app
 from supcon_tf.config import Experiment
 
 FLAGS = flags.FLAGS
@@ -180,4 +180,4 @@ def _listed(values) -> str:
 
 
 if __name__ == "__main__":
-    app.run(main, flags_parser=functools.partial(parse, experiment_flag="experiment", usage=__doc__, default=True))
+    run_app(main, experiment_flag="experiment", usage=__doc__, default=True)

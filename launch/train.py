@@ -8,12 +8,11 @@ run that was interrupted.
 
 from __future__ import annotations
 
-import functools
-
-from absl import app, flags
+from absl import flags
 
 from launch import catalogue
-from launch.flags import chosen, parse, plain_endings, quiet, typed
+from launch.endings import plain_endings, quiet
+from launch.flags import chosen, run_app, typed
 from supcon_tf.records.directory import RunDirectory
 
 FLAGS = flags.FLAGS
@@ -22,12 +21,14 @@ flags.DEFINE_string("experiment", "", "what to run: a module under experiments/,
 flags.DEFINE_string("workdir", None, "directory of the run; made if absent, continued if it holds this experiment")
 flags.DEFINE_string("data_dir", None, "directory of prepared TFDS data sets; default: `data` inside the workdir")
 
+flags.DEFINE_float("time_limit", 0.0, "minutes after which a run saves its state and ends; 0: none", lower_bound=0.0)
+
 
 def main(argv: list[str]) -> None:
     """Checks the whole command before TensorFlow is loaded, then runs it."""
     del argv  # absl has parsed it
     quiet()
-    with plain_endings():
+    with plain_endings(time_limit=FLAGS.time_limit):
         experiment = chosen(catalogue.load(FLAGS.experiment))
         if not FLAGS.workdir:
             raise ValueError(f"say where the run lives: --workdir=runs/{FLAGS.experiment.replace('.', '_')}.")
@@ -39,4 +40,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main, flags_parser=functools.partial(parse, experiment_flag="experiment", usage=__doc__))
+    run_app(main, experiment_flag="experiment", usage=__doc__)

@@ -23,7 +23,7 @@ os.environ.setdefault("NO_GCE_CHECK", "true")
 
 import numpy as np
 
-from launch.flags import plain_endings
+from launch.endings import plain_endings
 from supcon_tf.config import Data, Experiment, Loss, Queue, Stage, Train
 from supcon_tf.distribution.strategy import is_chief
 from supcon_tf.losses.supcon import supervised_contrastive_loss
