@@ -33,9 +33,12 @@ from supcon_tf.keras_generations import own_random_state
 from supcon_tf.names import STAGE_KINDS
 from supcon_tf.networks.networks import Networks, build_networks
 from supcon_tf.records.directory import RunDirectory
+from supcon_tf.records.environment import environment, software
 from supcon_tf.report.report import RunningReport
 from supcon_tf.run import preflight, recipe, result
 from supcon_tf.run.context import RunContext
+from supcon_tf.run.hosts import agree
+from supcon_tf.settings import to_json
 from supcon_tf.training.checkpoints import StageCheckpoints
 from supcon_tf.training.loop import train_stage
 from supcon_tf.training.observer import Observer
@@ -147,8 +150,10 @@ def _prepare(
         experiment.strategy, replicas=experiment.replicas, tpu=experiment.tpu, wait_seconds=experiment.wait_seconds
     )
     replicas = strategy.num_replicas_in_sync
+    agree(strategy, "experiments or software", {**json.loads(to_json(experiment)), **software(environment())})
     check_batches(experiment, replicas)
     source = load_source(data_dir=data_dir, seed=experiment.seed, **experiment.data.source)
+    agree(strategy, "data", {experiment.data.name: source.fingerprint()})
     if written is directory:
         directory.keep_same_data(experiment.data.name, source.fingerprint())
     facts, size = source.facts, _image_size(experiment, source.facts)
