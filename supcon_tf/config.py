@@ -252,6 +252,21 @@ def micro_batches(experiment: Experiment, name: str) -> int:
     return experiment.train.microbatches if STAGE_KINDS[name].micro_batches else 1
 
 
+# Where a run is computed: settings in which a run may be continued with others, unless `numbers_depend_on_layout`.
+LAYOUT = ("strategy", "replicas", "tpu", "wait_seconds")
+
+
+def numbers_depend_on_layout(experiment: Experiment) -> bool:
+    """Whether the numbers of replicas and hosts are in the results by more than rounding.
+
+    They are where batch norm takes the moments of a part of the global batch that they decide: of a replica's images,
+    or of micro-batches, each of which has some images of every replica.
+    """
+    stages = experiment.stages.items()
+    by_parts = any(micro_batches(experiment, name) > 1 and batch_statistics(name, stage) for name, stage in stages)
+    return by_parts or not experiment.cross_replica_batch_norm
+
+
 def _check_replicas(experiment: Experiment) -> None:
     if experiment.strategy == "one_device" and experiment.replicas > 1:
         raise ValueError(

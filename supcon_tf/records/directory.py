@@ -10,7 +10,7 @@ import pathlib
 from typing import Optional, Union
 
 from supcon_tf import settings
-from supcon_tf.config import Experiment
+from supcon_tf.config import LAYOUT, Experiment, numbers_depend_on_layout
 from supcon_tf.records.environment import environment, software
 from supcon_tf.records.files import read_object, replace_text
 
@@ -103,10 +103,15 @@ class RunDirectory:
         """Makes the directory of a run, or checks that it belongs to the same experiment; raises as `check`.
 
         Called by the process that holds the directory: two that begin together do not mix their files. The
-        environment is that of the software that began the run. Until something has trained, the experiment may change.
+        environment is that of the software that began the run. Until something has trained, the experiment may change;
+        after that its layout, where the numbers do not depend on it. The records say how many replicas made them.
         """
         self.check(experiment)
         if self.has_started:
+            moved = settings.differences(read_object(self.config), experiment)
+            if moved and not self.summary.exists():
+                print(f"{self} goes on in another layout (saved -> now)\n  {settings.listed(moved)}", flush=True)
+                self.write(self.config, settings.to_json(experiment))
             return
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -183,12 +188,8 @@ class RunDirectory:
 
     def _check_same(self, experiment: Experiment) -> None:
         different = settings.differences(read_object(self.config), experiment)
-        if different:
-            lines = "\n  ".join(different)
-            raise ValueError(
-                f"{self} holds a run of another experiment. It differs in (saved -> now)\n  {lines}\n"
-                f"Use another --workdir, or the command of the saved run to continue it."
-            )
+        if numbers_depend_on_layout(experiment) or not set(different) <= set(LAYOUT):
+            _refuse(self, different)
         if self.summary.exists():
             return
         saved, now = (software(facts) for facts in (read_object(self.environment), environment()))
@@ -212,3 +213,12 @@ class RunDirectory:
             )
         if self.path.exists() and not os.access(self.path, os.W_OK):
             raise ValueError(f"the run directory {self} is not writable; name another --workdir.")
+
+
+def _refuse(directory: RunDirectory, different: dict) -> None:
+    """Raises for the settings in which an experiment differs from the one whose run lies here."""
+    if different:
+        raise ValueError(
+            f"{directory} holds a run of another experiment. It differs in (saved -> now)\n  "
+            f"{settings.listed(different)}\nUse another --workdir, or the command of the saved run to continue it."
+        )

@@ -161,7 +161,8 @@ def _prepare(
     doubts = preflight.check(experiment, source, size=size, replicas=replicas)
     for stage in experiment.stages.values():
         recipe.duration_of(stage, facts.train_examples)
-    networks = _networks(experiment, strategy, (size, size, facts.image_shape[-1]), facts.classes, make_networks)
+    with failures.explained("making the networks", smaller="A smaller encoder.width or queue.size helps."):
+        networks = _networks(experiment, strategy, (size, size, facts.image_shape[-1]), facts.classes, make_networks)
     print(
         f"{experiment.name}: {facts.train_examples:,} training and {facts.test_examples:,} test images of "
         f"{facts.name}, {networks.encoder.count_params():,} encoder weights; "
@@ -214,9 +215,19 @@ def _networks(experiment: Experiment, strategy, image_shape: tuple, classes: int
 def _train_all(run: RunContext) -> None:
     """Trains every stage in turn."""
     for name in run.experiment.stages:
-        parts = ", or raise train.microbatches" if STAGE_KINDS[name].micro_batches else ""
-        with failures.explained(f"the {name} stage", smaller=f"Lower {name}.batch_size{parts}."), reading(run.source):
+        with failures.explained(f"the {name} stage", smaller=_smaller(run.experiment, name)), reading(run.source):
             _train(run, name)
+
+
+def _smaller(experiment: Experiment, name: str) -> str:
+    """What makes a stage need less memory."""
+    ways = [f"lower {name}.batch_size"]
+    if STAGE_KINDS[name].micro_batches:
+        ways.append("raise train.microbatches")
+    if STAGE_KINDS[name].compares and experiment.queue.size:
+        ways.insert(0, f"lower queue.size={experiment.queue.size}, whose rows every replica holds")
+    ways.append("take a smaller encoder.width or data.image_size")
+    return f"What helps: {'; or '.join(ways)}."
 
 
 def _train(run: RunContext, name: str) -> None:
@@ -251,7 +262,9 @@ def _train(run: RunContext, name: str) -> None:
 
 def _embedded(run: RunContext) -> dict:
     """Embeddings, logits and labels of the test split."""
-    return embed_split(run.networks, strategy=run.strategy, batches=recipe.evaluation_batches(run, "test"))
+    smaller = "The state is saved; a device with more memory can go on from it."
+    with failures.explained("the evaluation", smaller=smaller), reading(run.source):
+        return embed_split(run.networks, strategy=run.strategy, batches=recipe.evaluation_batches(run, "test"))
 
 
 def _result(run: RunContext) -> dict:

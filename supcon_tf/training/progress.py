@@ -64,7 +64,7 @@ class Progress:
         record["input_share"] = record.pop("input_seconds") * steps / self.seconds()
         if self._scales:
             record["overflows"] = int(self.tally.skipped)
-        return {**record, **self._observer.means()}
+        return {**record, **self._observer.means(), "replicas": self._state.replicas}
 
     def next_epoch(self) -> None:
         """The record of the open epoch is written."""

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from supcon_tf.config import Experiment, Loss, Stage
+from supcon_tf.config import Experiment, Loss, Stage, Train
 from supcon_tf.records import metrics
 from supcon_tf.records.directory import RunDirectory
 from supcon_tf.records.environment import environment
@@ -50,6 +50,30 @@ def test_another_experiment_is_refused_with_the_difference(begun):
     message = str(error.value)
     assert "seed: 0 -> 3" in message and "loss.temperature: 0.1 -> 0.5" in message and "another --workdir" in message
     assert json.loads((begun / "config.json").read_text())["seed"] == 0
+
+
+LAYOUT = {"strategy": "mirrored", "replicas": 2}
+
+
+def test_a_run_goes_on_in_another_layout_where_that_changes_no_number(begun, capsys):
+    RunDirectory(begun).open(dataclasses.replace(RUN, **LAYOUT))
+    assert "goes on in another layout (saved -> now)\n  strategy: one_device -> mirrored\n" in capsys.readouterr().out
+    assert json.loads((begun / "config.json").read_text())["replicas"] == 2
+    RunDirectory(begun).open(RUN)  # and back
+
+
+@pytest.mark.parametrize("changes", [{"cross_replica_batch_norm": False}, {"train": Train(microbatches=2)}])
+def test_a_run_whose_numbers_depend_on_it_keeps_its_layout(changes, tmp_path):
+    run = dataclasses.replace(RUN, **changes)
+    RunDirectory(tmp_path).open(run)
+    (tmp_path / "metrics.jsonl").write_text("")
+    with pytest.raises(ValueError, match=r"another experiment.*\n  strategy: one_device -> mirrored"):
+        RunDirectory(tmp_path).open(dataclasses.replace(run, **LAYOUT))
+
+
+def test_another_experiment_is_none_in_any_layout(begun):
+    with pytest.raises(ValueError, match=r"(?s)another experiment.*seed: 0 -> 3"):
+        RunDirectory(begun).open(dataclasses.replace(RUN, seed=3, **LAYOUT))
 
 
 def test_a_run_goes_on_with_the_data_it_was_begun_with(begun):
