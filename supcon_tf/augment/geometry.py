@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import tensorflow as tf
 
 # Multiplied by, never divided: graphs turn the division into this product, and eager results would differ by a bit.
@@ -34,8 +36,8 @@ def require_unit_range(image: tf.Tensor) -> tf.Tensor:
     Asked once, where an image comes in. A uint8 image costs nothing.
 
     Raises:
-        ValueError: the image is neither uint8 nor float, or a float that is clearly above 1; in a graph
-            tf.errors.InvalidArgumentError, when it runs.
+        ValueError: the image is neither uint8 nor float, or a float that is clearly above 1. In a graph the latter is
+            a tf.errors.InvalidArgumentError, when it runs; compiled by XLA, which cannot raise, all pixels are NaN.
     """
     unit_range(image[:0])  # its type
     if image.dtype == tf.uint8:
@@ -48,7 +50,7 @@ def require_unit_range(image: tf.Tensor) -> tf.Tensor:
         return image
     most = tf.cast(most, tf.float32)
     with tf.control_dependencies([tf.debugging.Assert(most <= _ROUNDED_UP, [message.format("this:"), most])]):
-        return tf.identity(image)
+        return tf.where(most <= _ROUNDED_UP, image, tf.cast(math.nan, image.dtype))  # XLA leaves the assertion out
 
 
 def resize(image: tf.Tensor, *, size: int) -> tf.Tensor:

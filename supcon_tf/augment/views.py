@@ -12,6 +12,23 @@ from supcon_tf.augment.policies import Augmentation
 Views = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # (image [height, width, ch], seed [2]) -> [V, S, S, ch]
 
 
+def view_seed(seed: int, *, epoch, example) -> tf.Tensor:
+    """A seed for the views of an example in an epoch, int64 [2]: seeded by the example alone, epochs would repeat.
+
+    Args:
+        seed: of the whole training.
+        epoch, example: int scalars; any number that does not come twice serves as well, as epoch 0.
+
+    Example:
+        >>> examples = tf.data.Dataset.range(3).enumerate()  # (number of the example, image)
+        >>> seeds = [list(examples.map(lambda n, _: view_seed(7, epoch=epoch, example=n))) for epoch in (0, 1)]
+        >>> bool(tf.reduce_all(seeds[0][2] == seeds[1][2]))
+        False
+    """
+    epoch, example = tf.cast(epoch, tf.int64), tf.cast(example, tf.int64)  # another type would be another seed
+    return tf.random.fold_in(tf.random.fold_in(tf.constant([seed, 1], tf.int64), epoch), example)
+
+
 def several(augment: Augmentation, *, count: int = 2) -> Views:
     """A function that draws `count` independent views of an image; view v depends on (image, seed, v) alone.
 
@@ -20,7 +37,8 @@ def several(augment: Augmentation, *, count: int = 2) -> Views:
         count: V, at least 1. The paper uses 2; the first views stay the same when more are asked for.
 
     Returns:
-        A function of (image [height, width, ch], seed int32 or int64 [2]) to the views, [V, S, S, ch].
+        A function of (image [height, width, ch], seed int32 or int64 [2]) to the views, [V, S, S, ch]; `view_seed`
+        makes seeds that differ between epochs.
 
     Raises:
         ValueError: `count` < 1.

@@ -50,6 +50,8 @@ class LARS(tf.keras.optimizers.SGD):
         unadapted: Optional[Sequence] = None,
         **keywords,
     ):
+        if keywords.pop("nesterov", False):
+            raise ValueError("LARS has no Nesterov momentum: leave `nesterov` out.")
         if not 0 < momentum < 1:
             raise ValueError(f"`momentum` must be above 0 and below 1; got {momentum}.")
         if weight_decay < 0 or trust_coefficient <= 0:
