@@ -1,4 +1,4 @@
-"""The table "the same name, different numbers" of the README: each row by the other's formula, in plain NumPy."""
+"""The table "the same name, different numbers" (docs/reference/loss.md): each row by the other's formula, in NumPy."""
 
 from __future__ import annotations
 
