@@ -80,7 +80,7 @@ def parts_of(state, images, labels, *, seconds, calls: int, loss: dict) -> dict:
         z = tf.reshape(z, [-1, views, z.shape[1]])  # [B, V, D]
         with tf.GradientTape() as tape:
             tape.watch(z)
-            total = tf.reduce_mean(supervised_contrastive_loss(labels, z, **loss))
+            total = tf.reduce_mean(supervised_contrastive_loss(labels, z, normalize=False, **loss))
         return tape.gradient(total, z)
 
     @tf.function

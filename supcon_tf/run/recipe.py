@@ -50,8 +50,8 @@ def first_state(experiment: Experiment, name: str, networks: Networks, schedule,
         return StageState.create(networks, optimizer, variables, _queue(experiment, name, networks))
 
 
-def step_of(experiment: Experiment, name: str, state: StageState) -> steps.Step:
-    """What one replica does in this stage."""
+def step_of(experiment: Experiment, name: str, state: StageState, **how) -> steps.Step:
+    """What one replica does in this stage; `how` its contrastive loss is computed, beside what the experiment says."""
     stage = experiment.stages[name]
     shared = {
         "batch_size": stage.batch_size,
@@ -64,7 +64,7 @@ def step_of(experiment: Experiment, name: str, state: StageState) -> steps.Step:
     shared["microbatches"] = experiment.train.microbatches
     if name == "cross_entropy":
         return steps.cross_entropy_step(state, label_smoothing=stage.label_smoothing, **shared)
-    loss = {**dataclasses.asdict(experiment.loss), "jit_compile": compiles_parts(experiment, state.replicas)}
+    loss = {**dataclasses.asdict(experiment.loss), "jit_compile": compiles_parts(experiment, state.replicas), **how}
     shared.update(use_labels=loss.pop("use_labels"), loss=loss)
     if name == "joint":
         return steps.joint_step(state, label_smoothing=stage.label_smoothing, **shared)

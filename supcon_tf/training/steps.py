@@ -214,7 +214,8 @@ def _contrast(state, loss, batch_size):
 
     def of_batch(labels, projections):
         queue = state.queue.read() if state.queue else None
-        return tf.reduce_sum(supervised_contrastive_loss(labels, projections, queue=queue, **loss)) / batch_size
+        values = supervised_contrastive_loss(labels, projections, queue=queue, normalize=False, **loss)  # unit rows
+        return tf.reduce_sum(values) / batch_size
 
     return of_batch
 

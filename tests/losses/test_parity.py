@@ -10,13 +10,9 @@ import pytest
 import tensorflow as tf
 
 from supcon_tf.losses.supcon import supervised_contrastive_loss
+from tests.losses.problems import unit_rows
 
 LABELS = np.array([0, 1, 0, 2, 1, 0])
-
-
-def unit_rows(*shape, seed=0):
-    rows = np.random.default_rng(seed).normal(size=shape)
-    return rows / np.linalg.norm(rows, axis=-1, keepdims=True)
 
 
 def mean(labels, projections, **arguments):
