@@ -18,16 +18,19 @@ COLUMNS = [
     {"settings"},
     {"config"},
     {"augment"},
-    {"losses", "layers", "distribution", "optim"},
+    {"layers", "distribution", "optim"},
+    {"losses"},
     {"networks", "data"},
     {"training"},
-    {"evaluation", "report"},
+    {"evaluation", "report", "metrics"},
     {"run"},
 ]
 FOLDERS = ("supcon_tf", "launch", "benchmarks", "experiments", "tests")
-EXCEPTION = ("supcon_tf/losses/supcon.py", "distribution")  # In `model.fit` nobody else can gather.
+# In `model.fit` nobody but the loss itself can gather; what it is made of is arithmetic, and knows of no replicas.
+MEETS = "supcon_tf/losses/supcon.py"
 # A run's config is read where a run is put together; the rooms before that take plain arguments.
-PLAIN = {"losses", "layers", "augment", "distribution", "optim", "networks", "data", "evaluation", "report"}
+PLAIN = {"losses", "layers", "augment", "distribution", "optim", "networks", "data", "evaluation", "report",
+         "metrics"}  # fmt: skip
 
 
 def sources(folder: str) -> list[pathlib.Path]:
@@ -63,8 +66,10 @@ def violations(path: pathlib.Path) -> list[str]:
         other = rest.split(".")[0]
         if top != "supcon_tf" or not other or other == own:
             continue
-        if other in ("__version__",) or (path.relative_to(ROOT).as_posix(), other) == EXCEPTION:
+        if other == "__version__":
             continue
+        if own == "losses" and other == "distribution" and path.relative_to(ROOT).as_posix() != MEETS:
+            bad.append(f"{name}: of the losses only {MEETS} meets other replicas")
         if column(other) >= column(own) or (other == "config" and own in PLAIN):
             bad.append(f"{own} imports {name}")
     return bad
@@ -93,6 +98,39 @@ def test_the_check_sees_a_wrong_arrow(tmp_path, monkeypatch):
     path.parent.mkdir(parents=True)
     path.write_text("from supcon_tf.training import loop\nfrom supcon_tf.distribution import collectives\n")
     assert len(violations(path)) == 4  # Both modules, and both as packages.
+
+
+TILED = "supcon_tf.losses.tiled"
+WALKS_TOO = {"benchmarks/loss/ours.py"}  # The floor of the benchmark is measured on the kernel's own walk.
+
+
+@pytest.mark.parametrize("folder", ["supcon_tf", "benchmarks"])
+def test_the_kernel_has_one_door(folder):
+    inside = ROOT / "supcon_tf" / "losses" / "tiled"
+    past = {
+        path.relative_to(ROOT).as_posix()
+        for path in sources(folder)
+        if path.parent != inside
+        for name in imported(path)
+        if name.startswith(TILED + ".") and not name.startswith(TILED + ".kernel")
+    }
+    assert past <= WALKS_TOO
+
+
+# What a person calls has an argument for each thing that can be asked.
+LONG = {("supcon.py", "supervised_contrastive_loss"), ("supcon.py", "__init__")}
+
+
+@pytest.mark.parametrize("path", [p for p in sources("supcon_tf") if room(p) in ("losses", "metrics")],
+                         ids=lambda path: path.relative_to(ROOT).as_posix())  # fmt: skip
+def test_functions_of_the_loss_take_few_arguments_and_are_tested_by_name(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef) and (path.name, node.name) not in LONG:
+            count = len([*node.args.args, *node.args.kwonlyargs, *node.args.posonlyargs])
+            assert count <= 8 + (node.args.args[:1] != [] and node.args.args[0].arg in ("self", "cls")), node.name
+    own = path.relative_to(ROOT / "supcon_tf")
+    if path.name != "__init__.py":
+        assert (ROOT / "tests" / own.with_name(f"test_{own.name}")).exists()
 
 
 @pytest.mark.parametrize("path", [p for folder in FOLDERS for p in sources(folder)],

@@ -6,7 +6,7 @@ from typing import NamedTuple, Optional
 
 import tensorflow as tf
 
-from supcon_tf.losses.soundness import both, require
+from supcon_tf.losses.soundness import both, refusal, require
 
 # 2 to the digits of the type: beyond it odd numbers have no room, and two classes may have become one on the way here.
 _WHOLE_BELOW = {tf.bfloat16: 2**8, tf.float16: 2**11, tf.float32: 2**24, tf.float64: 2**53}
@@ -77,15 +77,15 @@ def from_one_hot(label_sets: tf.Tensor) -> tf.Tensor:
 def _numbers(labels, mode):
     """A tensor of numbers, of a shape that `mode` takes."""
     if labels is None:
-        raise ValueError(MISSING)
+        raise refusal(MISSING)
     try:
         labels = tf.convert_to_tensor(labels)
     except (TypeError, ValueError) as error:
-        raise ValueError(
+        raise refusal(
             f"`labels` must be an array of numbers; got {type(labels).__name__}. Number the classes 0, 1, 2, ..."
         ) from error
     if not (labels.dtype.is_integer or labels.dtype.is_floating or labels.dtype == tf.bool):
-        raise ValueError(f"`labels` must be numbers; got {labels.dtype.name}. Number the classes 0, 1, 2, ...")
+        raise refusal(f"`labels` must be numbers; got {labels.dtype.name}. Number the classes 0, 1, 2, ...")
     shape = labels.shape
     one_each = shape.rank == 1 or (shape.rank == 2 and shape[1] == 1)
     sets = shape.rank == 2 and shape[1] is not None
@@ -93,7 +93,7 @@ def _numbers(labels, mode):
         wanted = {"auto": "[B], [B, 1] or [B, C]", "class": "[B] or [B, 1]"}.get(mode, "[B, C]")
         known = "" if mode == "class" else ", with C known when a graph is built"
         meant = "" if mode == "auto" else f" for label_mode='{mode}'"
-        raise ValueError(
+        raise refusal(
             f"`labels` must have shape {wanted}{meant}{known}; got {shape}. Give one class, or one row of labels, per "
             "image, not per view."
         )

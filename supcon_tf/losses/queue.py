@@ -13,6 +13,7 @@ import tensorflow as tf
 from supcon_tf.layers.normalization import unit_rows
 from supcon_tf.losses import labels as labelling
 from supcon_tf.losses import pairs
+from supcon_tf.losses.soundness import refusal
 
 
 class Queue(NamedTuple):
@@ -54,12 +55,12 @@ def checked(queue: Queue, projections: tf.Tensor, *, normalize: bool) -> tuple[Q
         ValueError: shapes, types or labels are wrong.
     """
     if not isinstance(queue, Queue):
-        raise ValueError(f"`queue` must be a `losses.queue.Queue` or None; got {type(queue).__name__}.")
+        raise refusal(f"`queue` must be a `losses.queue.Queue` or None; got {type(queue).__name__}.")
     rows = tf.convert_to_tensor(queue.rows)
     if not rows.dtype.is_floating or rows.shape.rank != 2 or not rows.shape[1:].is_compatible_with(
         projections.shape[2:]
     ):  # fmt: skip
-        raise ValueError(
+        raise refusal(
             f"`queue.rows` must be float [Q, {projections.shape[2]}], one projection a row; got {rows.dtype.name} "
             f"{rows.shape}."
         )

@@ -11,6 +11,13 @@ from __future__ import annotations
 import tensorflow as tf
 
 
+def refusal(sentence: str) -> ValueError:
+    """A ValueError that says this and no more: AutoGraph would put the traceback of its graph before the sentence."""
+    error = ValueError(sentence)
+    error.ag_pass_through = True
+    return error
+
+
 def require(condition, sentence: str, *numbers) -> object:
     """Whether inputs are sound: True, or a bool scalar of the graph, for `poisoned`.
 
@@ -25,7 +32,7 @@ def require(condition, sentence: str, *numbers) -> object:
     """
     if isinstance(condition, bool) or tf.executing_eagerly():
         if not bool(condition):
-            raise ValueError(sentence.format(*(int(number) for number in numbers)))
+            raise refusal(sentence.format(*(int(number) for number in numbers)))
         return True
     words = sentence.split("{}")
     tf.debugging.Assert(condition, [part for pair in zip(words, numbers) for part in pair] + words[len(numbers) :])

@@ -15,7 +15,7 @@ from supcon_tf.losses import labels as labelling
 from supcon_tf.losses import queue as queues
 from supcon_tf.losses.modes import Mode
 from supcon_tf.losses.pairs import Rows
-from supcon_tf.losses.soundness import both, poisoned
+from supcon_tf.losses.soundness import both, poisoned, refusal
 from supcon_tf.losses.tiled import kernel as tiles
 
 # Up to so many rows of a single replica, their number known, the whole matrix is used: measured by `launch.benchmark
@@ -78,7 +78,7 @@ def supervised_contrastive_loss(
             batch. 0 stores the matrix as a whole, whatever its size. None chooses tiles by the batch and the device,
             but for up to 512 rows of one replica the matrix, which is then faster; this needs their number when a
             graph is built. Where the batch is unknown then, as it mostly is under `fit`, tiles are used: they take
-            1.1 to 1.9 times the time of the matrix at 512 to 32 rows, 0.3 ms and less (`launch.benchmark loss`).
+            1.03 to 1.6 times the time of the matrix at 512 to 32 rows, 0.3 ms and less (`launch.benchmark loss`).
         jit_compile: compile the passes over the tiles with XLA. For several replicas, whose gathers keep XLA from
             being put around the whole.
 
@@ -183,11 +183,11 @@ class SupConLoss(tf.keras.losses.Loss):
             and its loss and gradient are NaN instead.
 
     Several replicas: Keras takes the mean of the replicas' means. Where their shares of a batch differ, as of a last
-    batch, each value is weighed by the replica's share, so that the update is that of the mean over the global batch;
-    what Keras shows as the loss of such a batch then counts the fuller replicas twice over. An empty share adds
-    nothing, but batch norm of Keras 3 makes NaN of one unless it is synchronized: use drop_remainder=True. In a loop of
-    your own on `strategy.run`, call the function instead and divide by the global batch: Keras generations differ in
-    what they divide by.
+    batch, each value is weighed by the replica's share, so that the update is that of the mean over the global batch.
+    What Keras shows as the loss of such a batch weighs the replicas by their shares once more. An empty share adds
+    nothing to the update, but batch norm of Keras 3 makes NaN of one unless it is synchronized: drop_remainder=True
+    avoids it. In a loop of your own on `strategy.run`, call the function instead and divide by the global batch: Keras
+    generations differ in what they divide by.
 
     A batch in which no image has a positive costs 0, and nothing is learned of it: `metrics.AnchorsWithoutPositives`
     shows how many anchors have none. Gradient accumulation of Keras 3 compares the images of each part only, not those
@@ -239,7 +239,7 @@ class SupConLoss(tf.keras.losses.Loss):
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         if y_true is None:  # of which Keras 3 would say that it cannot be converted
-            raise ValueError(labelling.MISSING)
+            raise refusal(labelling.MISSING)
         return super().__call__(y_true, y_pred, sample_weight=sample_weight)
 
     @property
@@ -262,11 +262,11 @@ def _with_views(projections, normalize):
     """[B, V, D] in the type of the arithmetic, of unit length where asked for."""
     projections = tf.convert_to_tensor(projections)
     if not projections.dtype.is_floating:
-        raise ValueError(f"`projections` must be of a float type; got {projections.dtype.name}.")
+        raise refusal(f"`projections` must be of a float type; got {projections.dtype.name}.")
     if projections.shape.rank == 2:
         projections = projections[:, None]  # [B, 1, D]
     if projections.shape.rank != 3 or None in projections.shape[1:] or projections.shape[1] == 0:
-        raise ValueError(
+        raise refusal(
             "`projections` must have shape [B, V, D], or [B, D] for one view, with V >= 1 and D known when a graph is "
             f"built; got {projections.shape}. Flatten feature maps, and state unknown sizes with tf.ensure_shape."
         )
@@ -295,9 +295,9 @@ def _read(labels, projections, queue, asked, replicas):
     if cap is not None:
         reason = "`positives_cap` counts images of a class. Give one integer per image."
         if queue is not None:
-            raise ValueError("`positives_cap` counts images of the batch, so it has no meaning with a `queue`.")
+            raise refusal("`positives_cap` counts images of the batch, so it has no meaning with a `queue`.")
         if cap % views:
-            raise ValueError(f"`positives_cap` must be a multiple of the {views} views; got {cap}.")
+            raise refusal(f"`positives_cap` must be a multiple of the {views} views; got {cap}.")
     sound = True
     if queue is not None:
         reason = "a `queue` has one label per row. Give one integer per image."

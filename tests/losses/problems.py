@@ -49,5 +49,5 @@ def assert_close(found, expected, tolerance=1e-11):
 
 
 def largest_difference(some, others):
-    """Over all arrays of two lists."""
+    """The largest difference of two entries, over all arrays of two lists."""
     return max(np.abs(np.asarray(one) - np.asarray(other)).max() for one, other in zip(some, others))
