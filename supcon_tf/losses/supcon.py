@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from typing import Optional
 
 import tensorflow as tf
 
 from supcon_tf.distribution import collectives
-from supcon_tf.layers.normalization import unit_rows
-from supcon_tf.losses import arguments, dense, pairs
+from supcon_tf.losses import arguments, dense, inputs, pairs
 from supcon_tf.losses import labels as labelling
 from supcon_tf.losses import queue as queues
 from supcon_tf.losses.modes import Mode
 from supcon_tf.losses.pairs import Rows
-from supcon_tf.losses.soundness import both, poisoned, refusal
+from supcon_tf.losses.soundness import poisoned, refusal
 from supcon_tf.losses.tiled import kernel as tiles
 
 # Up to so many rows of a single replica, their number known, the whole matrix is used: measured by `launch.benchmark
 # loss`.
 _DENSE_ROWS = 512
-_UNIT = 0.01  # what the length of a unit row in 16 bits may be off is a quarter of that
 _MEANS = ("sum_over_batch_size", "mean", "auto")  # reductions that divide by the images of the replica
 
 
@@ -108,17 +105,19 @@ def supervised_contrastive_loss(
         >>> [round(float(value), 3) for value in values]
         [1.209, 1.23, 0.292]
     """
-    asked = {
+    arguments.check({
         "temperature": temperature, "base_temperature": base_temperature, "contrast_mode": contrast_mode,
         "summation_location": summation_location, "denominator_mode": denominator_mode,
         "positives_cap": positives_cap, "no_positives": no_positives, "normalize": normalize,
         "label_mode": label_mode, "tile_rows": tile_rows,
-    }  # fmt: skip
-    arguments.check(asked)
+    })  # fmt: skip
     replicas = collectives.replicas() if cross_replica else collectives.replicas().alone()
-    projections = _with_views(projections, normalize)  # [B, V, D]
+    projections = inputs.with_views(projections, normalize=normalize)  # [B, V, D]
     views = projections.shape[1]
-    labels, queue, sound = _read(labels, projections, queue, asked, replicas)  # [G] or [G, C]
+    labels, queue, sound = inputs.read(
+        labels, projections, queue, positives_cap=positives_cap, normalize=normalize, label_mode=label_mode,
+        replicas=replicas,
+    )  # [G] or [G, C]  # fmt: skip
     kept_images = None if positives_cap is None else int(positives_cap) // views
     mode = Mode.of(summation_location, denominator_mode, kept_images, label_sets=labels.shape.rank == 2)
     rows = tf.reshape(poisoned(projections, sound), [-1, projections.shape[2]])  # [M, D]
@@ -258,74 +257,18 @@ class SupConLoss(tf.keras.losses.Loss):
         return {**super().get_config(), **self._arguments}
 
 
-def _with_views(projections, normalize):
-    """[B, V, D] in the type of the arithmetic, of unit length where asked for."""
-    projections = tf.convert_to_tensor(projections)
-    if not projections.dtype.is_floating:
-        raise refusal(f"`projections` must be of a float type; got {projections.dtype.name}.")
-    if projections.shape.rank == 2:
-        projections = projections[:, None]  # [B, 1, D]
-    if projections.shape.rank != 3 or None in projections.shape[1:] or projections.shape[1] == 0:
-        raise refusal(
-            "`projections` must have shape [B, V, D], or [B, D] for one view, with V >= 1 and D known when a graph is "
-            f"built; got {projections.shape}. Flatten feature maps, and state unknown sizes with tf.ensure_shape."
-        )
-    if normalize:
-        return unit_rows(projections)
-    projections = projections if projections.dtype == tf.float64 else tf.cast(projections, tf.float32)
-    if tf.executing_eagerly():
-        _warn_of_lengths(tf.norm(projections, axis=-1))
-    return projections
-
-
-def _warn_of_lengths(lengths):
-    if bool(tf.reduce_any(tf.abs(lengths - 1) > _UNIT)):
-        shortest, longest = float(tf.reduce_min(lengths)), float(tf.reduce_max(lengths))
-        warnings.warn(
-            f"rows of `projections` have lengths from {shortest:.3g} to {longest:.3g}, and the loss is meant for unit "
-            "rows: leave `normalize` at True, or end the network in `layers.normalization.UnitNorm`.",
-            stacklevel=5,  # the caller of the loss, past `do_not_convert`
-        )
-
-
-def _read(labels, projections, queue, asked, replicas):
-    """Labels of all replicas, int64 [G] or float32 [G, C]; the queue, checked; and whether both are sound."""
-    views, cap = projections.shape[1], asked["positives_cap"]
-    reason = None
-    if cap is not None:
-        reason = "`positives_cap` counts images of a class. Give one integer per image."
-        if queue is not None:
-            raise refusal("`positives_cap` counts images of the batch, so it has no meaning with a `queue`.")
-        if cap % views:
-            raise refusal(f"`positives_cap` must be a multiple of the {views} views; got {cap}.")
-    sound = True
-    if queue is not None:
-        reason = "a `queue` has one label per row. Give one integer per image."
-        queue, sound = queues.checked(queue, projections, normalize=asked["normalize"])
-    count = tf.shape(projections)[0] if projections.shape[0] is None else projections.shape[0]
-    labels, labels_sound = labelling.read(
-        labels, count=count, mismatch=_mismatch(views), mode=asked["label_mode"], one_class=reason, replicas=replicas
-    )
-    return labels, queue, both(sound, labels_sound)
-
-
-def _mismatch(views):
-    """What is said of labels and projections of two numbers of images, {} each."""
-    of_views = f"the {views} views of an image" if views > 1 else "the views of an image, of which there is 1 here,"
-    return (
-        "`labels` are for {} images and `projections` for {}: give one label per image, and "
-        f"{of_views} along the second axis of [B, V, D]."
-    )
-
-
 def _meet(rows, labels, queue, replicas, *, views, kept_images) -> tuple[Rows, Rows]:
-    """Anchors, the rows [M, D] of this replica; and keys, what they are compared with; the same where that is all."""
+    """Anchors, the rows [M, D] of this replica, and keys, what they are compared with.
+
+    One replica: its rows are both. Several: the keys are the rows of all. With a queue: and then those of the queue.
+    """
     if queue is None:
         ids = pairs.row_ids(labels, views=views, kept_images=kept_images)  # of N rows
     else:
         ids = queues.row_ids(labels, queue, views=views)  # of N + Q rows
     if replicas.count == 1 and queue is None:
-        return (everybody := Rows(rows, ids)), everybody
+        anchors = keys = Rows(rows, ids)
+        return anchors, keys
     own = replicas.first_row(tf.shape(rows)[0]) + tf.range(tf.shape(rows)[0])  # [M]
     return Rows(rows, pairs.select(ids, own)), Rows(queues.after(replicas.gather(rows), queue), ids)
 

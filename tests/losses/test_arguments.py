@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from supcon_tf import names
 from supcon_tf.losses import arguments as asked
@@ -43,31 +42,6 @@ def test_wrong_arguments_are_named(arguments, message):
         supervised_contrastive_loss([0, 1], unit_rows(2, 2, 3), **arguments)
     with pytest.raises(ValueError, match=message):
         SupConLoss(**arguments)
-
-
-@pytest.mark.parametrize(
-    "labels, projections, cap, message",
-    [
-        ([0, 1], np.ones([2, 2, 3]), 3, "`positives_cap` must be a multiple of the 2 views; got 3"),
-        ([0, 1], np.ones([2, 2, 3], int), None, "must be of a float type; got int64"),
-        ([0, 1], np.ones([2]), None, r"must have shape \[B, V, D\].*got \(2,\)"),
-        ([0, 1], np.ones([2, 2, 3, 4]), None, "Flatten feature maps"),
-        ([0, 1], np.ones([2, 0, 3]), None, "with V >= 1"),
-        ([0, 1, 2], np.ones([2, 2, 3]), None, "`labels` are for 3 images and `projections` for 2.*the 2 views"),
-        ([[1, 1], [0, 1]], np.ones([2, 2, 3]), 2, "must be one-hot: `positives_cap` counts images of a class"),
-        ([[3, 3], [5, 5]], np.ones([2, 2, 3]), None, "must be from 0 to 1.*per image, not per view"),
-    ],
-)
-def test_wrong_tensors_are_named(labels, projections, cap, message):
-    with pytest.raises(ValueError, match=message):
-        supervised_contrastive_loss(labels, projections, positives_cap=cap)
-
-
-def test_graphs_need_views_and_width():
-    with pytest.raises(ValueError, match=r"tf.ensure_shape"):
-        tf.function(supervised_contrastive_loss).get_concrete_function(
-            tf.TensorSpec([None], tf.int32), tf.TensorSpec([None, None, 3])
-        )
 
 
 def test_every_choice_is_one_of_the_names():
