@@ -33,9 +33,41 @@ def plain(walk: Walk):
     total = walk.over(tf.zeros_like(walk.a.rows[..., 0]), add_tile)  # [n, T], D_i
     log_d = tf.where(total > 0, tf.math.log(tf.where(total > 0, total, 1)), walk.reach.floor)
     count = tf.cast(walk.a.ids.positives, total.dtype)  # [n, T], |P(i)|
+    mean = _sum_over_class(walk) / tf.where(count > 0, count, 1)  # [n, T]
     counted = (count > 0) & (total > 0)
-    losses = log_d + walk.mode.loss(_own_class(walk), tf.where(count > 0, count, 1))
-    return tf.where(counted, losses, 0), counted, {"log_d": log_d}
+    return tf.where(counted, log_d - mean, 0), counted, {"log_d": log_d}
+
+
+def masked(walk: Walk):
+    """Any mode (`modes`): tiles that touch tell positives and rivals apart, and follow the maximum of far s."""
+    mode = walk.mode
+    log_d, positives = _sums(walk)  # [n, T]
+    count = positives["count"] if mode.label_sets else tf.cast(walk.a.ids.positives, log_d.dtype)  # [n, T], |P(i)|
+    counted = (count > 0) & (log_d > walk.reach.floor)
+    safe_count = tf.where(count > 0, count, 1)
+    summary = {"log_d": log_d, **({"count": count} if mode.label_sets else {})}
+    total = _sum_over_class(walk) if mode.by_class_sums else positives["scores"]
+    if mode.inside:
+        total = summary["log_p"] = total.log()
+    losses = mode.loss(total, safe_count)
+    if mode.denominator.linear:
+        losses += log_d
+    else:
+        of_all = positives["scores"].positive_total() if mode.inside else safe_count
+        summary["slope"] = positives["slopes"] / of_all  # [n, T], how the loss grows with log D_i
+    return tf.where(counted, losses, 0), counted, summary
+
+
+def _sums(walk):
+    """log D_i of each anchor [n, T], and a dict of its sums over positives."""
+    rivals, positives = {"rivals": _LogSum.start(walk)}, _no_positives(walk)
+    if walk.mode.denominator.linear:
+        sums = walk.over({**rivals, **positives}, functools.partial(_add_tile, walk, None))
+        return sums["rivals"].log_or(walk.reach.floor), sums
+    # Each positive joins the rivals alone, and so needs to know them first.
+    sums = walk.over(rivals, functools.partial(_add_tile, walk, None))
+    log_d = sums["rivals"].log_or(walk.reach.floor)
+    return log_d, walk.over(positives, functools.partial(_add_tile, walk, log_d))
 
 
 def _add_exp(walk, total, s, i, j, touching):
@@ -48,39 +80,10 @@ def _add_exp(walk, total, s, i, j, touching):
     return total
 
 
-def _own_class(walk):
+def _sum_over_class(walk):
     """The sum of s_ip over P(i), the class of i without i: x_i . (c_i - x_i), c_i the sum of its rows; [n, T]."""
     of_class = blocks.sum_over_own_class(walk.a, walk.k, walk.k.rows)  # [n, T, D], c_i
     return tf.reduce_sum(walk.a.rows * (of_class - walk.a.rows), -1)
-
-
-def masked(walk: Walk):
-    """Any mode (`modes`): tiles that touch tell positives and rivals apart, and follow the maximum of far s."""
-    mode, floor = walk.mode, walk.reach.floor
-    rivals, positives = {"rivals": _LogSum.start(walk)}, _no_positives(walk)
-    if mode.denominator.linear:
-        sums = walk.over({**rivals, **positives}, functools.partial(_add_tile, walk, None))
-        rivals, positives = sums, sums
-    else:  # each positive joins the rivals alone, and so needs to know them first
-        rivals = walk.over(rivals, functools.partial(_add_tile, walk, None))
-    log_d = tf.where(rivals["rivals"].total > 0, rivals["rivals"].log(), floor)  # [n, T], log D_i
-    if not mode.denominator.linear:
-        positives = walk.over(positives, functools.partial(_add_tile, walk, log_d))
-
-    count = positives["count"] if mode.label_sets else tf.cast(walk.a.ids.positives, log_d.dtype)  # [n, T], |P(i)|
-    counted = (count > 0) & (log_d > floor)
-    safe_count = tf.where(count > 0, count, 1)
-    summary = {"log_d": log_d, **({"count": count} if mode.label_sets else {})}
-    total = _own_class(walk) if mode.by_class_sums else positives["scores"]
-    if mode.inside:
-        total = summary["log_p"] = total.log()
-    losses = mode.loss(total, safe_count)
-    if mode.denominator.linear:
-        losses += log_d
-    else:
-        of_all = positives["scores"].positive_total() if mode.inside else safe_count
-        summary["slope"] = positives["slopes"] / of_all  # [n, T], how the loss grows with log D_i
-    return tf.where(counted, losses, 0), counted, summary
 
 
 class _LogSum(NamedTuple):
@@ -99,6 +102,10 @@ class _LogSum(NamedTuple):
 
     def log(self) -> tf.Tensor:
         return self.shift + tf.math.log(self.positive_total())
+
+    def log_or(self, floor) -> tf.Tensor:
+        """The logarithm, or `floor` of nothing."""
+        return tf.where(self.total > 0, self.log(), floor)
 
     def rise(self, values, weights, reach: Reach):
         """The shift after values [T, U] have joined, [T], and weights * exp(values - shift), [T, U]."""
