@@ -18,11 +18,12 @@ import importlib
 import json
 import pathlib
 
-from absl import app, flags
+from absl import flags
 
 from benchmarks.tpu.cases import fields_of
 from launch import catalogue
-from launch.flags import plain_endings, quiet
+from launch.endings import plain_endings, quiet
+from launch.flags import run_app
 
 FLAGS = flags.FLAGS
 
@@ -61,6 +62,9 @@ def main(argv: list[str]) -> None:
         what = argv[1] if len(argv) == 2 else None
         if what not in PLANS:
             raise ValueError(f"say what to measure: {', '.join(PLANS)}; got {' '.join(argv[1:]) or 'nothing'}.")
+        kept = pathlib.Path(FLAGS.json) if FLAGS.json and not FLAGS.dry_run else None
+        if kept:
+            kept.write_text("")  # what cannot be written is known before anything is measured
         plan = importlib.import_module(PLANS[what])  # loads TensorFlow, and may load PyTorch
         if what == "tpu":
             experiment = catalogue.load(FLAGS.experiment)
@@ -68,9 +72,9 @@ def main(argv: list[str]) -> None:
             records, table = plan.run(experiment, _fields(fields_of(experiment)), **where, dry_run=FLAGS.dry_run)
         else:
             records, table = plan.run(quick=FLAGS.quick, dry_run=FLAGS.dry_run)
-        if FLAGS.json and not FLAGS.dry_run:
-            pathlib.Path(FLAGS.json).write_text("".join(json.dumps(record) + "\n" for record in records))
         print(table, flush=True)
+        if kept:
+            kept.write_text("".join(json.dumps(record) + "\n" for record in records))
 
 
 def _fields(fields: dict) -> dict:
@@ -80,4 +84,4 @@ def _fields(fields: dict) -> dict:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    run_app(main)

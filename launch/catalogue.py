@@ -32,7 +32,9 @@ def load(name: str) -> Experiment:
 
 def listing() -> str:
     """All experiments, a line each."""
-    return "There are:\n" + "\n".join(f"  {name:<30}{summary(name)}" for name in names())
+    known = names()
+    width = max(map(len, known)) + 2
+    return "There are:\n" + "\n".join(f"  {name:<{width}}{summary(name)}" for name in known)
 
 
 def summary(name: str) -> str:

@@ -9,16 +9,17 @@ that are complete are kept. Any field of the experiments is a flag that holds fo
 from __future__ import annotations
 
 import dataclasses
-import functools
 import pathlib
 import time
 
-from absl import app, flags
+from absl import flags
 
 from launch import catalogue
-from launch.flags import chosen, parse, plain_endings, quiet, typed
+from launch.endings import plain_endings, quiet
+from launch.flags import chosen, run_app, typed
 from supcon_tf.config import Experiment
-from supcon_tf.training.run_directory import check_run_directory
+from supcon_tf.names import STAGE_KINDS
+from supcon_tf.records.directory import RunDirectory
 
 FLAGS = flags.FLAGS
 
@@ -39,16 +40,30 @@ def planned() -> dict[pathlib.Path, Experiment]:
     root = pathlib.Path(FLAGS.workdir)
     if (root / "config.json").exists():
         raise ValueError(f"{root} is the directory of a single run; name another --workdir.")
-    runs = {}
-    for seed in map(int, FLAGS.seeds):
-        for name in FLAGS.experiments:
-            experiment = dataclasses.replace(chosen(catalogue.load(name), only_its_stages=True), seed=seed)
-            runs[root / name / f"seed_{seed}"] = experiment
+    experiments = {name: chosen(catalogue.load(name), only_its_stages=True) for name in FLAGS.experiments}
+    runs = {
+        root / name / f"seed_{seed}": dataclasses.replace(experiment, seed=seed)
+        for seed in map(int, FLAGS.seeds)
+        for name, experiment in experiments.items()
+    }
+    _refuse_strays(experiments)
     if any(experiment.strategy == "multi_worker" for experiment in runs.values()):
         raise ValueError("a comparison runs on one host; train each experiment with launch.hosts, or launch.train.")
     for directory, experiment in runs.items():
-        check_run_directory(directory, experiment)
+        RunDirectory(directory).check(experiment)
     return runs
+
+
+def _refuse_strays(experiments: dict[str, Experiment]) -> None:
+    """Raises for flags of a stage that none of the experiments has: they would do nothing."""
+    present = {stage for experiment in experiments.values() for stage in experiment.stages}
+    stages = set(STAGE_KINDS) - present
+    strays = [name for name in FLAGS if name.split(".")[0] in stages and "." in name and FLAGS[name].present]
+    if strays:
+        raise ValueError(
+            f"none of {', '.join(experiments)} has the stage that --{strays[0]} is for; leave it out, or give the "
+            "stage epochs."
+        )
 
 
 def main(argv: list[str]) -> None:
@@ -78,4 +93,4 @@ def _run_all(runs: dict[pathlib.Path, Experiment]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main, flags_parser=functools.partial(parse, experiment_flag="experiments", usage=__doc__))
+    run_app(main, experiment_flag="experiments", usage=__doc__)

@@ -6,17 +6,14 @@ wrong names and values are refused before anything heavy is imported.
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import os
+import functools
 import shlex
-import signal
 import sys
 
-from absl import flags
-from absl import logging as absl_logging
+from absl import app, flags
 
 from launch import catalogue
+from launch.endings import refuse
 from supcon_tf import names, settings
 from supcon_tf.config import Experiment
 
@@ -84,6 +81,21 @@ def parse(argv: list[str], *, experiment_flag: str, usage: str, default: bool = 
         refuse(str(error))
 
 
+def parse_plainly(argv: list[str]) -> list[str]:
+    """As `parse`, of a command line without an experiment's fields."""
+    try:
+        return flags.FLAGS(argv)
+    except flags.UnrecognizedFlagError as error:
+        refuse(f"no flag is called --{error.flagname}.{names.nearest(error.flagname, _own_flags(argv[0]))}")
+    except flags.Error as error:
+        refuse(str(error))
+
+
+def run_app(main, **how) -> None:
+    """Runs a program by absl; `how` are the keywords of `parse`, or nothing for `parse_plainly`."""
+    app.run(main, flags_parser=functools.partial(parse, **how) if how else parse_plainly)
+
+
 def chosen(experiment: Experiment, *, only_its_stages: bool = False) -> Experiment:
     """The experiment with the fields that the command line sets.
 
@@ -106,70 +118,9 @@ def chosen(experiment: Experiment, *, only_its_stages: bool = False) -> Experime
         raise ValueError(f"{experiment.name}: {error}") from error
 
 
-class _Terminated(BaseException):
-    """SIGTERM or SIGHUP came, whose number is the argument."""
-
-
-@contextlib.contextmanager
-def plain_endings():
-    """Ends the program with one message and a status where a traceback would tell a person nothing.
-
-    The statuses are listed in BUILD.md, "Interrupted, killed, full".
-    """
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as SIGHUP is under nohup
-            signal.signal(number, _terminate)
-    try:
-        yield
-    except ValueError as error:
-        refuse(str(error))
-    except FloatingPointError as error:
-        _end(3, f"error: {error}")
-    except MemoryError as error:
-        _end(71, f"error: {str(error) or 'the memory of this machine is used up; lower the batch size.'}")
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python would fail again when it flushes the rest
-        _end(74, "error: what reads the output is gone; the same command continues from the newest checkpoint")
-    except ConnectionError as error:
-        print(f"error: {error}", file=sys.stderr, flush=True)
-        os._exit(75)  # at a plain exit TensorFlow would wait for the host that is gone
-    except OSError as error:
-        where = f": {error.filename}" if error.filename else ""
-        _end(74, f"error: {error.strerror or error}{where}.")
-    except KeyboardInterrupt:
-        _end(130, "\ninterrupted; the same command continues from the newest checkpoint")
-    except _Terminated as stop:
-        (number,) = stop.args
-        name = signal.Signals(number).name
-        _end(128 + number, f"stopped by {name}; the same command continues from the newest checkpoint")
-
-
-def _terminate(number, frame):
-    raise _Terminated(number)
-
-
-def _end(status: int, message: str) -> None:
-    with contextlib.suppress(OSError):  # the terminal may be gone
-        print(message, file=sys.stderr, flush=True)
-    sys.exit(status)
-
-
-def quiet() -> None:
-    """Leaves the terminal to the run: TensorFlow and TFDS tell warnings in Python only."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    absl_logging.set_verbosity(absl_logging.WARNING)
-    # Every stage makes graphs of its own, on purpose; TensorFlow takes several runs in a process for an accident.
-    logging.getLogger("tensorflow").addFilter(lambda record: "triggered tf.function retracing" not in str(record.msg))
-
-
 def typed(module: str) -> str:
     """The command line as a person typed it."""
     return shlex.join(["python", "-m", module, *sys.argv[1:]])
-
-
-def refuse(message: str) -> None:
-    """Ends the program with status 2 and one message: what came, what was wanted, what to do."""
-    _end(2, f"error: {message}")
 
 
 def _define(experiment: Experiment, *, module: str) -> None:

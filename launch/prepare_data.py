@@ -11,16 +11,15 @@ and with --preview views_STAGE.png, where each row is an image and views of it a
 
 from __future__ import annotations
 
-import dataclasses
-import functools
 import itertools
 import pathlib
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 
 from launch import catalogue
-from launch.flags import chosen, parse, plain_endings, quiet
+from launch.endings import plain_endings, quiet
+from launch.flags import chosen, run_app
 from supcon_tf.config import Experiment
 
 FLAGS = flags.FLAGS
@@ -70,11 +69,12 @@ def download(name: str, data_dir: str) -> None:
         return
     import tensorflow_datasets as tfds
 
+    from supcon_tf.failures import first_line
+
     try:
         tfds.builder(name, data_dir=data_dir).download_and_prepare()
     except Exception as error:  # Whatever a builder, its server or the disk comes up with: say which set it was.
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ValueError(f"TFDS could not prepare {name!r} in {data_dir}: {reason[:300]}") from error
+        raise ValueError(f"TFDS could not prepare {name!r} in {data_dir}: {first_line(error)}") from error
 
 
 def facts_table(source) -> str:
@@ -123,24 +123,35 @@ def _load(experiment: Experiment, data_dir: str):
 
 def _pictures(source, experiment: Experiment):
     """Name of a file, and rows of images float [k, n, S, S, ch] in [0, 1]."""
+    from supcon_tf.augment.evaluation_crops import evaluation_crop
     from supcon_tf.data import pictures
 
     known = experiment.data.image_size or source.facts.image_shape[0]
     size = known or UNKNOWN_SIDE
+    crop = evaluation_crop(size=size)
     numbers = _of_every_class(source) if source.fetch("train") else np.arange(ROWS * COLUMNS).reshape(ROWS, COLUMNS)
     numbers = numbers[numbers.max(1) < source.count("train")]
-    shown = pictures.pictures(source, "train", np.sort(numbers, axis=None), size=size)
+    shown = pictures.pictures(source, "train", np.sort(numbers, axis=None), crop=crop)
     order = np.argsort(np.argsort(numbers, axis=None))  # Pictures come by ascending number.
     yield "samples.png", shown[order].reshape(*numbers.shape, *shown.shape[1:])
     if not FLAGS.preview:
         return
     if not known:
         raise ValueError(f"images of {source.facts.name} differ in size: set `data.image_size`, for instance to 224.")
-    for name, stage in experiment.stages.items():
-        drawn = {"view_count": COLUMNS - 1, "seed": experiment.seed, "size": size, **dataclasses.asdict(stage.augment)}
-        views = pictures.preview(source, ROWS, **drawn)  # [k, V, S, S, ch]
-        stored = pictures.pictures(source, "train", range(len(views)), size=size)
-        yield f"views_{name}.png", np.concatenate([stored[:, None], views], axis=1)
+    yield from _previews(source, experiment, crop, size)
+
+
+def _previews(source, experiment: Experiment, crop, size: int):
+    """For each stage a picture of images and of the views that it draws of them."""
+    from supcon_tf.augment.views import several
+    from supcon_tf.data import pictures
+    from supcon_tf.run.recipe import augmentation_of
+
+    for name in experiment.stages:
+        views = several(augmentation_of(experiment, name, size), count=COLUMNS - 1)
+        drawn = pictures.preview(source, ROWS, views=views, seed=experiment.seed)  # [k, V, S, S, ch]
+        stored = pictures.pictures(source, "train", range(len(drawn)), crop=crop)
+        yield f"views_{name}.png", np.concatenate([stored[:, None], drawn], axis=1)
 
 
 def _of_every_class(source) -> np.ndarray:
@@ -169,4 +180,4 @@ def _listed(values) -> str:
 
 
 if __name__ == "__main__":
-    app.run(main, flags_parser=functools.partial(parse, experiment_flag="experiment", usage=__doc__, default=True))
+    run_app(main, experiment_flag="experiment", usage=__doc__, default=True)

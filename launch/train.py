@@ -8,14 +8,12 @@ run that was interrupted.
 
 from __future__ import annotations
 
-import functools
-import pathlib
-
-from absl import app, flags
+from absl import flags
 
 from launch import catalogue
-from launch.flags import chosen, parse, plain_endings, quiet, typed
-from supcon_tf.training.run_directory import check_run_directory
+from launch.endings import plain_endings, quiet
+from launch.flags import chosen, run_app, typed
+from supcon_tf.records.directory import RunDirectory
 
 FLAGS = flags.FLAGS
 
@@ -23,16 +21,18 @@ flags.DEFINE_string("experiment", "", "what to run: a module under experiments/,
 flags.DEFINE_string("workdir", None, "directory of the run; made if absent, continued if it holds this experiment")
 flags.DEFINE_string("data_dir", None, "directory of prepared TFDS data sets; default: `data` inside the workdir")
 
+flags.DEFINE_float("time_limit", 0.0, "minutes after which a run saves its state and ends; 0: none", lower_bound=0.0)
+
 
 def main(argv: list[str]) -> None:
     """Checks the whole command before TensorFlow is loaded, then runs it."""
     del argv  # absl has parsed it
     quiet()
-    with plain_endings():
+    with plain_endings(time_limit=FLAGS.time_limit):
         experiment = chosen(catalogue.load(FLAGS.experiment))
         if not FLAGS.workdir:
             raise ValueError(f"say where the run lives: --workdir=runs/{FLAGS.experiment.replace('.', '_')}.")
-        check_run_directory(pathlib.Path(FLAGS.workdir), experiment)
+        RunDirectory(FLAGS.workdir).check(experiment)
         # TensorFlow is loaded here: seconds that a misspelt flag should not cost.
         from supcon_tf.run.experiment import run_experiment
 
@@ -40,4 +40,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main, flags_parser=functools.partial(parse, experiment_flag="experiment", usage=__doc__))
+    run_app(main, experiment_flag="experiment", usage=__doc__)

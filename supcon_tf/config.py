@@ -237,8 +237,8 @@ def _check_stages(experiment: Experiment) -> None:
     has_encoder = any(not STAGE_KINDS[name].classifies for name in ways) or (not ways and experiment.encoder_from)
     if alone and not has_encoder:
         raise ValueError(
-            f"`{alone[0]}` trains on the encoder of the contrastive stage: set `contrastive.epochs` above 0; or alone on "
-            "the encoder of another run: set `encoder_from`, and no other stage."
+            f"`{alone[0]}` trains on the encoder of the contrastive stage: set `contrastive.epochs` above 0; or alone "
+            "on the encoder of another run: set `encoder_from`, and no other stage."
         )
 
 
@@ -250,6 +250,21 @@ def batch_statistics(name: str, stage: Stage) -> bool:
 def micro_batches(experiment: Experiment, name: str) -> int:
     """Parts in which a replica's batch of the stage called `name` goes through the networks."""
     return experiment.train.microbatches if STAGE_KINDS[name].micro_batches else 1
+
+
+# Where a run is computed: settings in which a run may be continued with others, unless `numbers_depend_on_layout`.
+LAYOUT = ("strategy", "replicas", "tpu", "wait_seconds")
+
+
+def numbers_depend_on_layout(experiment: Experiment) -> bool:
+    """Whether the numbers of replicas and hosts are in the results by more than rounding.
+
+    They are where batch norm takes the moments of a part of the global batch that they decide: of a replica's images,
+    or of micro-batches, each of which has some images of every replica.
+    """
+    stages = experiment.stages.items()
+    by_parts = any(micro_batches(experiment, name) > 1 and batch_statistics(name, stage) for name, stage in stages)
+    return by_parts or not experiment.cross_replica_batch_norm
 
 
 def _check_replicas(experiment: Experiment) -> None:

@@ -161,17 +161,22 @@ def to_json(section: Any) -> str:
     return json.dumps(dataclasses.asdict(section), indent=2) + "\n"
 
 
-def differences(saved: dict[str, Any], section: Any) -> list[str]:
-    """`field: saved -> now`, a line for every field in which a saved config is not this one."""
+def flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings, as JSON has them, by dotted name."""
+    rows: dict[str, Any] = {}
+    for name, value in tree.items():
+        rows.update(flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value})
+    return rows
 
-    def flat(section, prefix=""):
-        for key, value in section.items():
-            yield from flat(value, f"{prefix}{key}.") if isinstance(value, dict) else [(prefix + key, value)]
 
-    then, now = dict(flat(saved)), dict(flat(json.loads(to_json(section))))
+def differences(saved: dict[str, Any], section: Any) -> dict[str, tuple]:
+    """By dotted name (saved, now) of every field in which a saved config is not this one."""
+    then, now = flat(saved), flat(json.loads(to_json(section)))
     names = [*now, *(name for name in then if name not in now)]
-    return [
-        f"{name}: {then.get(name, '(absent)')} -> {now.get(name, '(absent)')}"
-        for name in names
-        if then.get(name, "(absent)") != now.get(name, "(absent)")
-    ]
+    pairs = {name: (then.get(name, "(absent)"), now.get(name, "(absent)")) for name in names}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def listed(changes: dict[str, tuple]) -> str:
+    """A line for each of `differences`: `field: saved -> now`."""
+    return "\n  ".join(f"{name}: {then} -> {now}" for name, (then, now) in changes.items())

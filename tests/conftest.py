@@ -33,6 +33,12 @@ def two_replicas() -> tf.distribute.Strategy:
     return strategy
 
 
+@pytest.fixture(scope="session")
+def one_device() -> tf.distribute.Strategy:
+    """What two replicas are compared with."""
+    return tf.distribute.OneDeviceStrategy("CPU:0")
+
+
 @pytest.fixture(autouse=True)
 def _same_start():
     """Every test starts from the same random state, whatever ran before it."""

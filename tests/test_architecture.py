@@ -14,22 +14,21 @@ ROOT = pathlib.Path(__file__).parents[1]
 # Rooms from left to right: a room may import what stands to its left, and itself. Rooms of one column are strangers.
 COLUMNS = [
     {"__init__"},
-    {"names", "addons"},
+    {"names", "addons", "failures", "keras_generations"},
     {"settings"},
     {"config"},
     {"augment"},
     {"layers", "distribution", "optim"},
     {"losses"},
-    {"networks", "data"},
-    {"training"},
-    {"evaluation", "report", "metrics"},
+    {"networks", "data", "records"},
+    {"training", "evaluation", "report", "metrics"},
     {"run"},
 ]
 FOLDERS = ("supcon_tf", "launch", "benchmarks", "experiments", "tests")
 # In `model.fit` nobody but the loss itself can gather; what it is made of is arithmetic, and knows of no replicas.
 MEETS = "supcon_tf/losses/supcon.py"
 # A run's config is read where a run is put together; the rooms before that take plain arguments.
-PLAIN = {"losses", "layers", "augment", "distribution", "optim", "networks", "data", "evaluation", "report",
+PLAIN = {"losses", "layers", "augment", "distribution", "optim", "networks", "data", "training", "evaluation", "report",
          "metrics"}  # fmt: skip
 
 

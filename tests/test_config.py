@@ -102,9 +102,9 @@ def test_the_loss_section_has_the_arguments_of_the_loss():
 def test_the_augment_section_has_the_arguments_of_the_policies():
     import inspect
 
-    from supcon_tf.augment.policies import augment
+    from supcon_tf.augment.policies import policy
 
-    arguments = inspect.signature(augment).parameters
+    arguments = inspect.signature(policy).parameters
     ours = {field.name: getattr(Augment(), field.name) for field in dataclasses.fields(Augment)}
     theirs = {name: p.default for name, p in arguments.items() if p.default is not p.empty}
     assert set(ours) - {"policy"} == set(theirs)

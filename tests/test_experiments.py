@@ -7,7 +7,6 @@ import re
 
 import numpy as np
 import pytest
-import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from launch import catalogue
@@ -15,7 +14,7 @@ from supcon_tf import settings
 from supcon_tf.data.sets import digits
 from supcon_tf.optim.schedules import scaled_learning_rate
 from supcon_tf.run.experiment import run_experiment
-from supcon_tf.training.loop import Duration
+from supcon_tf.training.duration import Duration
 
 IMAGES = {"imagenet2012": 1_281_167, "cifar10": 50_000}
 
@@ -182,12 +181,6 @@ def assert_steps(name, directory, data_dir, **fields):
     summary = run_experiment(experiment, directory, data_dir=data_dir, write_report=False)
     assert summary["test_images"] == 4 and 0 <= summary["test_accuracy"] <= 1
     assert set(summary["seconds"]) == set(experiment.stages)
-
-
-@pytest.fixture(autouse=True)
-def _policy():
-    yield
-    tf.keras.mixed_precision.set_global_policy("float32")
 
 
 @pytest.mark.slow

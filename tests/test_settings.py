@@ -101,13 +101,13 @@ def test_a_section_made_in_python_is_checked_by_type(value):
 
 def test_json_round_trip_has_no_differences_and_a_change_is_shown():
     saved = json.loads(settings.to_json(Outer()))
-    assert settings.differences(saved, Outer()) == []
-    assert settings.differences(saved, settings.override(Outer(), {"inner.widths": (1, 2)})) == [
-        "inner.widths: [3] -> [1, 2]"
-    ]
+    assert settings.differences(saved, Outer()) == {}
+    changed = settings.differences(saved, settings.override(Outer(), {"inner.widths": (1, 2)}))
+    assert changed == {"inner.widths": ([3], [1, 2])}
+    assert settings.listed(changed) == "inner.widths: [3] -> [1, 2]"
     del saved["inner"]["flag"]
     saved["gone"] = 1
-    assert settings.differences(saved, Outer()) == ["inner.flag: (absent) -> True", "gone: 1 -> (absent)"]
+    assert settings.differences(saved, Outer()) == {"inner.flag": ("(absent)", True), "gone": (1, "(absent)")}
 
 
 def test_types_are_told_in_words():

@@ -19,8 +19,9 @@ from PIL import Image
 from sklearn.datasets import load_sample_images
 
 from benchmarks.input import peer
+from supcon_tf.augment import policies
 from supcon_tf.augment.color import whiten
-from supcon_tf.augment.views import views
+from supcon_tf.augment.views import several
 
 VIEWS, BATCH, COUNT = 2, 16, 64
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -48,15 +49,17 @@ def arrays() -> np.ndarray:
 def ours(images: str, policy: str, parameters: dict):
     """An iterator over batches [BATCH, V, S, S, 3], on one thread."""
     stored = tf.constant(jpegs() if images == "jpeg" else arrays())
+    draw = None
+    if policy != NOTHING:
+        draw = several(policies.policy(policy, size=SIZES[images], **parameters), count=VIEWS)
 
     def prepare(number: tf.Tensor) -> tf.Tensor:
         image = tf.gather(stored, number % COUNT)
         image = tf.image.decode_jpeg(image, channels=3) if images == "jpeg" else image
-        if policy == NOTHING:
+        if not draw:
             return image[:1, :1]
         seed = tf.stack([tf.constant(0, tf.int64), number])
-        drawn = views(image, seed, count=VIEWS, policy=policy, size=SIZES[images], **parameters)
-        return whiten(drawn, mean=MEAN, std=STD)
+        return whiten(draw(image, seed), mean=MEAN, std=STD)
 
     options = tf.data.Options()
     options.threading.private_threadpool_size = 1

@@ -14,8 +14,7 @@ import tensorflow as tf
 from benchmarks import memory
 from benchmarks.step import parts as step_parts
 from benchmarks.step import setup
-from supcon_tf.training import steps
-from supcon_tf.training.updates import compile_update
+from supcon_tf.training.compiled import compile_update
 
 
 def measure(
@@ -36,9 +35,7 @@ def measure(
     """
     strategy = setup.strategy_of(replicas)
     state = setup.state_of(strategy, encoder, width, side)
-    step = steps.contrastive_step(
-        state, microbatches=microbatches, loss=setup.LOSS, use_labels=True, weight_decay=1e-4, batch_size=images
-    )
+    step = setup.update_of(state, images, microbatches)
     update = _metrics_of(compile_update(step, state, strategy, jit_compile=jit_compile))
     arrays = setup.batch_of(images, side)
     batch = next(iter(strategy.experimental_distribute_dataset(tf.data.Dataset.from_tensors(arrays))))
@@ -64,9 +61,9 @@ def in_turn(images: int, calls: int = 5, width: float = 1.0, side: int = 32) -> 
     strategy = setup.strategy_of(1)
     state = setup.state_of(strategy, "resnet18", width, side)
     arrays = setup.batch_of(images, side)
-    step = steps.contrastive_step(state, loss=setup.LOSS, use_labels=True, weight_decay=1e-4, batch_size=images)
+    step = setup.update_of(state, images)
     update, batch = _metrics_of(compile_update(step, state, strategy)), [tf.constant(array) for array in arrays]
-    theirs = peer.contrastive_step(*arrays, width=width, temperature=setup.LOSS["temperature"])
+    theirs = peer.contrastive_step(*arrays, width=width, temperature=setup.LOSS.keywords["temperature"])
     pairs = [(setup.seconds_of(update, *batch), setup.seconds_of(theirs)) for _ in range(calls + 1)]
     pairs = pairs[1:]  # the first traces
     return {

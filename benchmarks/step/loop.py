@@ -7,7 +7,6 @@ timed where it comes, and counted as often as it comes in a run.
 
 from __future__ import annotations
 
-import pathlib
 import statistics
 import tempfile
 import time
@@ -17,10 +16,14 @@ import tensorflow as tf
 
 from benchmarks.step import setup
 from supcon_tf import config, settings
+from supcon_tf.records.directory import RunDirectory
 from supcon_tf.report.report import COST, RunningReport
-from supcon_tf.training import loop, steps, updates
 from supcon_tf.training.checkpoints import StageCheckpoints
-from supcon_tf.training.diagnostics import Observer
+from supcon_tf.training.compiled import compile_update
+from supcon_tf.training.duration import Duration
+from supcon_tf.training.loop import train_stage
+from supcon_tf.training.observer import Observer
+from supcon_tf.training.plan import StagePlan
 from supcon_tf.training.reporting import Reporter
 
 EVERY = config.Train().diagnose_every  # steps between looks
@@ -38,29 +41,22 @@ def measure(images: int = 64, rounds: int = 14, width: float = 1.0, side: int = 
     """
     strategy = setup.strategy_of(1)
     state = setup.state_of(strategy, "resnet18", width, side)
-    step = steps.contrastive_step(state, loss=setup.LOSS, use_labels=True, weight_decay=1e-4, batch_size=images)
+    step, duration = setup.update_of(state, images), Duration(2, rounds * images, images)
     arrays = setup.batch_of(images, side)
-    update, batch = updates.compile_update(step, state, strategy), [tf.constant(array) for array in arrays]
+    update, batch = compile_update(step, state, strategy), [tf.constant(array) for array in arrays]
     bare = tf.function(lambda *batch: update(*batch)[0]["loss"])  # what only diagnosis asks for is not computed
     setup.seconds_of(bare, *batch)  # traces
     with tempfile.TemporaryDirectory() as name:
-        directory = pathlib.Path(name)
-        (directory / "config.json").write_text(settings.to_json(config.Experiment(contrastive=config.Stage(epochs=2))))
-        turns = _Turns(
-            directory, "contrastive", title="benchmark", epochs=2, total_steps=2 * rounds, batch_size=images,
-            learning_rate=lambda step: 0.1, constants={},
-        )  # fmt: skip
+        directory = RunDirectory(name)
+        directory.write(directory.config, settings.to_json(config.Experiment(contrastive=config.Stage(epochs=2))))
+        turns = _Turns(directory, "contrastive", title="benchmark", duration=duration, learning_rate=lambda step: 0.1)
         turns.bare = lambda: setup.seconds_of(bare, *batch)
-        observer = _TimedLooks(
-            steps.trained_variables(state.networks, "contrastive"), strategy, every=rounds // 2, total_steps=2 * rounds
-        )
+        observer = _TimedLooks(state, strategy, every=rounds // 2, duration=duration)
         turns.observer = observer
-        saving = _TimedSaves(state, directory / "checkpoints")
-        loop.train_stage(
-            step, state, strategy=strategy, reporter=turns, checkpoints=saving, observer=observer,
-            batches=lambda done, context: tf.data.Dataset.from_tensors(arrays).repeat().prefetch(2),
-            duration=loop.Duration(epochs=2, examples=rounds * images, batch_size=images),
-        )  # fmt: skip
+        saving = _TimedSaves(state, directory.checkpoints("contrastive"))
+        stream = tf.data.Dataset.from_tensors(arrays).repeat().prefetch(2)
+        plan = StagePlan(step, state, lambda done, context: stream, duration)
+        train_stage(plan, strategy=strategy, reporter=turns, checkpoints=saving, observer=observer)
         page = RunningReport(directory)
         page_seconds = [_time(page.write) for _ in range(3)][-1]
     ordinary = [turn for turn in turns.turns[2:] if not turn.looked]  # the first trace

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import statistics
+from typing import Callable
 
 import numpy as np
 import tensorflow as tf
 
-from supcon_tf.config import Augment
+from supcon_tf.augment.policies import policy
+from supcon_tf.augment.views import several
 from supcon_tf.data import pipeline
 from supcon_tf.data.sets.source import Facts, Source
 from supcon_tf.distribution.collectives import gather_rows
-from supcon_tf.losses.supcon import supervised_contrastive_loss
-from supcon_tf.training import steps
 
 
 class Noise(Source):
@@ -40,7 +40,7 @@ class Noise(Source):
         return lambda number: tf.gather(images, number)
 
 
-def parts_of(state, images, labels, *, seconds, calls: int, loss: dict) -> dict:
+def parts_of(state, images, labels, *, seconds, calls: int, loss: Callable) -> dict:
     """Median seconds of each part of the contrastive step of one replica, alone on the machine.
 
     Args:
@@ -49,7 +49,7 @@ def parts_of(state, images, labels, *, seconds, calls: int, loss: dict) -> dict:
         labels: [B].
         seconds: of a call of a function with its arguments.
         calls: after the one that traces.
-        loss: arguments of the loss.
+        loss: (labels, projections) to one loss per image.
 
     Returns:
         "input_seconds": to make such a batch (SimAugment) from uint8 images in memory, by all cores; hidden behind
@@ -57,13 +57,10 @@ def parts_of(state, images, labels, *, seconds, calls: int, loss: dict) -> dict:
         nothing. "loss_seconds", "update_seconds".
     """
     batch, views, side = images.shape[:3]
-    variables = steps.trained_variables(state.networks, "contrastive")
+    variables = state.variables
     rows = tf.reshape(images, [-1, *images.shape[2:]])  # [M, S, S, 3]
-    batches = iter(
-        pipeline.training(
-            Noise(4 * batch, side, 10), batch_size=batch, seed=0, view_count=views, size=side, **vars(Augment())
-        )
-    )
+    views_of = several(policy("sim_augment", size=side, crop_area=(0.2, 1.0), strength=0.5), count=views)
+    batches = iter(pipeline.training(Noise(4 * batch, side, 10), views_of, batch_size=batch, seed=0))
 
     def next_batch():
         return next(batches)[1]
@@ -80,7 +77,7 @@ def parts_of(state, images, labels, *, seconds, calls: int, loss: dict) -> dict:
         z = tf.reshape(z, [-1, views, z.shape[1]])  # [B, V, D]
         with tf.GradientTape() as tape:
             tape.watch(z)
-            total = tf.reduce_mean(supervised_contrastive_loss(labels, z, normalize=False, **loss))
+            total = tf.reduce_mean(loss(labels, z))
         return tape.gradient(total, z)
 
     @tf.function
@@ -106,7 +103,7 @@ def communication_seconds(strategy, state, *, images: int, views: int, width: in
 
     Projections, labels, loss statistics; the moments of each batch norm, forward and backward; all gradients.
     """
-    variables = steps.trained_variables(state.networks, "contrastive")
+    variables = state.variables
     norms = [layer for layer in state.networks.encoder.layers if isinstance(layer, tf.keras.layers.BatchNormalization)]
     share = images // strategy.num_replicas_in_sync
 

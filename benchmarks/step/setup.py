@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 
 import numpy as np
@@ -9,13 +10,16 @@ import tensorflow as tf
 
 from supcon_tf import config
 from supcon_tf.distribution.strategy import make_strategy
+from supcon_tf.losses.supcon import supervised_contrastive_loss
+from supcon_tf.names import STAGE_KINDS
 from supcon_tf.networks.networks import build_networks
 from supcon_tf.optim.optimizers import build_optimizer
-from supcon_tf.training import steps
+from supcon_tf.training.objectives import Contrastive
 from supcon_tf.training.state import StageState
+from supcon_tf.training.update import Penalty, Update
 
 CLASSES, VIEWS, WIDTHS = 10, 2, (512, 128)
-LOSS = {"temperature": 0.1}
+LOSS = functools.partial(supervised_contrastive_loss, temperature=0.1, normalize=False)  # the head ends in unit rows
 
 
 def strategy_of(replicas: int) -> tf.distribute.Strategy:
@@ -33,7 +37,13 @@ def state_of(strategy, encoder: str, width: float, side: int) -> StageState:
             image_shape=(side, side, 3), classes=CLASSES, cross_replica_batch_norm=strategy.num_replicas_in_sync > 1,
         )  # fmt: skip
         optimizer = build_optimizer("momentum", learning_rate=0.1)
-        return StageState.create(networks, optimizer, steps.trained_variables(networks, "contrastive"))
+        return StageState.create(networks, STAGE_KINDS["contrastive"].trains, optimizer)
+
+
+def update_of(state: StageState, images: int, microbatches: int = 1) -> Update:
+    """The contrastive update of so many images."""
+    penalty = Penalty(1e-4, state.decayed())
+    return Update(state, Contrastive(images, LOSS), penalty=penalty, microbatches=microbatches)
 
 
 def batch_of(images: int, side: int) -> tuple:

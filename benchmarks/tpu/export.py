@@ -23,7 +23,6 @@ from supcon_tf.losses.modes import Mode
 from supcon_tf.losses.tiled import kernel
 from supcon_tf.networks.networks import build_networks
 from supcon_tf.run import recipe
-from supcon_tf.training.loop import Duration
 from supcon_tf.training.state import StageState
 
 EXAMPLES, CLASSES = 1_281_167, 1000  # of ImageNet; they decide the length of the schedule and an idle head
@@ -45,7 +44,7 @@ def export(path, experiment: Experiment, *, replicas: int, loss: str) -> None:
         state = _state(experiment)
     finally:
         tf.keras.mixed_precision.set_global_policy(before)
-    step = recipe.step_of(experiment, "contrastive", state, tile_rows=TILE_ROWS[loss])
+    step = recipe.update_of(experiment, "contrastive", state, tile_rows=TILE_ROWS[loss])
     images, views, size = experiment.contrastive.batch_size, experiment.data.views, experiment.data.image_size
     own = images // replicas
     others = Others(replicas)
@@ -53,7 +52,7 @@ def export(path, experiment: Experiment, *, replicas: int, loss: str) -> None:
     @tf.function(jit_compile=True)
     def update(images, labels, *received):
         others.received = received
-        return step.run(images, labels)[0]
+        return step(images, labels)[0]
 
     given = tf.TensorSpec([own, views, size, size, 3]), tf.TensorSpec([own], tf.int64)
     with collectives.standing_in(others.with_this_one()):
@@ -68,8 +67,8 @@ def _state(experiment: Experiment) -> StageState:
         experiment.encoder, experiment.projection, image_shape=(size, size, 3), classes=CLASSES,
         cross_replica_batch_norm=False,
     )  # fmt: skip
-    schedule = recipe.schedule_of(contrastive, Duration(contrastive.epochs, EXAMPLES, contrastive.batch_size))
-    return recipe.first_state(experiment, "contrastive", networks, schedule, tf.distribute.get_strategy())
+    schedule = recipe.schedule_of(contrastive, recipe.duration_of(contrastive, EXAMPLES))
+    return recipe.state_of(experiment, "contrastive", networks, schedule, tf.distribute.get_strategy())
 
 
 def _received(experiment: Experiment, images: int) -> list:

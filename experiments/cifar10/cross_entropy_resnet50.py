@@ -12,13 +12,14 @@ Differs from it in: one view of each image, where the script makes two and learn
 import dataclasses
 
 from experiments.cifar10 import supcon_resnet50
-from supcon_tf.config import Experiment, Stage
+from supcon_tf.config import Experiment, Projection, Stage
 
 
 def config() -> Experiment:
     return dataclasses.replace(
         supcon_resnet50.config(),
         cross_replica_batch_norm=True,
+        projection=Projection(),
         contrastive=Stage(),
         linear=Stage(),
         cross_entropy=Stage(

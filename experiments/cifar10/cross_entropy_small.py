@@ -13,12 +13,13 @@ Differs from the paper in: encoder of a quarter width, batch 128, epochs.
 import dataclasses
 
 from experiments.cifar10 import supcon_small
-from supcon_tf.config import Experiment, Stage
+from supcon_tf.config import Experiment, Projection, Stage
 
 
 def config() -> Experiment:
     return dataclasses.replace(
         supcon_small.config(),
+        projection=Projection(),
         contrastive=Stage(),
         linear=Stage(),
         cross_entropy=Stage(

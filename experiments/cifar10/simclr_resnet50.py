@@ -12,7 +12,7 @@ Differs from it in: as `imagenet.simclr_resnet50`.
 import dataclasses
 
 from experiments.cifar10 import supcon_resnet50
-from supcon_tf.config import Experiment, Loss, Projection
+from supcon_tf.config import Experiment, Loss, Projection, Stage
 
 
 def config() -> Experiment:
@@ -25,6 +25,12 @@ def config() -> Experiment:
         loss=Loss(temperature=0.5, base_temperature=None, use_labels=False),
         contrastive=dataclasses.replace(base.contrastive, epochs=400, batch_size=1024, base_learning_rate=0.5),
         linear=dataclasses.replace(
-            base.linear, epochs=90, batch_size=1024, base_learning_rate=0.25, schedule="cosine", decay_epochs=()
+            base.linear,
+            epochs=90,
+            batch_size=1024,
+            base_learning_rate=0.25,
+            schedule="cosine",
+            decay_epochs=(),
+            decay_rate=Stage.decay_rate,
         ),
     )

@@ -10,12 +10,14 @@ Cost: 16 s on two CPU cores.
 import dataclasses
 
 from experiments.digits import supcon
-from supcon_tf.config import Experiment, Stage
+from supcon_tf.config import Experiment, Knn, Projection, Stage
 
 
 def config() -> Experiment:
     return dataclasses.replace(
         supcon.config(),
+        projection=Projection(),
+        knn=Knn(),
         contrastive=Stage(),
         linear=Stage(),
         cross_entropy=Stage(

@@ -13,7 +13,7 @@ of the projection head takes the moments of the batch, where the script's never 
 import dataclasses
 
 from experiments.imagenet import supcon_resnet50
-from supcon_tf.config import Augment, Encoder, Experiment, Loss, Projection
+from supcon_tf.config import Augment, Encoder, Experiment, Loss, Projection, Stage
 
 AUGMENT = Augment(policy="sim_augment", crop_area=(0.08, 1.0), strength=1.0, jitter="simclr")
 
@@ -30,6 +30,12 @@ def config() -> Experiment:
             base.contrastive, epochs=100, base_learning_rate=0.3, weight_decay=1e-4, augment=AUGMENT
         ),
         linear=dataclasses.replace(
-            base.linear, optimizer="nesterov", base_learning_rate=0.1, schedule="cosine", augment=AUGMENT
+            base.linear,
+            optimizer="nesterov",
+            base_learning_rate=0.1,
+            schedule="cosine",
+            decay_rate=Stage.decay_rate,
+            epochs_per_decay=Stage.epochs_per_decay,
+            augment=AUGMENT,
         ),
     )

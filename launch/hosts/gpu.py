@@ -15,9 +15,10 @@ import json
 import shlex
 import sys
 
-from absl import app, flags
+from absl import flags
 
-from launch.flags import plain_endings
+from launch.endings import plain_endings, prepare_streams
+from launch.flags import run_app
 from launch.hosts.remote import Command, run_all, training_flags
 
 FLAGS = flags.FLAGS
@@ -58,6 +59,7 @@ def by_slurm(nodes: int, *, directory: str, python: str, training: list) -> list
 
 def main(argv: list) -> None:
     """Starts the hosts named on the command line."""
+    prepare_streams()
     with plain_endings():
         if bool(FLAGS.hosts) == bool(FLAGS.slurm_nodes):
             raise ValueError("say where to run: either --hosts=host0,host1 or --slurm_nodes=N.")
@@ -73,4 +75,4 @@ def main(argv: list) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    run_app(main)

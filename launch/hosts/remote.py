@@ -44,8 +44,9 @@ def run_all(commands: list[Command]) -> int:
 
     When one fails the others have `GRACE_SECONDS` to end before they are terminated.
     """
+    text = {"encoding": "utf-8", "errors": "backslashreplace"}  # a file's name may hold any bytes
     running = [
-        (command, subprocess.Popen(command.words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
+        (command, subprocess.Popen(command.words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **text))
         for command in commands
     ]
     readers = [threading.Thread(target=_show, args=pair, daemon=True) for pair in running]

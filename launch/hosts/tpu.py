@@ -12,9 +12,10 @@ from __future__ import annotations
 import shlex
 import sys
 
-from absl import app, flags
+from absl import flags
 
-from launch.flags import plain_endings
+from launch.endings import plain_endings, prepare_streams
+from launch.flags import run_app
 from launch.hosts.remote import Command, run_all, training_flags
 
 FLAGS = flags.FLAGS
@@ -47,6 +48,7 @@ def _on(name, zone, worker, command) -> Command:
 
 def main(argv: list) -> None:
     """Checks and starts the TPU named on the command line."""
+    prepare_streams()
     with plain_endings():
         where = {"zone": FLAGS.zone, "pod": FLAGS.pod, "directory": FLAGS.directory, "python": FLAGS.python}
         stages = plan(FLAGS.name, training=training_flags(argv[1:]), **where)
@@ -60,4 +62,4 @@ def main(argv: list) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    run_app(main)

@@ -6,42 +6,83 @@ size / (size + padding). ImageNet's usual 224 of 256 is a padding of 32.
 
 from __future__ import annotations
 
+import functools
+from typing import Callable
+
 import tensorflow as tf
 
-from supcon_tf.augment.geometry import central_square, resize, unit_range
+from supcon_tf.augment.geometry import central_square, require_unit_range, resize, unit_range
 from supcon_tf.names import EVALUATION_CROPS, one_of
 
+Crop = Callable[[tf.Tensor], tf.Tensor]  # image [height, width, ch] -> [S, S, ch]
 
-def evaluation_crop(image: tf.Tensor, *, size: int, crop: str = "crop_then_resize", padding: int = 0) -> tf.Tensor:
-    """The image as evaluation shows it to the encoder.
+
+def evaluation_crop(name: str = "crop_then_resize", *, size: int, padding: int = 0) -> Crop:
+    """A function from an image to what evaluation shows the encoder of it.
 
     Args:
-        image: uint8 or float [height, width, ch].
-        size: side of the result in pixels, S.
-        crop: one of `EVALUATION_CROPS`: "resize_then_crop" brings the short side to size + padding and cuts the centre,
+        name: one of `EVALUATION_CROPS`: "resize_then_crop" brings the short side to size + padding and cuts the centre,
             "crop_then_resize" cuts the centre first, "crop_then_distort" keeps the same share of both sides and
             squashes it, "identity" takes images that have the size already.
+        size: side of the result in pixels, S.
         padding: pixels around the square, at least 0.
 
     Returns:
-        float32 [S, S, ch] in [0, 1].
+        A function of uint8 in [0, 255] or float in [0, 1] [height, width, ch] to float32 [S, S, ch] in [0, 1].
+        "identity" raises ValueError for images of another size.
 
     Raises:
-        ValueError: no such crop, `padding` < 0, or "identity" and images of another size.
+        ValueError: no such crop, or `padding` < 0.
+
+    Example:
+        >>> crop = evaluation_crop("resize_then_crop", size=224, padding=32)
+        >>> crop(tf.zeros([300, 400, 3], tf.uint8)).shape
+        TensorShape([224, 224, 3])
     """
-    one_of("crop", crop, EVALUATION_CROPS)
+    one_of("crop", name, EVALUATION_CROPS)
     if padding < 0:
         raise ValueError(f"The padding of an evaluation crop must be at least 0; got {padding}.")
-    return tf.ensure_shape(CROPS[crop](image, size, padding), [size, size, image.shape[-1]])
+    return functools.partial(_cut, cut=CROPS[name], size=size, padding=padding)
+
+
+def _cut(image: tf.Tensor, *, cut: Callable, size: int, padding: int) -> tf.Tensor:
+    return tf.ensure_shape(cut(require_unit_range(image), size, padding), [size, size, image.shape[-1]])
 
 
 def _resize_then_crop(image: tf.Tensor, size: int, padding: int) -> tf.Tensor:
     sides = tf.shape(image)[:2]
     scale = (size + padding) / tf.reduce_min(sides)  # float64 []
     scaled = tf.maximum(tf.cast(tf.round(tf.cast(sides, tf.float64) * scale), tf.int32), size + padding)
-    resized = unit_range(tf.image.resize(unit_range(image), scaled))
-    begin = (scaled - size) // 2
-    return tf.image.crop_to_bounding_box(resized, begin[0], begin[1], size, size)
+    return _window_of_resized(unit_range(image), scaled, size)
+
+
+def _window_of_resized(image: tf.Tensor, scaled: tf.Tensor, size: int) -> tf.Tensor:
+    """The central square [S, S, ch] of the image resized to `scaled`, int32 [2], without what lies around it.
+
+    The pixels are those of `tf.image.resize` (bilinear, half-pixel centres): a narrow image, brought to its short side
+    as a whole, would take gigabytes.
+    """
+    (top, bottom, down), (left, right, across) = (_neighbours(tf.shape(image)[a], scaled[a], size) for a in (0, 1))
+    kept = tf.range(tf.reduce_min(top), tf.reduce_max(bottom) + 1)
+    image, top, bottom = tf.gather(image, kept), top - kept[0], bottom - kept[0]  # [rows, width, ch]
+    before, after = tf.gather(image, left, axis=1), tf.gather(image, right, axis=1)  # [rows, S, ch]
+    mixed = before + (after - before) * across[:, None]  # [rows, S, ch]
+    upper, lower = tf.gather(mixed, top), tf.gather(mixed, bottom)  # [S, S, ch]
+    return upper + (lower - upper) * down[:, None, None]
+
+
+def _neighbours(side: tf.Tensor, scaled: tf.Tensor, size: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """For each of the central `size` of `scaled` places: the pixel before, the one after, and the share of the latter.
+
+    Returns:
+        int32 [S], int32 [S], float32 [S].
+    """
+    places = tf.cast((scaled - size) // 2 + tf.range(size), tf.float32)
+    at = (places + 0.5) * (tf.cast(side, tf.float32) / tf.cast(scaled, tf.float32)) - 0.5
+    before = tf.floor(at)
+    low = tf.maximum(tf.cast(before, tf.int32), 0)
+    high = tf.minimum(tf.cast(tf.math.ceil(at), tf.int32), side - 1)
+    return low, high, at - before
 
 
 def _crop_then_resize(image: tf.Tensor, size: int, padding: int) -> tf.Tensor:

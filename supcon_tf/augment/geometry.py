@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import tensorflow as tf
 
 # Multiplied by, never divided: graphs turn the division into this product, and eager results would differ by a bit.
 UINT8_SCALE = 1 / 255
+_ROUNDED_UP = 1.01  # What interpolation and rounding may leave above 1.
 
 
 def unit_range(image: tf.Tensor) -> tf.Tensor:
@@ -25,6 +28,29 @@ def unit_range(image: tf.Tensor) -> tf.Tensor:
     if image.dtype.is_floating:
         return tf.cast(image, tf.float32)
     raise ValueError(f"Images are uint8 in [0, 255] or float in [0, 1]; got {image.dtype.name}. Cast or rescale first.")
+
+
+def require_unit_range(image: tf.Tensor) -> tf.Tensor:
+    """The image, once it is sure that floats are in [0, 1]: in [0, 255] all that follows would be white.
+
+    Asked once, where an image comes in. A uint8 image costs nothing.
+
+    Raises:
+        ValueError: the image is neither uint8 nor float, or a float that is clearly above 1. In a graph the latter is
+            a tf.errors.InvalidArgumentError, when it runs; compiled by XLA, which cannot raise, all pixels are NaN.
+    """
+    unit_range(image[:0])  # its type
+    if image.dtype == tf.uint8:
+        return image
+    most = tf.reduce_max(image)
+    message = "Float images must be in [0, 1]; these go up to {}: divide by 255, or hand them over as uint8."
+    if tf.executing_eagerly():
+        if tf.size(image) and float(most) > _ROUNDED_UP:
+            raise ValueError(message.format(f"{float(most):.4g}"))
+        return image
+    most = tf.cast(most, tf.float32)
+    with tf.control_dependencies([tf.debugging.Assert(most <= _ROUNDED_UP, [message.format("this:"), most])]):
+        return tf.where(most <= _ROUNDED_UP, image, tf.cast(math.nan, image.dtype))  # XLA leaves the assertion out
 
 
 def resize(image: tf.Tensor, *, size: int) -> tf.Tensor:

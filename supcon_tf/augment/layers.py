@@ -1,39 +1,135 @@
-"""The heavy augmentations as Keras layers, for an accelerator: colour jitter and blur of a whole batch.
+"""The augmentations as Keras layers, for a model of one's own and for `dataset.map`.
 
-Each image has a seed of its own, and a view is the one that `augment.color` and `augment.blur` make of it on the host,
-to float32 rounding. On the host they run compiled by XLA, image by image; here by whatever compiles the model.
+`TwoViews` is what feeds a contrastive loss: a batch of images becomes V random views of each. `ColorJitter` and
+`GaussianBlur` are the heavy augmentations over a whole batch at once, for an accelerator: there they run by whatever
+compiles the model, where `augment.color` and `augment.blur` run on the host, image by image; the pixels are the same,
+to float32 rounding.
+
+Every image has a seed of its own. A layer draws them from its `seed`, anew at every call; `seeds` hands them over, and
+then the same seeds give the same pixels.
 """
 
 from __future__ import annotations
 
+import math
+from typing import Optional
+
 import tensorflow as tf
 
 from supcon_tf.augment import blur, color
-from supcon_tf.augment.geometry import unit_range
+from supcon_tf.augment.geometry import require_unit_range, unit_range
+from supcon_tf.augment.policies import policy as make_policy
+from supcon_tf.augment.views import several
 
 
-class ColorJitter(tf.keras.layers.Layer):
-    """`augment.color.jitter` of a batch.
+class RandomLayer(tf.keras.layers.Layer):
+    """Base of the layers here: images in, float32 in [0, 1] out, under every precision policy.
+
+    Args:
+        seed: decides what is drawn; None draws otherwise in every process.
+    """
+
+    def __init__(self, *, seed: Optional[int] = None, **keywords):
+        # Without `autocast=False` Keras would round float images to the policy's type before `call`.
+        super().__init__(**{"dtype": "float32", "autocast": False, **keywords})
+        self.seed = seed
+        state = tf.random.Generator.from_non_deterministic_state
+        self._generator = state() if seed is None else tf.random.Generator.from_seed(seed)
+
+    def drawn_seeds(self, images: tf.Tensor) -> tf.Tensor:
+        """A seed for each image, int64 [M, 2]; others at every call."""
+        return tf.transpose(self._generator.make_seeds(tf.shape(images)[0]))
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "seed": self.seed}
+
+
+@tf.keras.utils.register_keras_serializable(package="supcon_tf")
+class TwoViews(RandomLayer):
+    """V random views of each image: what a contrastive loss compares.
+
+    Args:
+        policy: one of `names.POLICIES`; "sim_augment" is SimAugment, the paper's default on ImageNet.
+        size: side of a view in pixels, S.
+        views: V.
+        seed: as of `RandomLayer`.
+        options: other arguments of `augment.policies.policy`, such as {"strength": 0.5}.
+
+    Call:
+        images: uint8 in [0, 255] or float in [0, 1], [B, height, width, ch], ch = 1 or 3; or one image without B.
+        seeds: int [B, 2], or [2] for one image; None draws them.
+        Returns float32 [B, V, S, S, ch] in [0, 1], without B for one image.
+
+    Raises:
+        ValueError: as `augment.policies.policy`.
+
+    Example:
+        >>> two = TwoViews("sim_augment", size=32, options={"strength": 0.5})
+        >>> two(tf.zeros([4, 40, 40, 3], tf.uint8)).shape
+        TensorShape([4, 2, 32, 32, 3])
+        >>> images = tf.data.Dataset.from_tensors(tf.zeros([40, 40, 3], tf.uint8))
+        >>> images.map(two).element_spec.shape
+        TensorShape([2, 32, 32, 3])
+    """
+
+    def __init__(self, policy: str = "sim_augment", *, size: int, views: int = 2, options: Optional[dict] = None,
+                 **keywords):  # fmt: skip
+        super().__init__(**keywords)
+        self.policy, self.size, self.views, self.options = policy, size, views, dict(options or {})
+        self._draw = several(make_policy(policy, size=size, **self.options), count=views)
+
+    def call(self, images: tf.Tensor, seeds: Optional[tf.Tensor] = None) -> tf.Tensor:
+        if images.shape.rank == 3:
+            batched = None if seeds is None else seeds[None]
+            return self.call(images[None], batched)[0]
+        seeds = self.drawn_seeds(images) if seeds is None else tf.cast(seeds, tf.int64)
+        shape = [self.views, self.size, self.size, images.shape[-1]]
+        spec = tf.TensorSpec(shape, tf.float32)
+        return tf.map_fn(lambda pair: self._draw(*pair), (images, seeds), fn_output_signature=spec)
+
+    def compute_output_shape(self, input_shape) -> tuple:
+        return (*input_shape[:-3], self.views, self.size, self.size, input_shape[-1])
+
+    def get_config(self) -> dict:
+        own = {"policy": self.policy, "size": self.size, "views": self.views, "options": self.options}
+        return {**super().get_config(), **own}
+
+
+@tf.keras.utils.register_keras_serializable(package="supcon_tf")
+class ColorJitter(RandomLayer):
+    """`augment.color.jitter` of a batch (paper, Sec. 4; SimCLR, App. A).
 
     Args:
         strength: from 0 (identity) to 2.5.
         probability: of acting on an image.
-        variant: one of `augment.color.JITTERS`.
+        variant: one of `names.JITTERS`.
+        seed: as of `RandomLayer`.
+
+    Call:
+        images: uint8 in [0, 255] or float in [0, 1], [M, S, S, ch], ch = 1 or 3.
+        training: False leaves the images as they are, as in `predict` and `evaluate`.
+        seeds: int [M, 2]; None draws them.
+        Returns float32 [M, S, S, ch] in [0, 1].
 
     Raises:
         ValueError: `strength` is out of range, or there is no such variant.
+
+    Example:
+        >>> model = tf.keras.Sequential([ColorJitter(strength=0.5), GaussianBlur(taps=3)])
+        >>> model(tf.zeros([4, 16, 16, 3], tf.uint8)).shape
+        TensorShape([4, 16, 16, 3])
     """
 
-    def __init__(self, *, strength: float, probability: float = 0.8, variant: str = "pytorch", **keywords):
+    def __init__(self, strength: float = 1.0, *, probability: float = 0.8, variant: str = "pytorch", **keywords):
         super().__init__(**keywords)
         color.check_jitter(strength, variant)
         self.strength, self.probability, self.variant = strength, probability, variant
 
-    def call(self, images: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
-        """uint8 or float [M, S, S, ch], ch = 1 or 3, and int32 or int64 [M, 2] -> float32 [M, S, S, ch] in [0, 1]."""
-        images = unit_range(images)
-        if self.strength == 0:
+    def call(self, images: tf.Tensor, training: bool = True, seeds: Optional[tf.Tensor] = None) -> tf.Tensor:
+        images = unit_range(require_unit_range(images))
+        if self.strength == 0 or not training:
             return images
+        seeds = self.drawn_seeds(images) if seeds is None else seeds
         changes = color.JITTERS[self.variant][: 4 if images.shape[-1] == 3 else 2]
         amounts, orders, chances = _each(
             seeds,
@@ -46,39 +142,51 @@ class ColorJitter(tf.keras.layers.Layer):
             turn = orders[:, place, None, None]  # [M, 1, 1]
             channels = [_select(turn, options) for options in zip(*changed)]
         acts = chances[:, None, None, None] < self.probability
-        return tf.where(acts, tf.stack(channels, -1), images)
+        return _unhidden(tf.where(acts, tf.stack(channels, -1), images), images)
+
+    def compute_output_shape(self, input_shape) -> tuple:
+        return tuple(input_shape)
 
     def get_config(self) -> dict:
         own = {"strength": self.strength, "probability": self.probability, "variant": self.variant}
         return {**super().get_config(), **own}
 
 
-class GaussianBlur(tf.keras.layers.Layer):
+@tf.keras.utils.register_keras_serializable(package="supcon_tf")
+class GaussianBlur(RandomLayer):
     """`augment.blur.random_blur` of a batch, each image by a width of its own, as two products with banded matrices.
 
     Args:
         probability: of acting on an image.
         taps: odd length of the kernel; 0 takes `blur.kernel_size` of the images.
+        seed: as of `RandomLayer`.
+
+    Call: as `ColorJitter`; images of any number of channels.
 
     Raises:
         ValueError: `taps` is even.
     """
 
-    def __init__(self, *, probability: float = 0.5, taps: int = 0, **keywords):
+    def __init__(self, probability: float = 0.5, *, taps: int = 0, **keywords):
         super().__init__(**keywords)
         if taps and taps % 2 == 0:
             raise ValueError(f"A blur kernel needs an odd number of taps, or it would shift the image; got {taps}.")
         self.probability, self.taps = probability, taps
 
-    def call(self, images: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
-        """uint8 or float [M, S, S, ch] and int32 or int64 [M, 2] -> float32 [M, S, S, ch] in [0, 1]."""
-        images = unit_range(images)
+    def call(self, images: tf.Tensor, training: bool = True, seeds: Optional[tf.Tensor] = None) -> tf.Tensor:
+        images = unit_range(require_unit_range(images))
+        if not training:
+            return images
+        seeds = self.drawn_seeds(images) if seeds is None else seeds
         taps, side = self.taps or blur.kernel_size(images.shape[1]), images.shape[1]
         sigmas, chances = _each(seeds, blur.blur_draws, (tf.float32, tf.float32))
         matrices = tf.einsum("mt,tyx->myx", blur.gaussian_weights(sigmas, taps), _shifts(side, taps))  # [M, S, S]
         rows = tf.einsum("myh,mhwc->mywc", matrices, images)
         blurred = tf.clip_by_value(tf.einsum("mxw,mywc->myxc", matrices, rows), 0.0, 1.0)
-        return tf.where(chances[:, None, None, None] < self.probability, blurred, images)
+        return _unhidden(tf.where(chances[:, None, None, None] < self.probability, blurred, images), images)
+
+    def compute_output_shape(self, input_shape) -> tuple:
+        return tuple(input_shape)
 
     def get_config(self) -> dict:
         return {**super().get_config(), "probability": self.probability, "taps": self.taps}
@@ -87,6 +195,12 @@ class GaussianBlur(tf.keras.layers.Layer):
 def _each(seeds: tf.Tensor, draw, types: tuple) -> tuple:
     """`draw` of every seed, [M, 2], stacked."""
     return tf.map_fn(draw, seeds, fn_output_signature=types)
+
+
+def _unhidden(changed: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
+    """`changed`, NaN where an image has NaN, [M, S, S, ch]: clipping would make pixels of it."""
+    wrong = tf.reduce_any(tf.math.is_nan(images), axis=[1, 2, 3], keepdims=True)
+    return tf.where(wrong, math.nan, changed)
 
 
 def _select(turn: tf.Tensor, options: tuple) -> tf.Tensor:

@@ -25,15 +25,20 @@ def rand_augment(image: tf.Tensor, seed: tf.Tensor, *, layers: int = 2, magnitud
     Raises:
         ValueError: `layers` or `magnitude` is out of range.
     """
-    if layers < 0:
-        raise ValueError(f"RandAugment needs 0 or more layers; got {layers}.")
-    if not 0 <= magnitude <= MAX_LEVEL:
-        raise ValueError(f"RandAugment's magnitude must be between 0 and {MAX_LEVEL:g}; got {magnitude}.")
+    check_layers(layers, magnitude)
     if layers == 0:
         return image
     program = functools.partial(_operations, layers=layers, magnitude=float(magnitude))
     draws = tf.random.stateless_uniform([4 * layers], seed)  # an operation, a side and a place for each layer
     return operate(image, draws, program)
+
+
+def check_layers(layers: int, magnitude: float) -> None:
+    """Raises ValueError where `rand_augment` refuses its arguments."""
+    if layers < 0:
+        raise ValueError(f"RandAugment needs 0 or more layers; got {layers}.")
+    if not 0 <= magnitude <= MAX_LEVEL:
+        raise ValueError(f"RandAugment's magnitude must be between 0 and {MAX_LEVEL:g}; got {magnitude}.")
 
 
 @tf.function(jit_compile=True, autograph=False)

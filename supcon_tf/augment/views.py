@@ -2,29 +2,56 @@
 
 from __future__ import annotations
 
+import functools
+from typing import Callable
+
 import tensorflow as tf
 
-from supcon_tf.augment.policies import augment
+from supcon_tf.augment.policies import Augmentation
+
+Views = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # (image [height, width, ch], seed [2]) -> [V, S, S, ch]
 
 
-def views(image: tf.Tensor, seed: tf.Tensor, *, count: int, policy: str, size: int, **parameters) -> tf.Tensor:
-    """`count` independent views of an image; view v depends on (image, seed, v) alone.
+def view_seed(seed: int, *, epoch, example) -> tf.Tensor:
+    """A seed for the views of an example in an epoch, int64 [2]: seeded by the example alone, epochs would repeat.
 
     Args:
-        image: uint8 or float [height, width, ch], ch = 1 or 3.
-        seed: int32 or int64 [2].
+        seed: of the whole training.
+        epoch, example: int scalars; any number that does not come twice serves as well, as epoch 0.
+
+    Example:
+        >>> examples = tf.data.Dataset.range(3).enumerate()  # (number of the example, image)
+        >>> seeds = [list(examples.map(lambda n, _: view_seed(7, epoch=epoch, example=n))) for epoch in (0, 1)]
+        >>> bool(tf.reduce_all(seeds[0][2] == seeds[1][2]))
+        False
+    """
+    epoch, example = tf.cast(epoch, tf.int64), tf.cast(example, tf.int64)  # another type would be another seed
+    return tf.random.fold_in(tf.random.fold_in(tf.constant([seed, 1], tf.int64), epoch), example)
+
+
+def several(augment: Augmentation, *, count: int = 2) -> Views:
+    """A function that draws `count` independent views of an image; view v depends on (image, seed, v) alone.
+
+    Args:
+        augment: a function of (image, seed) to a view [S, S, ch]: of `policies.policy`, or one of your own.
         count: V, at least 1. The paper uses 2; the first views stay the same when more are asked for.
-        policy: name of the policy; see `policies.augment`.
-        size: side of a view in pixels, S.
-        **parameters: all others of `policies.augment`.
 
     Returns:
-        float32 [V, S, S, ch] in [0, 1].
+        A function of (image [height, width, ch], seed int32 or int64 [2]) to the views, [V, S, S, ch]; `view_seed`
+        makes seeds that differ between epochs.
 
     Raises:
-        ValueError: `count` < 1, or as `policies.augment`.
+        ValueError: `count` < 1.
+
+    Example:
+        >>> two = several(policy("crop_flip", size=8), count=2)
+        >>> two(tf.zeros([12, 12, 1]), tf.constant([0, 1])).shape
+        TensorShape([2, 8, 8, 1])
     """
     if count < 1:
         raise ValueError(f"An image needs at least one view; got count={count}.")
-    seeds = [tf.random.fold_in(seed, view) for view in range(count)]
-    return tf.stack([augment(image, view_seed, policy=policy, size=size, **parameters) for view_seed in seeds])
+    return functools.partial(_drawn, augment=augment, count=count)
+
+
+def _drawn(image: tf.Tensor, seed: tf.Tensor, *, augment: Augmentation, count: int) -> tf.Tensor:
+    return tf.stack([augment(image, tf.random.fold_in(seed, view)) for view in range(count)])

@@ -30,11 +30,16 @@ def random_warp(image: tf.Tensor, seed: tf.Tensor, *, probability: float) -> tf.
     image = unit_range(image)
     if probability == 0:
         return image
-    addons = tensorflow_addons("The warp of `sim_augment` (`warp_probability` above 0)")
+    addons = check_warp(probability)
     act_seed, flow_seed = tf.unstack(tf.random.split(seed, 2))
     draws = tf.random.stateless_uniform([2], act_seed)
     flow = tf.random.stateless_normal([1, POINTS**2, 2], flow_seed) * draws[1] * (MAX_LENGTH * image.shape[0])
     return tf.cond(draws[0] < probability, lambda: _warp(image, flow, addons), lambda: image)
+
+
+def check_warp(probability: float):
+    """TensorFlow Addons, where a warp of this probability needs it; ValueError where that cannot be imported."""
+    return tensorflow_addons("The warp of `sim_augment` (`warp_probability` above 0)") if probability else None
 
 
 def _warp(image: tf.Tensor, flow: tf.Tensor, addons) -> tf.Tensor:

@@ -13,8 +13,8 @@ from typing import Optional
 import tensorflow as tf
 
 from supcon_tf.augment.color import whiten
-from supcon_tf.augment.evaluation_crops import evaluation_crop
-from supcon_tf.augment.views import views
+from supcon_tf.augment.evaluation_crops import Crop
+from supcon_tf.augment.views import Views
 from supcon_tf.data import order
 from supcon_tf.data.sets.source import Source
 
@@ -24,17 +24,14 @@ _ORDER, _VIEWS = 0, 1  # Second word of the seed: what the randomness is for.
 
 def training(
     source: Source,
+    views: Views,
     *,
     batch_size: int,
     seed: int,
-    view_count: int,
-    policy: str,
-    size: int,
     start_step: int = 0,
     images_per_class: int = 0,
     input_context: Optional[tf.distribute.InputContext] = None,
     parallel_calls: int = tf.data.AUTOTUNE,
-    **parameters,
 ) -> tf.data.Dataset:
     """Shuffled, augmented, whitened batches without end.
 
@@ -44,24 +41,21 @@ def training(
 
     Args:
         source: of `sets.load_source`.
+        views: from (image, seed) to the views [V, S, S, ch] of an image (`augment.views.several`).
         batch_size: images per global batch, at most the number of training images.
         seed: decides order and views.
-        view_count: V.
-        policy: augmentation by name; see `augment.policies`.
-        size: side of a view in pixels, S.
         start_step: batches already used; the stream goes on as if it had never stopped.
         images_per_class: K, images of each class of a batch (`order.balanced`); 0 takes images as they come.
         input_context: of one of several input pipelines, as `strategy.distribute_datasets_from_function` gives it.
             The pipeline then makes its own slice of each global batch, in batches for one replica each.
         parallel_calls: images augmented at once. Changes the speed, never a byte.
-        **parameters: all others of `augment.policies.augment`.
 
     Returns:
         tf.data.Dataset of (images float32 [B, V, S, S, ch], labels int64 [B], or float32 [B, C] where the source has
         label sets); B is batch_size without a context.
 
     Raises:
-        ValueError: a size or count is out of range, or as `augment.policies.augment` and `order.Share`.
+        ValueError: a size or count is out of range, or as `views` and `order.Share`.
     """
     count = source.count("train")
     if not 1 <= batch_size <= count:
@@ -95,8 +89,7 @@ def training(
     def numbered_views(n: tf.Tensor, example) -> tuple[tf.Tensor, tf.Tensor]:
         image, label = fetch(example) if fetch else (source.decode(example[0]), example[1])
         number_seed = tf.random.fold_in(_seed(seed, _VIEWS), n)
-        images = views(image, number_seed, count=view_count, policy=policy, size=size, **parameters)  # [V, S, S, ch]
-        return whiten(images, mean=source.facts.mean, std=source.facts.std), label
+        return whiten(views(image, number_seed), mean=source.facts.mean, std=source.facts.std), label  # [V, S, S, ch]
 
     return (
         examples.map(numbered_views, num_parallel_calls=parallel_calls, deterministic=True)
@@ -109,31 +102,29 @@ def training(
 def evaluation(
     source: Source,
     split: str,
+    crop: Crop,
     *,
     batch_size: int,
-    size: int,
     input_context: Optional[tf.distribute.InputContext] = None,
-    **crop,
 ) -> tf.data.Dataset:
     """Every example of a split exactly once, in stored order, without randomness.
 
     The last batch is filled up with flat images of weight 0: all batches have one shape, and all replicas equally many
-    of them. Images are cut and resized by `augment.evaluation_crops`, and whitened.
+    of them. Images are cut by `crop`, and whitened.
 
     Args:
         source: of `sets.load_source`.
         split: "train" or "test".
+        crop: from an image to what the encoder sees of it, [S, S, ch] (`augment.evaluation_crops.evaluation_crop`).
         batch_size: images per global batch; rounded up to a multiple of the replicas.
-        size: side in pixels, S.
         input_context: as in `training`.
-        **crop: `crop` and `padding` of `augment.evaluation_crops`.
 
     Returns:
         tf.data.Dataset of (images float32 [B, S, S, ch], labels, weights float32 [B]), labels and B as in `training`;
         weight 1 for an example, 0 for filling, whose label is 0.
 
     Raises:
-        ValueError: no such split, batch_size < 1, or as `evaluation_crop`.
+        ValueError: no such split, batch_size < 1, or as `crop`.
     """
     if batch_size < 1:
         raise ValueError(f"An evaluation batch holds at least one image; got batch_size={batch_size}.")
@@ -145,18 +136,15 @@ def evaluation(
 
     def prepare(n: tf.Tensor, example) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         image, label = fetch(n) if fetch else (source.decode(example[0]), example[1])
-        image = evaluation_crop(image, size=size, **crop)  # [S, S, ch]
-        return whiten(image, mean=facts.mean, std=facts.std), label, tf.constant(1.0)
+        return whiten(crop(image), mean=facts.mean, std=facts.std), label, tf.constant(1.0)  # [S, S, ch]
 
     filled = range(count, count - count % -batch_size)  # the numbers that fill the last batch
     own_filling = sum(share.first <= n % batch_size < share.first + share.rows for n in filled)
-    label = tf.zeros([facts.classes]) if facts.label_sets else tf.constant(0, tf.int64)
-    filling = (tf.zeros([size, size, facts.image_shape[-1]]), label, tf.constant(0.0))
+    own = examples.enumerate().filter(lambda n, example: share.has(n))
+    prepared = own.map(prepare, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    filling = tf.nest.map_structure(lambda spec: tf.zeros(spec.shape, spec.dtype), prepared.element_spec)
     return (
-        examples.enumerate()
-        .filter(lambda n, example: share.has(n))
-        .map(prepare, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        .concatenate(tf.data.Dataset.from_tensors(filling).repeat(own_filling))
+        prepared.concatenate(tf.data.Dataset.from_tensors(filling).repeat(own_filling))
         .batch(share.per_replica, drop_remainder=True)  # [B, S, S, ch], [B], [B]
         .prefetch(tf.data.AUTOTUNE)
     )

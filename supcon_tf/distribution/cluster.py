@@ -12,6 +12,8 @@ from typing import NamedTuple, Optional
 
 import tensorflow as tf
 
+from supcon_tf.failures import first_line
+
 _EXAMPLE = '{"cluster": {"worker": ["host0:2222", "host1:2222"]}, "task": {"type": "worker", "index": 0}}'
 
 
@@ -44,18 +46,25 @@ def place(environment: Mapping = os.environ) -> Place:
         kind, index, names = task["type"], int(task["index"]), set(config["cluster"])
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"TF_CONFIG cannot be read ({error!r}): {text}. It should be like {_EXAMPLE}.") from error
-    wrong = None
-    if kind != "worker" or names != {"worker"}:
+    wrong, listed = None, isinstance(workers, list) and all(isinstance(worker, str) for worker in workers)
+    if not listed:
+        wrong = f"the workers are a list of addresses; got {workers!r}"
+    elif kind != "worker" or names != {"worker"}:
         wrong = f"every task is a 'worker', and worker 0 the chief; got task '{kind}' of {', '.join(sorted(names))}"
     elif not workers or len(set(workers)) < len(workers):
         wrong = f"each worker needs an address of its own; got {workers}"
-    elif not all(isinstance(worker, str) and worker.rpartition(":")[2].isdigit() for worker in workers):
-        wrong = f"an address is host:port; got {workers}"
+    elif not all(map(_is_address, workers)):
+        wrong = f"an address is host:port, with a port of 1 to 65535; got {workers}"
     elif not 0 <= index < len(workers):
         wrong = f"task index {index} is not among the {len(workers)} workers"
     if wrong:
         raise ValueError(f"TF_CONFIG is wrong: {wrong}. It should be like {_EXAMPLE}.")
     return Place(tuple(workers), index)
+
+
+def _is_address(worker: str) -> bool:
+    host, _, port = worker.rpartition(":")
+    return bool(host) and port.isascii() and port.isdigit() and 1 <= int(port) <= 65535
 
 
 def join(wait_seconds: float) -> tf.distribute.Strategy:
@@ -71,8 +80,14 @@ def join(wait_seconds: float) -> tf.distribute.Strategy:
             resolver = tf.distribute.cluster_resolver.SlurmClusterResolver()
         except (RuntimeError, ValueError, KeyError, OSError) as error:
             raise ValueError(f"SLURM does not say which hosts take part ({error}): start with `srun`.") from error
-    with _at_most(wait_seconds, f"worker {here.index} of {', '.join(here.workers) or 'the SLURM job step'}"):
-        return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
+    who = f"worker {here.index} of {', '.join(here.workers) or 'the SLURM job step'}"
+    try:
+        with _at_most(wait_seconds, who):
+            return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
+    except (tf.errors.OpError, RuntimeError) as error:
+        raise ValueError(
+            f"{who} cannot take part ({first_line(error)}). Is its address one of this machine, and its port free?"
+        ) from error
 
 
 @contextlib.contextmanager
@@ -81,10 +96,9 @@ def whole():
     try:
         yield
     except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
-        reason = str(error).strip().splitlines()[0][-300:]
         raise ConnectionError(
-            f"another host of the run is gone ({reason}). The newest checkpoint is kept: start the same command "
-            "on all hosts again to continue."
+            f"another host of the run is gone ({first_line(error)}). The newest checkpoint is kept: start the same "
+            "command on all hosts again to continue."
         ) from error
 
 

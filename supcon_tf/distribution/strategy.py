@@ -9,6 +9,7 @@ import socket
 import tensorflow as tf
 
 from supcon_tf.distribution import cluster
+from supcon_tf.failures import first_line
 from supcon_tf.names import STRATEGIES, one_of
 
 _PROBE_SECONDS = 10.0
@@ -98,7 +99,7 @@ def _tpu(address: str) -> tf.distribute.Strategy:
         tf.config.experimental_connect_to_cluster(resolver)
         tf.tpu.experimental.initialize_tpu_system(resolver)
     except (ValueError, RuntimeError, OSError, tf.errors.OpError) as error:
-        reason = str(error).strip().splitlines()[0][:300]
+        reason = first_line(error)
         if "ConfigureDistributedTPU" in reason:
             reason = "this TensorFlow has no TPU kernels, or this host no TPU"
         raise ValueError(

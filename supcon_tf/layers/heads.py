@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from supcon_tf.keras_generations import build_under_own_name
 from supcon_tf.layers.normalization import UnitNorm, batch_norm
 
 
@@ -70,9 +71,9 @@ class ProjectionHead(tf.keras.layers.Layer):
     def build(self, input_shape):
         inputs = (int(input_shape[-1]), *self.widths)
         for number, dense in enumerate(self.dense):
-            _build(dense, (None, inputs[number]))
+            build_under_own_name(dense, (None, inputs[number]))
         for number, norm in enumerate(self.norms):
-            _build(norm, (None, self.widths[number]))
+            build_under_own_name(norm, (None, self.widths[number]))
         super().build(input_shape)
 
     def call(self, features: tf.Tensor, training: bool = False) -> tf.Tensor:
@@ -120,7 +121,7 @@ class ClassificationHead(tf.keras.layers.Layer):
         )
 
     def build(self, input_shape):
-        _build(self.dense, (None, int(input_shape[-1])))
+        build_under_own_name(self.dense, (None, int(input_shape[-1])))
         super().build(input_shape)
 
     def call(self, features: tf.Tensor) -> tf.Tensor:
@@ -128,9 +129,3 @@ class ClassificationHead(tf.keras.layers.Layer):
 
     def get_config(self) -> dict:
         return {**super().get_config(), "classes": self.classes, "zero_init": self.zero_init}
-
-
-def _build(layer: tf.keras.layers.Layer, shape: tuple) -> None:
-    """Makes a layer's weights under its own name: Keras 2 would call every one of them `kernel:0`."""
-    with tf.name_scope(layer.name):
-        layer.build(shape)

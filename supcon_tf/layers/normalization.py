@@ -6,6 +6,8 @@ from typing import Optional
 
 import tensorflow as tf
 
+from supcon_tf.keras_generations import divide_moments_by_n
+
 
 def unit_rows(x: tf.Tensor) -> tf.Tensor:
     """Divides every vector along the last axis by its L2 norm (the paper's normalisation of r and z, Sec. 3.1).
@@ -60,7 +62,5 @@ def batch_norm(
         name=name,
         dtype=dtype,
     )
-    if hasattr(layer, "_bessels_correction_test_only"):
-        # The fused kernel, which Keras 2 takes on one replica, divides the moving variance by n - 1 and all else by n.
-        layer._bessels_correction_test_only = False
+    divide_moments_by_n(layer)
     return layer

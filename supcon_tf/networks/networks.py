@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import Optional
+from collections.abc import Sequence
+from typing import Callable, Optional
 
 import tensorflow as tf
 
@@ -13,26 +14,18 @@ from supcon_tf.layers.normalization import unit_rows
 from supcon_tf.networks.registry import build_encoder
 
 
-def _pass(method):
-    """A pass through networks, compiled by XLA where they ask for it; its gradient is then compiled too."""
-
-    @functools.wraps(method)
-    def run(networks, images, *, training):
-        forward = functools.partial(method, networks, training=training)
-        return (
-            tf.function(forward, jit_compile=True, autograph=False)(images) if networks.jit_compile else forward(images)
-        )
-
-    return run
-
-
 @dataclasses.dataclass
 class Networks:
     """Encoder, projection head and classifier: r = Enc(x), z = Proj(r), logits = Class(r) (Sec. 3.1).
 
-    `jit_compile` compiles each pass by itself: for several replicas, whose meetings keep XLA from being put around the
-    whole step. Batch norm must then be local, or replicas would meet inside. `follower` are networks of the same shape
-    for a queue (`training.momentum_queue`).
+    Attributes:
+        encoder: images [M, S, S, ch] to features [M, F].
+        projection: features to projections [M, D].
+        classifier: features to logits [M, C].
+        normalize_features: features have unit length before both heads.
+        jit_compile: XLA compiles each pass by itself: for several replicas, whose meetings keep XLA from being put
+            around the whole step. Batch norm must then be local, or replicas would meet inside.
+        follower: networks of the same shape for a queue (`training.momentum_queue`).
     """
 
     encoder: tf.keras.Model
@@ -42,32 +35,60 @@ class Networks:
     jit_compile: bool = False
     follower: Optional[Networks] = None
 
-    @_pass
+    def __post_init__(self):
+        self._compiled = {}  # passes by function and mode; each is traced once for a shape and a replica
+
     def features(self, images: tf.Tensor, *, training: bool) -> tf.Tensor:
         """Images [M, S, S, ch] to features float32 [M, F], of unit length where the run asks for it."""
-        features = self.encoder(images, training=training)  # [M, F]
-        return unit_rows(features) if self.normalize_features else tf.cast(features, tf.float32)
+        return self._pass(_features, images, training)
 
-    @_pass
     def project(self, images: tf.Tensor, *, training: bool) -> tf.Tensor:
         """Images [M, S, S, ch] to projections float32 [M, D] of unit length."""
-        return self.projection(self.features(images, training=training), training=training)
+        return self._pass(_project, images, training)
 
-    @_pass
     def project_and_classify(self, images: tf.Tensor, *, training: bool) -> tf.Tensor:
         """Images [M, S, S, ch] to float32 [M, D + C]: projections, and logits that send no gradient to the encoder."""
-        features = self.features(images, training=training)  # [M, F]
-        projections = self.projection(features, training=training)  # [M, D]
-        return tf.concat([projections, self.classifier(tf.stop_gradient(features))], -1)  # [M, D + C]
+        return self._pass(_project_and_classify, images, training)
 
-    @_pass
     def classify(self, images: tf.Tensor, *, training: bool) -> tf.Tensor:
         """Images [M, S, S, ch] to logits float32 [M, C]."""
-        return self.classifier(self.features(images, training=training))
+        return self._pass(_classify, images, training)
 
     def parts(self) -> dict[str, tf.keras.layers.Layer]:
         """The three networks by name, as checkpoints and reports call them."""
         return {"encoder": self.encoder, "projection": self.projection, "classifier": self.classifier}
+
+    def variables_of(self, parts: Sequence[str]) -> list:
+        """The trainable variables of these parts, in a fixed order."""
+        return [variable for name in parts for variable in self.parts()[name].trainable_variables]
+
+    def _pass(self, forward: Callable, images: tf.Tensor, training: bool) -> tf.Tensor:
+        """A pass through networks, compiled by XLA where they ask for it; its gradient is then compiled too."""
+        if not self.jit_compile:
+            return forward(self, images, training=training)
+        if (forward, training) not in self._compiled:
+            run = functools.partial(forward, self, training=training)
+            self._compiled[forward, training] = tf.function(run, jit_compile=True, autograph=False)
+        return self._compiled[forward, training](images)
+
+
+def _features(networks: Networks, images: tf.Tensor, *, training: bool) -> tf.Tensor:
+    features = networks.encoder(images, training=training)  # [M, F]
+    return unit_rows(features) if networks.normalize_features else tf.cast(features, tf.float32)
+
+
+def _project(networks: Networks, images: tf.Tensor, *, training: bool) -> tf.Tensor:
+    return networks.projection(_features(networks, images, training=training), training=training)  # [M, D]
+
+
+def _project_and_classify(networks: Networks, images: tf.Tensor, *, training: bool) -> tf.Tensor:
+    features = _features(networks, images, training=training)  # [M, F]
+    projections = networks.projection(features, training=training)  # [M, D]
+    return tf.concat([projections, networks.classifier(tf.stop_gradient(features))], -1)  # [M, D + C]
+
+
+def _classify(networks: Networks, images: tf.Tensor, *, training: bool) -> tf.Tensor:
+    return networks.classifier(_features(networks, images, training=training))  # [M, C]
 
 
 def build_networks(

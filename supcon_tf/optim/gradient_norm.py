@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 
 import tensorflow as tf
 
+from supcon_tf.keras_generations import loss_scale, reads_summed_gradients, scales_loss, summed_gradients
 from supcon_tf.optim.optimizers import known_to_all
 
 
@@ -16,18 +16,16 @@ class GradientNorm:
     On several replicas the gradient is the sum of theirs, which the optimizer makes; it is watched at that.
 
     Args:
-        optimizer: any; watched from now on.
+        optimizer: any.
         replicas: R.
+
+    Attributes:
+        known: whether the norm can be read: not of scaled losses on several replicas with Keras 3.
     """
 
     def __init__(self, optimizer: tf.keras.optimizers.Optimizer, replicas: int):
         self._optimizer, self._replicas = optimizer, replicas
-        self._scaled = hasattr(optimizer, "inner_optimizer")
-        # Keras 3 sums scaled gradients inside a branch of the graph, which nothing outside can read.
-        self.known = replicas == 1 or not self._scaled or hasattr(optimizer, "get_unscaled_gradients")
-        self._own = threading.local()  # each replica is traced in a thread of its own
-        if self.known and replicas > 1:
-            self._watch(getattr(optimizer, "inner_optimizer", optimizer))
+        self.known = replicas == 1 or reads_summed_gradients(optimizer)
 
     def apply(self, gradients: Sequence, variables: Sequence) -> dict:
         """`apply_gradients`, and {"gradient_norm": this replica's share}, whose sum over replicas is the norm.
@@ -37,33 +35,25 @@ class GradientNorm:
             variables: likewise.
 
         Returns:
-            float32 scalar by name. An update that loss scaling leaves out, for its gradient is not finite, counts
-            as 0. Nothing where `known` is False: scaled losses on several replicas with Keras 3.
+            float32 scalar by name; nothing where the norm is not known. An update that loss scaling leaves out, for
+            its gradient is not finite, counts as 0.
         """
-        norm = tf.linalg.global_norm(self.unscaled(gradients)) if self._replicas == 1 else None
         if not self.known:
-            gradients = known_to_all(gradients)
-        self._optimizer.apply_gradients(zip(gradients, variables))
-        if not self.known:
+            self._optimizer.apply_gradients(zip(known_to_all(gradients), variables))
             return {}
-        if norm is None:
-            norm = tf.linalg.global_norm(self._own.summed)
-        norm = tf.where(tf.math.is_finite(norm), norm, 0) if self._scaled else norm
+        if self._replicas == 1:
+            norm = tf.linalg.global_norm(self.unscaled(gradients))
+            self._optimizer.apply_gradients(zip(gradients, variables))
+        else:
+            with summed_gradients(self._optimizer) as summed:
+                self._optimizer.apply_gradients(zip(gradients, variables))
+                norm = tf.linalg.global_norm(summed())
+        if scales_loss(self._optimizer):
+            norm = tf.where(tf.math.is_finite(norm), norm, 0)
         return {"gradient_norm": norm / self._replicas}
 
     def unscaled(self, gradients: Sequence) -> list:
         """Gradients as `apply_gradients` takes them, of the loss itself."""
-        if self._scaled and not hasattr(self._optimizer, "get_unscaled_gradients"):  # Keras 3 does it in `apply`
-            return [gradient / tf.convert_to_tensor(self._optimizer.dynamic_scale) for gradient in gradients]
-        return list(gradients)
-
-    def _watch(self, optimizer) -> None:
-        name = "aggregate_gradients" if hasattr(optimizer, "aggregate_gradients") else "_all_reduce_sum_gradients"
-        aggregate = getattr(optimizer, name)
-
-        def watched(grads_and_vars):
-            summed = list(aggregate(grads_and_vars))
-            self._own.summed = [gradient for gradient, _ in summed]
-            return summed
-
-        setattr(optimizer, name, watched)
+        if not scales_loss(self._optimizer):
+            return list(gradients)
+        return [gradient / loss_scale(self._optimizer) for gradient in gradients]

@@ -7,6 +7,8 @@ from typing import Optional, Union
 
 import tensorflow as tf
 
+from supcon_tf.keras_generations import optimizer_places
+
 
 @tf.keras.utils.register_keras_serializable(package="supcon_tf")
 class LARS(tf.keras.optimizers.SGD):
@@ -48,6 +50,8 @@ class LARS(tf.keras.optimizers.SGD):
         unadapted: Optional[Sequence] = None,
         **keywords,
     ):
+        if keywords.pop("nesterov", False):
+            raise ValueError("LARS has no Nesterov momentum: leave `nesterov` out.")
         if not 0 < momentum < 1:
             raise ValueError(f"`momentum` must be above 0 and below 1; got {momentum}.")
         if weight_decay < 0 or trust_coefficient <= 0:
@@ -72,7 +76,7 @@ class LARS(tf.keras.optimizers.SGD):
         """One variable's update; Keras 3 hands the rate over, Keras 2 keeps it."""
         rate = tf.cast(self.learning_rate if learning_rate is None else learning_rate, variable.dtype)
         key = self._var_key(variable)
-        velocity = self.momentums[self._places()[key]]
+        velocity = self.momentums[optimizer_places(self)[key]]
         weight, gradient = tf.convert_to_tensor(variable), tf.cast(tf.convert_to_tensor(gradient), variable.dtype)
         if key not in self._undecayed:
             gradient += self.coupled_weight_decay * weight
@@ -111,13 +115,9 @@ class LARS(tf.keras.optimizers.SGD):
         return frozenset(one if isinstance(one, int) else self._var_key(one) for one in chosen)
 
     def _numbered(self, chosen: frozenset) -> list:
-        places = self._places()
+        places = optimizer_places(self)
         if not all(isinstance(one, int) or one in places for one in chosen):
             raise ValueError(
                 "LARS knows the places of its excluded variables after `build(variables)`: call it before."
             )
         return sorted(one if isinstance(one, int) else places[one] for one in chosen)
-
-    def _places(self) -> dict:
-        """Place of each variable in the list that `build` got, by its key: Keras 3, or Keras 2, has it under this."""
-        return getattr(self, "_trainable_variables_indices", None) or getattr(self, "_index_dict", {})

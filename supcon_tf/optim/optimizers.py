@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Callable, Union
+from typing import Union
 
 import tensorflow as tf
 
@@ -61,22 +61,6 @@ def build_optimizer(
     return optimizer
 
 
-def loss_scaling(optimizer: tf.keras.optimizers.Optimizer) -> tuple[Callable, Callable]:
-    """How this optimizer wants a loss scaled, and its gradients brought back before they are applied.
-
-    Under "mixed_float16" gradients in 16 bits would fall below what they can hold. Keras 3 brings them back itself.
-
-    Args:
-        optimizer: any; only a `LossScaleOptimizer` scales.
-
-    Returns:
-        (scalar loss to scalar, list of gradients to list).
-    """
-    if hasattr(optimizer, "get_unscaled_gradients"):  # Keras 2
-        return optimizer.get_scaled_loss, optimizer.get_unscaled_gradients
-    return getattr(optimizer, "scale_loss", _unchanged), _unchanged
-
-
 def known_to_all(gradients: Sequence) -> list:
     """This replica's gradients, the first of them NaN where any replica has one that is not finite.
 
@@ -88,7 +72,3 @@ def known_to_all(gradients: Sequence) -> list:
     broken = context.all_reduce(tf.distribute.ReduceOp.SUM, tf.cast(~finite, tf.float32))
     first, *others = gradients
     return [first + tf.cast(tf.where(broken > 0, math.nan, 0.0), first.dtype), *others]
-
-
-def _unchanged(value):
-    return value

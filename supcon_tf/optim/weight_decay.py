@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from supcon_tf.keras_generations import inner_layers
 from supcon_tf.names import DECAYED, one_of
 
 _LINEAR = (tf.keras.layers.Conv2D, tf.keras.layers.Dense)
@@ -33,8 +34,7 @@ def decayed_variables(model: tf.keras.layers.Layer, *, kinds: Sequence[str] = ("
     for kind in kinds:
         one_of("kinds", kind, DECAYED)
     found = {}
-    # Private, but the one walk over layers in layers, lists of them included, that both Keras generations have.
-    for layer in model._flatten_layers():
+    for layer in inner_layers(model):
         if not isinstance(layer, (*_LINEAR, _NORM)) or not layer.trainable:
             continue
         if not layer.built:

@@ -14,9 +14,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from supcon_tf.names import STAGE_KINDS
+from supcon_tf.records import words
+from supcon_tf.records.directory import RunDirectory
+from supcon_tf.records.files import replace_text
 from supcon_tf.report import curves, figures, gallery, page
-from supcon_tf.report.runs import Run, RunGroup, flat, merged, read_groups
-from supcon_tf.training.run_directory import replace_text
+from supcon_tf.report.runs import Run, RunGroup, as_text, merged, read_groups
 
 COST = 0.01  # Most of a run's time that its page may take while it trains.
 
@@ -34,8 +36,8 @@ class RunningReport:
         directory: of the run.
     """
 
-    def __init__(self, directory: pathlib.Path):
-        self.path = directory / "report.html"
+    def __init__(self, directory: RunDirectory):
+        self.path, self._directory = directory.report, directory
         self._ended, self._cost = -math.inf, 0.0
 
     def update(self) -> None:
@@ -53,13 +55,14 @@ class RunningReport:
     def write(self) -> None:
         """Writes the page as the run stands; a reader sees the old one or the new one, never half of one."""
         started = time.perf_counter()
-        write_report(self.path, [self.path.parent], unfinished=True)
+        self._directory.verify()
+        write_report(self.path, [self._directory.path], unfinished=True)
         self._ended = time.perf_counter()
         self._cost = self._ended - started
 
     def is_final(self) -> bool:
         """Whether the page was written after the run had ended."""
-        summary = self.path.parent / "summary.json"
+        summary = self._directory.summary
         return self.path.is_file() and summary.exists() and self.path.stat().st_mtime >= summary.stat().st_mtime
 
 
@@ -118,16 +121,6 @@ def summary_table(run_directories: Sequence[str | pathlib.Path]) -> str:
     return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
 
 
-def duration(seconds: float) -> str:
-    """Seconds in the unit that a person would choose."""
-    if not math.isfinite(seconds):
-        return "-"
-    for unit, length in (("h", 3600), ("min", 60)):
-        if seconds >= 1.5 * length:
-            return f"{seconds / length:.1f} {unit}"
-    return f"{seconds:.1f} s"
-
-
 def _measure(groups: Sequence[RunGroup]) -> str:
     """What the results of all experiments are: "top-1", or several measures."""
     return " or ".join(dict.fromkeys(group.measure for group in groups))
@@ -137,7 +130,7 @@ def _numbers(group: RunGroup) -> tuple[str, str, str, str, str]:
     """Runs, mean, deviation, range and duration as text."""
     values = 100 * group.accuracies
     spread = f"{values.min():.2f} - {values.max():.2f}" if len(values) > 1 else "-"
-    return str(len(group.runs)), _percent(group.mean), _percent(group.deviation), spread, duration(group.seconds)
+    return str(len(group.runs)), _percent(group.mean), _percent(group.deviation), spread, words.duration(group.seconds)
 
 
 def _percent(share: float) -> str:
@@ -191,7 +184,7 @@ def _tiles(groups: Sequence[RunGroup]) -> list[str]:
         tiles.append(page.tile(" | ".join(images), "test images, each seen once"))
     if len(groups) == 1 and "encoder" in (runs[0].summary.get("parameters") or {}):
         tiles.append(page.tile(_short_count(runs[0].summary["parameters"]["encoder"]), "parameters of the encoder"))
-    value, _, unit = duration(float(np.sum([run.seconds for run in runs]))).partition(" ")
+    value, _, unit = words.duration(float(np.sum([run.seconds for run in runs]))).partition(" ")
     tiles.append(page.tile(value, "training time, all runs together", unit=unit))
     return tiles
 
@@ -268,7 +261,7 @@ def _settings(groups: Sequence[RunGroup]) -> str:
     settings = {group.name: group.settings() for group in groups}
     names = list(merged(list(settings.values())))
     different = [name for name in names if len({table.get(name) for table in settings.values()}) > 1]
-    environment = merged([flat(run.environment) for group in groups for run in group.runs])
+    environment = merged([as_text(run.environment) for group in groups for run in group.runs])
     html = []
     if different:
         html += ["<h3>What the experiments differ in</h3>", _setting_table(settings, different)]

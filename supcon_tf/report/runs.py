@@ -16,12 +16,17 @@ from typing import Any, Optional
 
 import numpy as np
 
+from supcon_tf import settings
+from supcon_tf.records import metrics
+from supcon_tf.records.directory import RunDirectory
+from supcon_tf.records.files import read_object
+
 
 @dataclasses.dataclass(frozen=True)
 class Run:
     """One training run, as read from its directory."""
 
-    directory: pathlib.Path
+    directory: RunDirectory
     summary: dict[str, Any]
     config: dict[str, Any]
     environment: dict[str, Any]
@@ -108,19 +113,18 @@ class RunGroup:
     def evaluation(self) -> tuple[Optional[Run], dict[str, np.ndarray]]:
         """The first run that kept its `evaluation.npz`, and the arrays in it; (None, {}) where no run did."""
         for run in self.runs:
-            path = run.directory / "evaluation.npz"
-            if path.exists():
-                return run, _read_arrays(path)
+            if run.directory.evaluation.exists():
+                return run, _read_arrays(run.directory.evaluation)
         return None, {}
 
     def settings(self) -> dict[str, str]:
         """Every setting by dotted name, without name and seed; where runs disagree, all their values."""
-        values = merged([flat(run.config) for run in self.runs])
+        values = merged([as_text(run.config) for run in self.runs])
         return {name: value for name, value in values.items() if name not in ("name", "seed")}
 
     def mixed_settings(self) -> list[str]:
         """Names of settings, other than the seed, in which the runs differ: their mean then mixes experiments."""
-        configs = [flat(run.config) for run in self.runs]
+        configs = [as_text(run.config) for run in self.runs]
         return [name for name in self.settings() if len({config.get(name) for config in configs}) > 1]
 
 
@@ -134,32 +138,27 @@ def read_run(directory: str | pathlib.Path, *, unfinished: bool = False) -> Run:
     Raises:
         ValueError: a file that every run has is missing, is not JSON, or lacks the name or seed of the run.
     """
-    directory = pathlib.Path(directory)
-    finished = (directory / "summary.json").is_file() or not unfinished
-    missing = [name for name in ("summary.json", "config.json") if not (directory / name).is_file()]
-    if not finished:
-        missing.remove("summary.json")
+    files = RunDirectory(directory)
+    finished = files.summary.is_file() or not unfinished
+    needed = (files.summary, files.config) if finished else (files.config,)
+    missing = [path.name for path in needed if not path.is_file()]
     if missing:
         raise ValueError(
-            f"A run directory holds summary.json and config.json; {directory} has no {' and no '.join(missing)}. "
+            f"A run directory holds summary.json and config.json; {files} has no {' and no '.join(missing)}. "
             "Give the --workdir of a finished run."
         )
-    config = _read_json(directory / "config.json")
-    summary = (
-        _read_json(directory / "summary.json")
-        if finished
-        else {"experiment": config.get("name", "unnamed"), "seed": config.get("seed", 0)}
-    )
-    for key in ("experiment", "seed"):
+    config = read_object(files.config)
+    begun = {"experiment": config.get("name", "unnamed"), "seed": config.get("seed", 0)}
+    summary = files.read_summary() if finished else begun
+    for key in begun:
         if key not in summary:
-            raise ValueError(f"{directory / 'summary.json'} must name its `{key}`; it has {', '.join(summary)}.")
-    environment = directory / "environment.json"
+            raise ValueError(f"{files.summary} must name its `{key}`; it has {', '.join(summary)}.")
     return Run(
-        directory,
+        files,
         summary,
         config=config,
-        environment=_read_json(environment) if environment.exists() else {},
-        metrics=_read_lines(directory / "metrics.jsonl"),
+        environment=read_object(files.environment) if files.environment.exists() else {},
+        metrics=metrics.read(files.metrics),
         finished=finished,
     )
 
@@ -191,15 +190,10 @@ def read_groups(directories: Sequence[str | pathlib.Path], *, unfinished: bool =
     return [RunGroup(name, tuple(sorted(runs, key=lambda run: run.seed))) for name, runs in groups.items()]
 
 
-def flat(tree: dict[str, Any], prefix: str = "") -> dict[str, str]:
-    """Nested settings as dotted names with their values in JSON (text without its quotes)."""
-    rows: dict[str, str] = {}
-    for name, value in tree.items():
-        if isinstance(value, dict):
-            rows.update(flat(value, f"{prefix}{name}."))
-        else:
-            rows[prefix + name] = value if isinstance(value, str) else json.dumps(value)
-    return rows
+def as_text(tree: dict[str, Any]) -> dict[str, str]:
+    """Nested settings by dotted name, each value in JSON (text without its quotes)."""
+    rows = settings.flat(tree)
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in rows.items()}
 
 
 def merged(tables: Sequence[dict[str, str]]) -> dict[str, str]:
@@ -220,25 +214,3 @@ def _read_arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
         raise ValueError(
             f"{path} is damaged ({error}). Remove it and summary.json: the command of the run evaluates again."
         ) from error
-
-
-def _read_json(path: pathlib.Path) -> dict[str, Any]:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} must be JSON: {error}.") from error
-
-
-def _read_lines(path: pathlib.Path) -> list[dict[str, Any]]:
-    if not path.exists():
-        return []
-    lines = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        try:
-            fields = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"Line {number} of {path} must be one JSON object: {error}.") from error
-        if not {"stage", "epoch"} <= fields.keys():
-            raise ValueError(f"Line {number} of {path} must name its stage and epoch; it has {', '.join(fields)}.")
-        lines.append(fields)
-    return lines

@@ -22,45 +22,28 @@ from typing import Callable, Optional, Union
 
 import tensorflow as tf
 
+from supcon_tf import failures
 from supcon_tf.config import Experiment, check_batches
-from supcon_tf.data import pipeline
 from supcon_tf.data.sets.load import load_source
-from supcon_tf.data.sets.source import Facts, Source, reading
+from supcon_tf.data.sets.source import Facts, reading
 from supcon_tf.distribution import cluster
 from supcon_tf.distribution.strategy import describe, is_chief, make_strategy
 from supcon_tf.evaluation.features import embed_split
-from supcon_tf.evaluation.knn import knn_accuracy_on
-from supcon_tf.evaluation.linear import accuracy_on, precision_on
+from supcon_tf.keras_generations import own_random_state
 from supcon_tf.names import STAGE_KINDS
 from supcon_tf.networks.networks import Networks, build_networks
-from supcon_tf.report import report
-from supcon_tf.run import preflight
-from supcon_tf.run.recipe import (
-    compiles_parts,
-    first_state,
-    kept_images,
-    plateau_of,
-    schedule_of,
-    step_of,
-    watch_of,
-)
-from supcon_tf.run.result import save_result
-from supcon_tf.training import failures, steps
+from supcon_tf.records.directory import RunDirectory
+from supcon_tf.records.environment import environment, software
+from supcon_tf.report.report import RunningReport
+from supcon_tf.run import preflight, recipe, result
+from supcon_tf.run.context import RunContext
+from supcon_tf.run.hosts import agree
+from supcon_tf.settings import to_json
 from supcon_tf.training.checkpoints import StageCheckpoints
-from supcon_tf.training.diagnostics import Observer
-from supcon_tf.training.loop import Duration, train_stage
+from supcon_tf.training.loop import train_stage
+from supcon_tf.training.observer import Observer
 from supcon_tf.training.reporting import Reporter
-from supcon_tf.training.run_directory import (
-    check_run_directory,
-    exclusive,
-    keep_same_data,
-    open_run_directory,
-    read_summary,
-    replace_text,
-)
 from supcon_tf.training.warm_start import load_encoder
-
-EVALUATION_BATCH = 256  # images; the last batch is padded, so the number decides speed only
 
 
 def run_experiment(
@@ -70,11 +53,13 @@ def run_experiment(
     data_dir: Optional[str] = None,
     command: str = "",
     write_report: bool = True,
+    make_networks: Callable[..., Networks] = build_networks,
 ) -> dict:
     """Trains every stage of an experiment, evaluates the result and writes the report.
 
     The same call on the same directory continues where an interrupted run stopped; a finished run is left as it is.
-    SIGTERM and Ctrl-C wait, while a stage trains, for a checkpoint (`training.loop.train_stage`).
+    SIGTERM and Ctrl-C wait, while a stage trains, for a checkpoint (`training.loop.train_stage`). Random state,
+    precision policy and signal handlers are afterwards what they were before.
 
     Args:
         experiment: what to run.
@@ -82,11 +67,12 @@ def run_experiment(
         data_dir: where TFDS data sets are prepared; default `<directory>/data`.
         command: what a person typed to get this run; kept in the summary.
         write_report: make `report.html`; a caller that compares several runs may write one for all instead.
+        make_networks: called as `networks.networks.build_networks` is, to make other networks.
 
     Returns:
-        The summary that `summary.json` holds (`evaluation.result.save_result`); "test_accuracy" is that of the last
-        epoch, never the best, and None where only the contrastive stage ran. Nothing on hosts of a "multi_worker" run
-        other than its chief.
+        The summary that `summary.json` holds (`run.result.measured`); "test_accuracy" is that of the last epoch,
+        never the best, and None where only the contrastive stage ran. Nothing on hosts of a "multi_worker" run other
+        than its chief.
 
     Raises:
         ValueError: the directory belongs to another experiment or process, the data set is not prepared, or a batch
@@ -95,97 +81,88 @@ def run_experiment(
         MemoryError: a stage needs more than there is; the message says what to lower.
         OSError: a file of the run or of the data set could not be written or read, as on a full disk.
         ConnectionError: another host of a "multi_worker" run is gone.
+        InterruptedError: a signal came whose handler went on; the state is saved.
     """
-    directory = pathlib.Path(directory)
-    with cluster.whole() if experiment.strategy == "multi_worker" else contextlib.nullcontext():
+    directory = RunDirectory(directory)
+    with _own_state(experiment), _with_others(experiment):
         if not is_chief(experiment.strategy):
-            return _assist(experiment, directory, data_dir)
-        return _lead(experiment, directory, data_dir, command, write_report)
+            return _assist(experiment, directory, data_dir, make_networks)
+        _lead(
+            experiment, directory, data_dir, command, RunningReport(directory) if write_report else None, make_networks
+        )
+    return directory.read_summary()
 
 
-def _lead(
-    experiment: Experiment, directory: pathlib.Path, data_dir: Optional[str], command: str, write_report: bool
-) -> dict:
+@contextlib.contextmanager
+def _own_state(experiment: Experiment):
+    """A block with the experiment's seed and precision policy, which leaves those of the caller as they were."""
+    policy = tf.keras.mixed_precision.global_policy()
+    with own_random_state(experiment.seed):
+        tf.keras.mixed_precision.set_global_policy(experiment.precision)
+        try:
+            yield
+        finally:
+            tf.keras.mixed_precision.set_global_policy(policy)
+
+
+def _with_others(experiment: Experiment):
+    """A block in which the loss of another host is told as such."""
+    return cluster.whole() if experiment.strategy == "multi_worker" else contextlib.nullcontext()
+
+
+def _lead(experiment, directory: RunDirectory, data_dir, command: str, page: Optional[RunningReport], make_networks):
     """A run on its only host, or on the chief of several: all steps and all files."""
-    check_run_directory(directory, experiment)
-    summary_path, page = directory / "summary.json", report.RunningReport(directory)
-    if summary_path.exists():
-        read_summary(directory)
-        print(f"{directory} is complete; its result is in {summary_path}.", flush=True)
-    if not summary_path.exists() or (write_report and not page.is_final()):
-        with exclusive(directory):
-            open_run_directory(directory, experiment)
-            if not summary_path.exists():
-                run = _prepare(experiment, directory, directory, data_dir or str(directory / "data"))
-                run = dataclasses.replace(run, page=page if write_report else None)
-                _train_all(run)
-                replace_text(summary_path, json.dumps({**_result(run), "command": command}, indent=2) + "\n")
-            if write_report:
-                page.write()
-                print(f"report: {page.path}", flush=True)
-    return read_summary(directory)
+    directory.check(experiment)
+    if directory.summary.exists():
+        directory.read_summary()
+        print(f"{directory} is complete; its result is in {directory.summary}.", flush=True)
+        if page is None or page.is_final():
+            return
+    with directory.held():
+        directory.open(experiment)
+        if not directory.summary.exists():
+            run = _prepare(experiment, directory, directory, data_dir or str(directory.path / "data"), make_networks)
+            run = dataclasses.replace(run, page=page)
+            _train_all(run)
+            directory.write(directory.summary, json.dumps({**_result(run), "command": command}, indent=2) + "\n")
+        if page:
+            page.write()
+            print(f"report: {page.path}", flush=True)
 
 
-def _assist(experiment: Experiment, directory: pathlib.Path, data_dir: Optional[str]) -> dict:
+def _assist(experiment: Experiment, directory: RunDirectory, data_dir: Optional[str], make_networks) -> dict:
     """A run on a host that is not the chief: the same steps, and no file that is kept."""
-    if (directory / "summary.json").exists():
+    if directory.summary.exists():
         return {}
     with tempfile.TemporaryDirectory() as own:
-        run = _prepare(experiment, directory, pathlib.Path(own), data_dir or str(pathlib.Path(own) / "data"))
+        written = RunDirectory(own)
+        run = _prepare(experiment, directory, written, data_dir or str(written.path / "data"), make_networks)
         _train_all(run)
-        embed_split(run.networks, strategy=run.strategy, batches=run.test_batches)  # the chief's evaluation needs all
+        _embedded(run)  # the chief's evaluation needs all
     return {}
 
 
-@dataclasses.dataclass(frozen=True)
-class _Run:
-    """What every part of a run needs."""
-
-    experiment: Experiment
-    directory: pathlib.Path  # of the run
-    written: pathlib.Path  # where this host writes: the same for the chief
-    strategy: tf.distribute.Strategy
-    source: Source
-    size: int  # S, the side of the images that the encoder sees
-    durations: dict[str, Duration]  # of each stage
-    schedules: dict[str, tf.keras.optimizers.schedules.LearningRateSchedule]  # of each stage
-    networks: Networks
-    page: Optional[report.RunningReport] = None  # written as the run goes on, by the chief
-
-    def test_batches(self, context: tf.distribute.InputContext) -> tf.data.Dataset:
-        return self.batches_of("test", context)
-
-    def batches_of(self, split: str, context: tf.distribute.InputContext) -> tf.data.Dataset:
-        """Every image of "train" or "test" once, as it is."""
-        return pipeline.evaluation(
-            self.source, split, batch_size=EVALUATION_BATCH, size=self.size, input_context=context, **self.crop
-        )
-
-    @property
-    def crop(self) -> dict:
-        """Arguments of `augment.evaluation_crops`."""
-        data = self.experiment.data
-        return {"crop": data.evaluation_crop, "padding": data.evaluation_padding}
-
-
-def _prepare(experiment: Experiment, directory: pathlib.Path, written: pathlib.Path, data_dir: str) -> _Run:
+def _prepare(
+    experiment: Experiment, directory: RunDirectory, written: RunDirectory, data_dir: str, make_networks
+) -> RunContext:
     """Devices, data and networks; whatever is wrong with a run shows here, before it trains."""
     strategy = make_strategy(  # First: it may have to make devices.
         experiment.strategy, replicas=experiment.replicas, tpu=experiment.tpu, wait_seconds=experiment.wait_seconds
     )
-    check_batches(experiment, strategy.num_replicas_in_sync)
+    replicas = strategy.num_replicas_in_sync
+    agree(strategy, "experiments or software", {**json.loads(to_json(experiment)), **software(environment())})
+    check_batches(experiment, replicas)
     source = load_source(data_dir=data_dir, seed=experiment.seed, **experiment.data.source)
-    if written == directory:
-        keep_same_data(directory, experiment.data.name, source.fingerprint())
+    agree(strategy, "data", {experiment.data.name: source.fingerprint()})
+    if written is directory:
+        directory.keep_same_data(experiment.data.name, source.fingerprint())
     facts, size = source.facts, _image_size(experiment, source.facts)
     source.count("test")  # Refuses a set with nothing to evaluate on.
-    doubts = preflight.check(experiment, source, size=size, replicas=strategy.num_replicas_in_sync)
-    durations = {
-        name: Duration(stage.epochs, facts.train_examples, stage.batch_size)
-        for name, stage in experiment.stages.items()
-    }
-    schedules = {name: schedule_of(stage, durations[name]) for name, stage in experiment.stages.items()}
-    networks = _networks(experiment, strategy, image_shape=(size, size, facts.image_shape[-1]), classes=facts.classes)
+    doubts = preflight.check(experiment, source, size=size, replicas=replicas)
+    for stage in experiment.stages.values():
+        recipe.duration_of(stage, facts.train_examples)
+    with failures.explained("making the networks", smaller="A smaller encoder.width or queue.size helps."):
+        networks = _networks(experiment, strategy, (size, size, facts.image_shape[-1]), facts.classes, make_networks)
     print(
         f"{experiment.name}: {facts.train_examples:,} training and {facts.test_examples:,} test images of "
         f"{facts.name}, {networks.encoder.count_params():,} encoder weights; "
@@ -196,7 +173,7 @@ def _prepare(experiment: Experiment, directory: pathlib.Path, written: pathlib.P
         print(f"the encoder is that of {load_encoder(networks, pathlib.Path(experiment.encoder_from))}", flush=True)
     for doubt in doubts:
         print(f"{experiment.name}: WARNING: {doubt}", flush=True)
-    return _Run(experiment, directory, written, strategy, source, size, durations, schedules, networks)
+    return RunContext(experiment, directory, written, strategy, source, size, networks)
 
 
 def _image_size(experiment: Experiment, facts: Facts) -> int:
@@ -207,14 +184,12 @@ def _image_size(experiment: Experiment, facts: Facts) -> int:
     return size
 
 
-def _networks(experiment: Experiment, strategy, *, image_shape: tuple, classes: int) -> Networks:
+def _networks(experiment: Experiment, strategy, image_shape: tuple, classes: int, make_networks) -> Networks:
     """Networks in their first state, whatever ran before in the process."""
-    tf.keras.backend.clear_session()
-    tf.keras.utils.set_random_seed(experiment.seed)
-    tf.keras.mixed_precision.set_global_policy(experiment.precision)
     replicas, across = strategy.num_replicas_in_sync, experiment.cross_replica_batch_norm
+    compiled = recipe.compiles_parts(experiment, replicas)
     build = functools.partial(
-        build_networks,
+        make_networks,
         experiment.encoder,
         experiment.projection,
         image_shape=image_shape,
@@ -222,12 +197,13 @@ def _networks(experiment: Experiment, strategy, *, image_shape: tuple, classes: 
         # On one device the statistics are the batch's own either way, and the plain layer has the fused kernel.
         cross_replica_batch_norm=across and replicas > 1,
         zero_initialize_classifier=experiment.zero_initialize_classifier,
-        jit_compile=compiles_parts(experiment, replicas) and not across,
+        jit_compile=compiled and not across,
     )
     with strategy.scope():
         networks = build()
-        networks.follower = build() if experiment.queue.size else None
-    if compiles_parts(experiment, replicas) and across:
+        if experiment.queue.size and any(STAGE_KINDS[name].compares for name in experiment.stages):
+            networks.follower = build()
+    if compiled and across:
         print(
             "train.jit_compile: XLA compiles the loss alone, since replicas meet in every batch norm of the networks; "
             "cross_replica_batch_norm=false has the networks compiled too.",
@@ -236,104 +212,78 @@ def _networks(experiment: Experiment, strategy, *, image_shape: tuple, classes: 
     return networks
 
 
-def _train_all(run: _Run) -> None:
+def _train_all(run: RunContext) -> None:
     """Trains every stage in turn."""
     for name in run.experiment.stages:
-        parts = "" if name == "linear" else ", or raise train.microbatches"
-        with failures.explained(f"the {name} stage", smaller=f"Lower {name}.batch_size{parts}."), reading(run.source):
+        with failures.explained(f"the {name} stage", smaller=_smaller(run.experiment, name)), reading(run.source):
             _train(run, name)
 
 
-def _train(run: _Run, name: str) -> None:
+def _smaller(experiment: Experiment, name: str) -> str:
+    """What makes a stage need less memory."""
+    ways = [f"lower {name}.batch_size"]
+    if STAGE_KINDS[name].micro_batches:
+        ways.append("raise train.microbatches")
+    if STAGE_KINDS[name].compares and experiment.queue.size:
+        ways.insert(0, f"lower queue.size={experiment.queue.size}, whose rows every replica holds")
+    ways.append("take a smaller encoder.width or data.image_size")
+    return f"What helps: {'; or '.join(ways)}."
+
+
+def _train(run: RunContext, name: str) -> None:
     """Trains one stage, from wherever its checkpoints say it stopped."""
-    stage, comparing = run.experiment.stages[name], STAGE_KINDS[name].compares
-    duration, schedule = run.durations[name], run.schedules[name]
-    plateau = plateau_of(run.experiment, stage) if comparing else None
-    state = first_state(run.experiment, name, run.networks, schedule, run.strategy)
-    training = functools.partial(
-        pipeline.training,
-        run.source,
-        batch_size=stage.batch_size,
-        size=run.size,
-        seed=run.experiment.seed,
-        view_count=run.experiment.data.views if comparing else 1,
-        images_per_class=run.experiment.data.images_per_class if comparing else 0,
-        **dataclasses.asdict(stage.augment),
-    )
+    experiment, stage = run.experiment, recipe.prepare(run, name)
+    state, duration = stage.plan.state, stage.plan.duration
     train_stage(
-        step_of(run.experiment, name, state),
-        state,
+        stage.plan,
         strategy=run.strategy,
-        batches=lambda done, context: training(start_step=done, input_context=context),
-        duration=duration,
         checkpoints=StageCheckpoints(
-            state, run.written / "checkpoints" / name, read_from=run.directory / "checkpoints" / name
+            state, run.written.checkpoints(name), run.directory.checkpoints(name), run.written.verify
         ),
         reporter=Reporter(
             run.written,
             name,
-            title=f"{run.experiment.name} {name}",
-            epochs=stage.epochs,
-            total_steps=duration.total_steps,
-            batch_size=stage.batch_size,
-            learning_rate=lambda step: float(schedule(step)),
-            constants={"plateau": plateau.value} if plateau else {},
-            watch=watch_of(run.experiment, name, plateau, duration) if plateau else None,
+            title=f"{experiment.name} {name}",
+            duration=duration,
+            learning_rate=stage.schedule,
+            watch=stage.watch,
             recorded=run.page.update if run.page else lambda: None,
         ),
         observer=Observer(
-            steps.trained_variables(run.networks, name),
+            state,
             run.strategy,
-            every=run.experiment.train.diagnose_every,
-            total_steps=duration.total_steps,
-            kept_images=kept_images(run.experiment),
+            every=experiment.train.diagnose_every,
+            duration=duration,
+            kept_images=recipe.kept_images(experiment),
         ),
-        evaluate=_evaluation(run, name),
-        evaluate_every=stage.evaluate_every if "classifier" in steps.trained_parts(name) else run.experiment.knn.every,
-        steps_per_call=run.experiment.train.steps_per_call,
-        jit_compile=run.experiment.train.jit_compile and run.strategy.num_replicas_in_sync == 1,
-        checkpoint_every=run.experiment.train.checkpoint_every,
+        pace=recipe.pace_of(experiment, run.strategy.num_replicas_in_sync),
     )
 
 
-def _evaluation(run: _Run, name: str) -> Optional[Callable[[], dict]]:
-    """What is measured on the test split while a stage trains: the classifier, or neighbours where none is trained."""
-    if "classifier" in steps.trained_parts(name):
-        measure = precision_on if run.source.facts.label_sets else accuracy_on
-        return measure(run.networks, strategy=run.strategy, batches=run.test_batches)
-    knn = run.experiment.knn
-    if not knn.every:
-        return None
-    return knn_accuracy_on(
-        run.networks,
-        strategy=run.strategy,
-        train_batches=functools.partial(run.batches_of, "train"),
-        test_batches=run.test_batches,
-        classes=run.source.facts.classes,
-        neighbours=knn.neighbours,
-        temperature=knn.temperature,
-    )
+def _embedded(run: RunContext) -> dict:
+    """Embeddings, logits and labels of the test split."""
+    smaller = "The state is saved; a device with more memory can go on from it."
+    with failures.explained("the evaluation", smaller=smaller), reading(run.source):
+        return embed_split(run.networks, strategy=run.strategy, batches=recipe.evaluation_batches(run, "test"))
 
 
-def _result(run: _Run) -> dict:
+def _result(run: RunContext) -> dict:
     """Evaluates the run; returns what `summary.json` says of it."""
-    experiment = run.experiment
-    first_stage = next(iter(experiment.stages.values()))
-    measured = save_result(
+    experiment, embedded = run.experiment, _embedded(run)
+    classified = any(STAGE_KINDS[name].classifies for name in experiment.stages)
+    first = next(iter(experiment.stages))
+    result.save_evaluation(
         run.directory,
-        run.networks,
-        strategy=run.strategy,
-        batches=run.test_batches,
-        source=run.source,
-        size=run.size,
-        classified=any(STAGE_KINDS[name].classifies for name in experiment.stages),
-        crop=run.crop,
-        view_count=experiment.data.views,
+        embedded,
+        run.source,
+        crop=recipe.crop_of(experiment, run.size),
+        views=recipe.views_of(experiment, first, run.size),
         seed=experiment.seed,
-        **dataclasses.asdict(first_stage.augment),
+        classified=classified,
     )
+    measured = result.measured(run.directory, embedded, run.networks.parts(), classified=classified)
     said = {"test_accuracy": "test accuracy {:.2%}", "test_mean_average_precision": "test mAP {:.2%}"}
-    found = [form.format(measured[name]) for name, form in said.items() if measured.get(name) is not None]
-    if found:
-        print(f"{experiment.name}: {', '.join(found)}", flush=True)
+    told = [form.format(measured[name]) for name, form in said.items() if measured.get(name) is not None]
+    if told:
+        print(f"{experiment.name}: {', '.join(told)}", flush=True)
     return {"experiment": experiment.name, "seed": experiment.seed, **measured}

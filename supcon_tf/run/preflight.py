@@ -8,6 +8,7 @@ from supcon_tf.config import Experiment, Stage, batch_statistics, micro_batches
 from supcon_tf.data.sets.source import Facts, Source
 from supcon_tf.names import STAGE_KINDS
 from supcon_tf.optim.schedules import scaled_learning_rate
+from supcon_tf.run.unread import unread
 
 REDUCTION = {"small_image": 8, "image": 32}  # by which a ResNet with this stem shrinks the side of an image
 FEW_ROWS = 8  # from which on batch norm sees too few rows to say what is usual
@@ -41,7 +42,7 @@ def check(experiment: Experiment, source: Source, *, size: int, replicas: int) -
         raise ValueError(
             f"`knn.neighbours` must be at most the {facts.train_examples} training images; got {knn.neighbours}."
         )
-    doubts = _sizes(experiment, size, replicas)
+    doubts = _idle(experiment) + _sizes(experiment, size, replicas)
     for name, stage in experiment.stages.items():
         doubts += _schedule(name, stage) + _decay(name, stage)
     if facts.label_sets:
@@ -51,6 +52,15 @@ def check(experiment: Experiment, source: Source, *, size: int, replicas: int) -
     if source.fetch("train") is not None:
         doubts += _labels(experiment, source)
     return doubts
+
+
+def _idle(experiment: Experiment) -> list[str]:
+    """Settings that do nothing here, in one sentence."""
+    idle = unread(experiment)
+    if not idle:
+        return []
+    named = ", ".join(idle[:6]) + (f" and {len(idle) - 6} more" if len(idle) > 6 else "")
+    return [f"these settings have no effect in this run, where nothing reads them: {named}."]
 
 
 def _refuse_one_class(experiment: Experiment, name: str) -> None:

@@ -1,25 +1,67 @@
-"""The parts of a stage, made from what its experiment says of it."""
+"""The parts of a stage, made from what its experiment says of it: the one place where a stage's config is opened."""
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Optional
+import functools
+from typing import Callable, NamedTuple, Optional
 
 import tensorflow as tf
 
-from supcon_tf.config import Experiment, Stage, batch_statistics
+from supcon_tf.augment.evaluation_crops import Crop, evaluation_crop
+from supcon_tf.augment.policies import Augmentation, policy
+from supcon_tf.augment.views import Views, several
+from supcon_tf.config import Experiment, Loss, Stage, batch_statistics, micro_batches
+from supcon_tf.data import pipeline
+from supcon_tf.evaluation.knn import knn_accuracy_on
+from supcon_tf.evaluation.linear import accuracy_on, precision_on
+from supcon_tf.losses.supcon import supervised_contrastive_loss
 from supcon_tf.names import OWN_DECAY, STAGE_KINDS
 from supcon_tf.networks.networks import Networks
 from supcon_tf.optim.optimizers import build_optimizer
-from supcon_tf.optim.schedules import learning_rate_schedule, scaled_learning_rate
-from supcon_tf.training import steps
-from supcon_tf.training.loop import Duration
+from supcon_tf.optim.schedules import WarmupSchedule, learning_rate_schedule, scaled_learning_rate
+from supcon_tf.run.context import RunContext
+from supcon_tf.training.duration import Duration
 from supcon_tf.training.momentum_queue import MomentumQueue
+from supcon_tf.training.objectives import Contrastive, CrossEntropy, Joint, Linear
+from supcon_tf.training.plan import Pace, StagePlan
 from supcon_tf.training.plateau import Plateau, PlateauWatch
-from supcon_tf.training.state import StageState
+from supcon_tf.training.state import StageState, decayed_parts
+from supcon_tf.training.update import Penalty, Update
+
+EVALUATION_BATCH = 256  # images; the last batch is padded, so the number decides speed only
 
 
-def schedule_of(stage: Stage, duration: Duration) -> tf.keras.optimizers.schedules.LearningRateSchedule:
+class Prepared(NamedTuple):
+    """A stage that is ready to train, and what is told of it."""
+
+    plan: StagePlan
+    schedule: WarmupSchedule
+    watch: Optional[PlateauWatch]  # of its loss, where that has a plateau
+
+
+def prepare(run: RunContext, name: str) -> Prepared:
+    """The stage called `name` of a run, at step 0."""
+    experiment, stage, kind = run.experiment, run.experiment.stages[name], STAGE_KINDS[name]
+    duration = duration_of(stage, run.source.facts.train_examples)
+    schedule = schedule_of(stage, duration)
+    state = state_of(experiment, name, run.networks, schedule, run.strategy)
+    plan = StagePlan(
+        update_of(experiment, name, state),
+        state,
+        batches=training_batches(run, name),
+        duration=duration,
+        evaluate=_evaluation(run, classifies=kind.classifies),
+        evaluate_every=stage.evaluate_every if kind.classifies else experiment.knn.every,
+    )
+    return Prepared(plan, schedule, _watch(experiment, name, duration))
+
+
+def duration_of(stage: Stage, examples: int) -> Duration:
+    """How long the stage is on so many training images; ValueError where its batch is larger."""
+    return Duration(stage.epochs, examples, stage.batch_size)
+
+
+def schedule_of(stage: Stage, duration: Duration) -> WarmupSchedule:
     """The stage's learning rate by step."""
     return learning_rate_schedule(
         stage.schedule,
@@ -32,43 +74,146 @@ def schedule_of(stage: Stage, duration: Duration) -> tf.keras.optimizers.schedul
     )
 
 
-def first_state(experiment: Experiment, name: str, networks: Networks, schedule, strategy) -> StageState:
+def state_of(
+    experiment: Experiment, name: str, networks: Networks, schedule: WarmupSchedule, strategy: tf.distribute.Strategy
+) -> StageState:
     """The stage's state at step 0."""
-    stage = experiment.stages[name]
-    variables = steps.trained_variables(networks, name)
-    decayed = {id(variable) for variable in _decayed(networks, name, stage)}
+    stage, trains = experiment.stages[name], STAGE_KINDS[name].trains
+    decayed = {id(variable) for variable in _decayed(stage, networks, trains)}
     with strategy.scope():
         optimizer = build_optimizer(
             stage.optimizer,
             learning_rate=schedule,
             weight_decay=stage.weight_decay if stage.optimizer in OWN_DECAY else 0.0,
-            undecayed=[variable for variable in variables if id(variable) not in decayed],
+            undecayed=[variable for variable in networks.variables_of(trains) if id(variable) not in decayed],
             rmsprop_epsilon=stage.rmsprop_epsilon,
         )
         if experiment.precision == "mixed_float16":
             optimizer = tf.keras.mixed_precision.LossScaleOptimizer(optimizer)
-        return StageState.create(networks, optimizer, variables, _queue(experiment, name, networks))
+        return StageState.create(networks, trains, optimizer, _queue(experiment, name, networks))
 
 
-def step_of(experiment: Experiment, name: str, state: StageState, **how) -> steps.Step:
-    """What one replica does in this stage; `how` its contrastive loss is computed, beside what the experiment says."""
+def update_of(experiment: Experiment, name: str, state: StageState, **how) -> Update:
+    """What one replica does in a step of the stage; `how` its contrastive loss is computed, beside what a run says."""
     stage = experiment.stages[name]
-    shared = {
-        "batch_size": stage.batch_size,
-        "weight_decay": 0.0 if stage.optimizer in OWN_DECAY else stage.weight_decay,
-        "decayed": _decayed(state.networks, name, stage),
-        "batch_statistics": batch_statistics(name, stage),
-    }
-    if name == "linear":
-        return steps.linear_step(state, label_smoothing=stage.label_smoothing, **shared)
-    shared["microbatches"] = experiment.train.microbatches
-    if name == "cross_entropy":
-        return steps.cross_entropy_step(state, label_smoothing=stage.label_smoothing, **shared)
-    loss = {**dataclasses.asdict(experiment.loss), "jit_compile": compiles_parts(experiment, state.replicas), **how}
-    shared.update(use_labels=loss.pop("use_labels"), loss=loss)
-    if name == "joint":
-        return steps.joint_step(state, label_smoothing=stage.label_smoothing, **shared)
-    return steps.contrastive_step(state, **shared)
+    coefficient = 0.0 if stage.optimizer in OWN_DECAY else stage.weight_decay
+    return Update(
+        state,
+        _objective(experiment, name, state, how),
+        penalty=Penalty(coefficient, _decayed(stage, state.networks, state.trains)),
+        microbatches=micro_batches(experiment, name),
+        batch_statistics=batch_statistics(name, stage),
+    )
+
+
+def views_of(experiment: Experiment, name: str, size: int) -> Views:
+    """From (image, seed) to the views that the stage sees of an image."""
+    count = experiment.data.views if STAGE_KINDS[name].compares else 1
+    return several(augmentation_of(experiment, name, size), count=count)
+
+
+def augmentation_of(experiment: Experiment, name: str, size: int) -> Augmentation:
+    """From (image, seed) to one view."""
+    own = experiment.stages[name].augment
+    return policy(
+        own.policy,
+        size=size,
+        crop_area=own.crop_area,
+        flip=own.flip,
+        strength=own.strength,
+        jitter=own.jitter,
+        jitter_probability=own.jitter_probability,
+        grayscale_probability=own.grayscale_probability,
+        warp_probability=own.warp_probability,
+        blur_probability=own.blur_probability,
+        auto_policy=own.auto_policy,
+        rand_layers=own.rand_layers,
+        rand_magnitude=own.rand_magnitude,
+        stacked_order=own.stacked_order,
+    )
+
+
+def crop_of(experiment: Experiment, size: int) -> Crop:
+    """From an image to what evaluation shows the encoder of it."""
+    return evaluation_crop(experiment.data.evaluation_crop, size=size, padding=experiment.data.evaluation_padding)
+
+
+def training_batches(run: RunContext, name: str) -> Callable:
+    """From the steps done and an input pipeline to the rest of its share of the stage's stream."""
+    experiment, views = run.experiment, views_of(run.experiment, name, run.size)
+
+    def batches(done: int, context: tf.distribute.InputContext) -> tf.data.Dataset:
+        return pipeline.training(
+            run.source,
+            views,
+            batch_size=experiment.stages[name].batch_size,
+            seed=experiment.seed,
+            start_step=done,
+            images_per_class=experiment.data.images_per_class if STAGE_KINDS[name].compares else 0,
+            input_context=context,
+        )
+
+    return batches
+
+
+def evaluation_batches(run: RunContext, split: str) -> Callable:
+    """From an input pipeline to its share of every image of "train" or "test", once, as it is."""
+    crop = crop_of(run.experiment, run.size)
+    return lambda context: pipeline.evaluation(
+        run.source, split, crop, batch_size=EVALUATION_BATCH, input_context=context
+    )
+
+
+def kept_images(experiment: Experiment) -> Optional[int]:
+    """Most other images of its class that an image is drawn to."""
+    cap = experiment.loss.positives_cap
+    return None if cap is None else cap // experiment.data.views
+
+
+def compiles_parts(experiment: Experiment, replicas: int) -> bool:
+    """Whether XLA compiles what lies between the meetings of replicas, and not the step around them."""
+    return experiment.train.jit_compile and replicas > 1
+
+
+def pace_of(experiment: Experiment, replicas: int) -> Pace:
+    """How steps are made."""
+    train = experiment.train
+    return Pace(train.steps_per_call, train.checkpoint_every, jit_compile=train.jit_compile and replicas == 1)
+
+
+def _objective(experiment: Experiment, name: str, state: StageState, how: dict):
+    """What the stage minimises."""
+    stage, kind = experiment.stages[name], STAGE_KINDS[name]
+    shared = {"batch_size": stage.batch_size}
+    smoothing = {"label_smoothing": stage.label_smoothing}
+    if not kind.compares:
+        return (CrossEntropy if kind.encodes else Linear)(**shared, **smoothing)
+    loss = loss_of(experiment.loss, jit_compile=compiles_parts(experiment, state.replicas), **how)
+    shared.update(loss=loss, use_labels=experiment.loss.use_labels)
+    if not kind.classifies:
+        return Contrastive(**shared)
+    return Joint(**shared, **smoothing, classes=state.networks.classifier.classes)
+
+
+def loss_of(loss: Loss, **how) -> Callable:
+    """From (labels, projections, queue=...) to one contrastive loss per image."""
+    return functools.partial(
+        supervised_contrastive_loss,
+        temperature=loss.temperature,
+        base_temperature=loss.base_temperature,
+        contrast_mode=loss.contrast_mode,
+        summation_location=loss.summation_location,
+        denominator_mode=loss.denominator_mode,
+        positives_cap=loss.positives_cap,
+        no_positives=loss.no_positives,
+        normalize=False,  # the projection head ends in unit rows
+        **how,
+    )
+
+
+def _decayed(stage: Stage, networks: Networks, trains: tuple) -> list:
+    """The variables that the stage's weight decay shrinks."""
+    return decayed_parts(networks, trains, kinds=stage.decayed, parts=stage.decayed_parts)
 
 
 def _queue(experiment: Experiment, name: str, networks: Networks) -> Optional[MomentumQueue]:
@@ -80,41 +225,43 @@ def _queue(experiment: Experiment, name: str, networks: Networks) -> Optional[Mo
         size=experiment.queue.size,
         momentum=experiment.queue.momentum,
         batch_statistics=batch_statistics(name, experiment.stages[name]),
-        microbatches=experiment.train.microbatches,
+        microbatches=micro_batches(experiment, name),
     )
 
 
-def _decayed(networks: Networks, name: str, stage: Stage) -> list:
-    """The variables that the stage's weight decay shrinks."""
-    return steps.penalized_variables(networks, name, kinds=stage.decayed, parts=stage.decayed_parts)
-
-
-def compiles_parts(experiment: Experiment, replicas: int) -> bool:
-    """Whether XLA compiles what lies between the meetings of replicas, and not the step around them."""
-    return experiment.train.jit_compile and replicas > 1
-
-
-def kept_images(experiment: Experiment) -> Optional[int]:
-    """Most other images of its class that an image is drawn to."""
-    cap = experiment.loss.positives_cap
-    return None if cap is None else cap // experiment.data.views
-
-
-def plateau_of(experiment: Experiment, stage: Stage) -> Optional[Plateau]:
-    """What collapsed embeddings cost, where that does not depend on the batch."""
-    loss, rows = experiment.loss, experiment.data.views * stage.batch_size + experiment.queue.size
+def _watch(experiment: Experiment, name: str, duration: Duration) -> Optional[PlateauWatch]:
+    """Says in words when the loss stays where collapsed embeddings have it, where that does not depend on the batch."""
+    loss, stage = experiment.loss, experiment.stages[name]
+    if not STAGE_KINDS[name].compares:
+        return None
     if loss.denominator_mode != "all" or loss.positives_cap is not None or experiment.data.views == 1:
         return None  # How many rows an anchor is compared with, or whether with any, then depends on the batch.
+    rows = experiment.data.views * stage.batch_size + experiment.queue.size
     scale = 1.0 if loss.base_temperature is None else loss.temperature / loss.base_temperature
-    return Plateau(rows, loss.temperature, scale)
-
-
-def watch_of(experiment: Experiment, name: str, plateau: Plateau, duration: Duration) -> PlateauWatch:
-    """Says in words when the loss stays on its plateau."""
     return PlateauWatch(
-        plateau,
-        total_steps=duration.total_steps,
-        warmup_steps=experiment.stages[name].warmup_epochs * duration.steps_per_epoch,
+        Plateau(rows, loss.temperature, scale),
+        duration=duration,
+        warmup_epochs=stage.warmup_epochs,
         width=experiment.projection.widths[-1],
         stage=name,
+    )
+
+
+def _evaluation(run: RunContext, *, classifies: bool) -> Optional[Callable[[], dict]]:
+    """What is measured on the test split while a stage trains: the classifier, or neighbours where none is trained."""
+    test = evaluation_batches(run, "test")
+    if classifies:
+        measure = precision_on if run.source.facts.label_sets else accuracy_on
+        return measure(run.networks, strategy=run.strategy, batches=test)
+    knn = run.experiment.knn
+    if not knn.every:
+        return None
+    return knn_accuracy_on(
+        run.networks,
+        strategy=run.strategy,
+        train_batches=evaluation_batches(run, "train"),
+        test_batches=test,
+        classes=run.source.facts.classes,
+        neighbours=knn.neighbours,
+        temperature=knn.temperature,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from supcon_tf.distribution.collectives import gather_rows
+from supcon_tf.keras_generations import inner_layers
 from supcon_tf.networks.networks import Networks
 
 
@@ -16,7 +17,7 @@ def local_averages(networks: Networks) -> list:
     """Moving averages, float32, of the batch norms that are not cross-replica; a follower's too."""
     every = (networks, networks.follower) if networks.follower else (networks,)
     parts = (part for one in every for part in one.parts().values())
-    layers = (layer for part in parts for layer in part._flatten_layers())
+    layers = (layer for part in parts for layer in inner_layers(part))
     local = [layer for layer in layers if getattr(layer, "synchronized", None) is False]
     return [average for layer in local for average in (layer.moving_mean, layer.moving_variance)]
 

@@ -14,12 +14,12 @@ import os
 import pathlib
 import re
 import shutil
-from typing import NamedTuple, Optional
+from typing import Callable, NamedTuple, Optional
 
 import tensorflow as tf
 
-from supcon_tf.training.failures import first_line
-from supcon_tf.training.run_directory import read_object, replace_text
+from supcon_tf.failures import first_line
+from supcon_tf.records.files import read_object, replace_text
 from supcon_tf.training.state import StageState
 
 KEPT = 3  # newest checkpoints of a stage
@@ -41,10 +41,17 @@ class StageCheckpoints:
         directory: where they are written.
         read_from: where they are read; default `directory`. On several hosts all take part in writing, each to a
             directory of its own, and all read what the chief wrote.
+        verify: raises OSError where `directory` is no longer that of this run (`RunDirectory.verify`).
     """
 
-    def __init__(self, state: StageState, directory: pathlib.Path, read_from: Optional[pathlib.Path] = None):
-        self._state = state
+    def __init__(
+        self,
+        state: StageState,
+        directory: pathlib.Path,
+        read_from: Optional[pathlib.Path] = None,
+        verify: Callable[[], None] = lambda: None,
+    ):
+        self._state, self._verify = state, verify
         self._directory, self._read_from = directory, read_from or directory
         self._checkpoint = state.trackable()
         self._good: list[int] = []  # steps of whole checkpoints, oldest first
@@ -77,6 +84,7 @@ class StageCheckpoints:
         Raises:
             OSError: it could not be written, as on a full disk. The checkpoints before it are as they were.
         """
+        self._verify()
         step = int(self._state.step.numpy())
         path = self._directory / f"step-{step}"
         try:

@@ -1,16 +1,11 @@
-"""Whether training goes well: what the projections of one global batch look like, and how far a step moves the weights.
+"""What the projections of one global batch look like: whether a contrastive stage goes well.
 
-The step hands out its projections, which it has anyway; they are looked at once every `every` steps and at the last
-step of a stage, outside the step. So the step itself costs nothing more, and the figures are those of the global
-batch whatever the number of replicas. Pairs are those of the first `SAMPLE_ROWS` rows; the batch is in random order.
+Pairs are those of the first `SAMPLE_ROWS` rows; the batch is in random order.
 """
 
 from __future__ import annotations
 
-import functools
 import math
-import pathlib
-import resource
 from typing import Optional
 
 import tensorflow as tf
@@ -19,11 +14,10 @@ from supcon_tf.losses import pairs
 
 SAMPLE_ROWS = 512  # 130,816 pairs: about 20 ms on a CPU, most of it to sort them
 QUANTILES = (5, 50, 95)  # per cent
-_STATUS = pathlib.Path("/proc/self/status")
 
 
 def describe(projections: tf.Tensor, labels: tf.Tensor, *, kept_images: Optional[int] = None) -> dict:
-    """The figures of one global batch, each a float32 scalar; NaN where the sample has no pair of the kind.
+    """Measures of one global batch, each a float32 scalar; NaN where the sample has no pair of the kind.
 
     Args:
         projections: float32 [G, V, D], rows of unit length.
@@ -110,65 +104,3 @@ def _quantiles(name: str, values: tf.Tensor) -> dict:
         low, high = ordered[below], ordered[tf.minimum(below + 1, last)]
         found[f"{name}_p{per_cent}"] = low + (high - low) * (place - tf.cast(below, tf.float32))
     return found
-
-
-class Observer:
-    """Looks at one step in `every`, and gathers in `seen`, which is emptied as an epoch ends, what it saw.
-
-    Args:
-        variables: that the stage trains.
-        strategy: of the variables.
-        every: steps between two looks; 0 looks at none.
-        total_steps: of the stage; the last step is looked at.
-        kept_images: as in `describe`.
-    """
-
-    def __init__(self, variables: list, strategy, *, every: int, total_steps: int, kept_images: Optional[int] = None):
-        self._variables, self._strategy = variables, strategy
-        self._every, self._total_steps = every, total_steps
-        self._describe = tf.function(functools.partial(describe, kept_images=kept_images))
-        self._before, self.seen = [], []
-
-    def due(self, step: int) -> bool:
-        """Whether step `step`, counted from 1, is one to look at."""
-        return self._every > 0 and (step % self._every == 0 or step == self._total_steps)
-
-    def unseen(self, done: int, most: int) -> int:
-        """How many of the next `most` steps come before one to look at."""
-        return next((count for count in range(most) if self.due(done + count + 1)), most)
-
-    def before(self) -> None:
-        """Remembers the weights, just before a step to look at."""
-        self._before = [tf.identity(tf.convert_to_tensor(variable)) for variable in self._variables]
-
-    def after(self, outputs: tuple) -> None:
-        """Looks at what the step gave: projections [B, V, D] and labels of each replica, as `describe`, or none."""
-        moved = [tf.convert_to_tensor(now) - then for now, then in zip(self._variables, self._before)]
-        figures = {"update_norm": tf.linalg.global_norm(moved)}
-        if outputs:
-            projections, labels = (self._strategy.gather(value, axis=0) for value in outputs)  # [G, V, D], [G]
-            figures.update(self._describe(projections, labels))
-        self._before = []
-        self.seen.append(figures)
-
-    def figures(self) -> dict[str, float]:
-        """The mean of each figure in `seen`, of "positives_min" the least; without those that have none."""
-        seen = [{name: float(value) for name, value in figures.items()} for figures in self.seen]
-        found = {}
-        for name in dict.fromkeys(name for figures in seen for name in figures):
-            values = [figures[name] for figures in seen if math.isfinite(figures[name])]
-            if values:
-                found[name] = min(values) if name == "positives_min" else sum(values) / len(values)
-        return found
-
-
-def memory() -> dict[str, float]:
-    """Memory of this process in MB of 1e6 bytes: "memory_mb" resident now, and "memory_peak_mb", the most so far.
-
-    Both where the system has `/proc`, the second alone elsewhere.
-    """
-    if _STATUS.exists():
-        lines = dict(line.split(":", 1) for line in _STATUS.read_text().splitlines() if ":" in line)
-        kib = {"memory_mb": lines["VmRSS"], "memory_peak_mb": lines["VmHWM"]}
-        return {name: int(value.split()[0]) * 1024 / 1e6 for name, value in kib.items()}
-    return {"memory_peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6}  # macOS counts bytes

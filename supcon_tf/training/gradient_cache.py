@@ -20,6 +20,7 @@ from typing import Callable, NamedTuple
 import tensorflow as tf
 
 from supcon_tf.distribution.collectives import can_meet_in_loops
+from supcon_tf.keras_generations import inner_layers, random_states
 
 
 def value_and_gradients(
@@ -75,19 +76,9 @@ def forward_state(*layers: tf.keras.layers.Layer) -> list:
     Raises:
         ValueError: a random layer of Keras 2 draws from where its draws cannot be repeated.
     """
-    found = [variable for layer in layers for variable in layer.non_trainable_variables]
-    for layer in (inner for outer in layers for inner in outer._flatten_layers()):
-        random = getattr(layer, "_random_generator", None)  # Keras 2 keeps it apart from the variables
-        if random is None or hasattr(tf.keras, "ops"):
-            continue
-        random._maybe_init()
-        if random._generator is None:
-            raise ValueError(
-                f"layer '{layer.name}' draws random numbers that cannot be drawn again, which micro-batches need: make "
-                "it with rng_type='stateful', or train with microbatches=1."
-            )
-        found.append(random._generator.state)
-    return list({id(variable): variable for variable in found}.values())
+    changed = [variable for layer in layers for variable in layer.non_trainable_variables]
+    changed += random_states([inner for layer in layers for inner in inner_layers(layer)])
+    return list({id(variable): variable for variable in changed}.values())
 
 
 class _Changing(NamedTuple):

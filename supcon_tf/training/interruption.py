@@ -1,4 +1,4 @@
-"""SIGTERM, Ctrl-C and SIGHUP, kept until what they would interrupt is safe."""
+"""SIGTERM, Ctrl-C, SIGHUP and SIGUSR1, kept until what they would interrupt is safe."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import signal
 import threading
 from typing import Optional
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # HUP: the terminal is gone
+# HUP: the terminal is gone; USR1: SLURM is about to take the node away
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
 
 
 class Arrived(BaseException):
@@ -27,6 +28,11 @@ class HeldBack:
         self.arrived: Optional[int] = None  # number of the first signal
         self._before = {}
         self._at_once = False
+
+    @property
+    def name(self) -> str:
+        """Of the signal that arrived: `SIGTERM`."""
+        return signal.Signals(self.arrived).name if self.arrived else "nothing"
 
     def __enter__(self) -> HeldBack:
         if threading.current_thread() is threading.main_thread():

@@ -17,6 +17,7 @@ import functools
 import tensorflow as tf
 
 from supcon_tf.distribution.collectives import gather_rows
+from supcon_tf.keras_generations import tensorflow_variable
 from supcon_tf.losses.queue import Queue
 from supcon_tf.networks.networks import Networks
 from supcon_tf.training.gradient_cache import outputs_of
@@ -44,7 +45,7 @@ class MomentumQueue:
         for name in FOLLOWED:
             followers[name].set_weights(leaders[name].get_weights())
         self._pairs = [
-            (_variable(follower), _variable(leader))
+            (tensorflow_variable(follower), tensorflow_variable(leader))
             for name in FOLLOWED
             for follower, leader in zip(followers[name].trainable_variables, leaders[name].trainable_variables)
         ]
@@ -102,8 +103,3 @@ class MomentumQueue:
 
 def _put(variable, places, values):
     return variable.assign(tf.tensor_scatter_nd_update(tf.convert_to_tensor(variable), places[:, None], values))
-
-
-def _variable(variable) -> tf.Variable:
-    """TensorFlow's own, which Keras 3 wraps."""
-    return variable if isinstance(variable, tf.Variable) else variable.value

@@ -11,6 +11,8 @@ from __future__ import annotations
 import dataclasses
 import math
 
+from supcon_tf.training.duration import Duration
+
 NEAR = 0.01  # of the plateau: nearer than that is on it
 LEFT = 2.0  # times as far: off it again, after which a second collapse is worth a second word
 PATIENCE = 100  # steps on it after warm-up; a quarter of a shorter stage, but at least
@@ -54,28 +56,34 @@ class PlateauWatch:
 
     Args:
         plateau: of the loss.
-        total_steps: of the stage.
-        warmup_steps: of the stage; they do not count.
+        duration: of the stage.
+        warmup_epochs: of the stage; they do not count.
         width: D, of the embeddings.
         stage: its name, for the fields that a warning tells of.
     """
 
     def __init__(
-        self, plateau: Plateau, *, total_steps: int, warmup_steps: float, width: int, stage: str = "contrastive"
+        self,
+        plateau: Plateau,
+        *,
+        duration: Duration,
+        warmup_epochs: float = 0.0,
+        width: int,
+        stage: str = "contrastive",
     ):
         self.plateau, self._width, self._stage = plateau, width, stage
-        self._patience = min(PATIENCE, max(LEAST_PATIENCE, total_steps // 4))
-        self._step = self._warmup_steps = math.ceil(warmup_steps)
-        self._patience_above = max(self._patience, min(PATIENCE_ABOVE, total_steps // 2))
-        self._steps_on, self._warned, self._figures = 0, False, {}
+        self._patience = min(PATIENCE, max(LEAST_PATIENCE, duration.total_steps // 4))
+        self._step = self._warmup_steps = math.ceil(warmup_epochs * duration.steps_per_epoch)
+        self._patience_above = max(self._patience, min(PATIENCE_ABOVE, duration.total_steps // 2))
+        self._steps_on, self._warned, self._measured = 0, False, {}
 
     def read(self, record: dict) -> str:
         """Takes the record of the next epoch; a warning where one is due, else "".
 
         Args:
-            record: with the "step" it ended at, its mean "loss", and the figures of `diagnostics` as they are known.
+            record: with the "step" it ended at, its mean "loss", and the measures of `diagnostics` as they are known.
         """
-        self._figures.update(record)
+        self._measured.update(record)
         steps, self._step = record["step"] - self._step, max(record["step"], self._warmup_steps)
         below = self.plateau.value - record["loss"]
         if steps <= 0 or below > self.plateau.near:
@@ -89,29 +97,29 @@ class PlateauWatch:
         return f"{self._what()} {self._why()} {self._advice()}"
 
     def _equal(self) -> bool:
-        return self._figures.get("negative_similarity_p50", 0) >= EQUAL and not self._above()
+        return self._measured.get("negative_similarity_p50", 0) >= EQUAL and not self._above()
 
     def _above(self) -> bool:
-        return self._figures["loss"] - self.plateau.value > self.plateau.near
+        return self._measured["loss"] - self.plateau.value > self.plateau.near
 
     def _what(self) -> str:
         plateau = self.plateau
         return (
-            f"the loss has stayed at {self._figures['loss']:.4g} for {self._steps_on} steps: "
+            f"the loss has stayed at {self._measured['loss']:.4g} for {self._steps_on} steps: "
             f"{'above ' if self._above() else ''}the plateau, which is "
             f"{plateau.scale:.3g} ln({plateau.rows:,} - 1) = {plateau.value:.4g}, what {plateau.rows:,} rows cost when "
             "all their embeddings are equal."
         )
 
     def _why(self) -> str:
-        similarity, rank = (self._figures.get(name) for name in ("negative_similarity_p50", "effective_rank"))
+        similarity, rank = (self._measured.get(name) for name in ("negative_similarity_p50", "effective_rank"))
         if similarity is None:
             if self._above():
                 return "The network has not begun to learn."
             return "The network has most likely collapsed: it gives all images the same embedding."
         seen = f"median similarity of different classes {similarity:.3f}, effective rank {rank:.1f} of {self._width}"
         if self._equal():
-            dead = " No gradient is left: training on cannot help." if self._figures.get("gradient_norm") == 0 else ""
+            dead = " No gradient is left: training on cannot help." if self._measured.get("gradient_norm") == 0 else ""
             return f"The network has collapsed: it gives all images nearly the same embedding ({seen}).{dead}"
         if self.plateau.temperature >= 1:
             return (
@@ -121,7 +129,7 @@ class PlateauWatch:
         return f"The embeddings differ ({seen}), but not by class: the network has not begun to learn."
 
     def _advice(self) -> str:
-        step = self._figures.get("update_norm")
+        step = self._measured.get("update_norm")
         if not self._equal() and step is not None and step * self._steps_on < STILL:
             return (
                 f"The weights hardly move: a step has length {step:.1g}. What to try: a higher "

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import time
 
-import tensorflow as tf
-
+from supcon_tf.keras_generations import scales_loss
 from supcon_tf.training.checkpoints import StageCheckpoints
-from supcon_tf.training.diagnostics import Observer
-from supcon_tf.training.state import StageState
-from supcon_tf.training.steps import Step
+from supcon_tf.training.observer import Observer
+from supcon_tf.training.plan import StagePlan
 from supcon_tf.training.tally import Tally, begin, check, check_weights, means, saved_form
 
 # Steps that loss scaling may leave out in a row. From 2^15 it halves the scale each time, so these leave nothing of it.
@@ -22,23 +20,19 @@ class Progress:
     Begins where the newest checkpoint is.
 
     Args:
-        step: what one replica does.
-        state: of the stage; restored.
+        plan: of the stage; its state is restored.
         checkpoints: of the stage.
         observer: whose looks belong to the open epoch.
-        batch_size: images of the global batch.
     """
 
-    def __init__(
-        self, step: Step, state: StageState, checkpoints: StageCheckpoints, observer: Observer, *, batch_size: int
-    ):
-        self._step, self._state, self._checkpoints, self._batch_size = step, state, checkpoints, batch_size
-        self._observer = observer
-        self._scales = isinstance(state.optimizer, tf.keras.mixed_precision.LossScaleOptimizer)
+    def __init__(self, plan: StagePlan, checkpoints: StageCheckpoints, observer: Observer):
+        self._update, self._state, self._checkpoints = plan.update, plan.state, checkpoints
+        self._batch_size, self._observer = plan.duration.batch_size, observer
+        self._scales = scales_loss(plan.state.optimizer)
         self.patience = PATIENCE if self._scales else 1
         self.done, saved = checkpoints.restore()
         self.epoch = saved.get("epoch", 1)
-        self.tally = begin(step, saved)
+        self.tally = begin(self._update, saved)
         observer.seen = saved.get("seen", [])
         self._started = time.perf_counter() - saved.get("seconds", 0.0)
 
@@ -70,19 +64,19 @@ class Progress:
         record["input_share"] = record.pop("input_seconds") * steps / self.seconds()
         if self._scales:
             record["overflows"] = int(self.tally.skipped)
-        return {**record, **self._observer.figures()}
+        return {**record, **self._observer.means(), "replicas": self._state.replicas}
 
     def next_epoch(self) -> None:
         """The record of the open epoch is written."""
         self.epoch += 1
-        self.tally = begin(self._step, {"in_a_row": int(self.tally.in_a_row)})
+        self.tally = begin(self._update, {"in_a_row": int(self.tally.in_a_row)})
         self._observer.seen = []
         self._started = time.perf_counter()
 
     def save(self) -> None:
         """Writes a checkpoint."""
-        seen = [{name: float(value) for name, value in figures.items()} for figures in self._observer.seen]
+        seen = [{name: float(value) for name, value in look.items()} for look in self._observer.seen]
         self._checkpoints.save({"epoch": self.epoch, "seconds": self.seconds(), "seen": seen, **saved_form(self.tally)})
 
     def _check_tally(self) -> None:
-        check(self.tally, self._step, batch_size=self._batch_size, scales=self._scales)
+        check(self.tally, self._update, batch_size=self._batch_size, scales=self._scales)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
-import os
 import pathlib
 import sys
 from typing import Callable, Optional
@@ -12,10 +10,12 @@ from typing import Callable, Optional
 import tensorflow as tf
 from tqdm import tqdm
 
-from supcon_tf.training.diagnostics import memory
-from supcon_tf.training.failures import first_line
+from supcon_tf.failures import first_line
+from supcon_tf.records import metrics, words
+from supcon_tf.records.directory import RunDirectory
+from supcon_tf.records.environment import memory
+from supcon_tf.training.duration import Duration
 from supcon_tf.training.plateau import PlateauWatch
-from supcon_tf.training.run_directory import replace_text
 
 # What a line shows of what an epoch measured, in this order. BUILD.md has a table of all that is recorded.
 SHOWN = (
@@ -48,14 +48,11 @@ class Reporter:
     (a log file, CI) no control characters.
 
     Args:
-        directory: of the run; metrics go to `metrics.jsonl`, events to `tensorboard/<stage>`.
+        directory: of the run.
         stage: name of the stage.
         title: what the bar or line begins with.
-        epochs: of the stage.
-        total_steps: of the stage.
-        batch_size: global images a step.
+        duration: of the stage.
         learning_rate: step -> learning rate that was applied in it.
-        constants: values added to every record.
         watch: told of every epoch of a contrastive stage; what it warns of is said, and recorded as "warning".
         recorded: called after each epoch.
 
@@ -65,40 +62,37 @@ class Reporter:
 
     def __init__(
         self,
-        directory: pathlib.Path,
+        directory: RunDirectory,
         stage: str,
         *,
         title: str,
-        epochs: int,
-        total_steps: int,
-        batch_size: int,
+        duration: Duration,
         learning_rate: Callable[[int], float],
-        constants: dict,
         watch: Optional[PlateauWatch] = None,
         recorded: Callable[[], None] = lambda: None,
     ):
-        self._path = directory / "metrics.jsonl"
-        self._stage, self._title, self._epochs = stage, title, epochs
-        self._total_images, self._batch_size = total_steps * batch_size, batch_size
-        self._learning_rate, self._constants = learning_rate, constants
-        self._watch, self._recorded = watch, recorded
-        self._writer = _event_writer(directory / "tensorboard" / stage)
+        self._directory, self._stage, self._title, self._duration = directory, stage, title, duration
+        self._learning_rate, self._watch, self._recorded = learning_rate, watch, recorded
+        self._writer = _event_writer(directory.tensorboard(stage))
         self._bar = None
 
     def start(self, steps_done: int, *, recorded: int) -> None:
         """Begins at `steps_done`; records of steps after `recorded`, which come again, leave `metrics.jsonl`."""
-        kept = drop_records(self._path, self._stage, after_step=recorded)
+        kept = metrics.drop(self._directory, self._stage, after_step=recorded)
         for record in kept if self._watch else []:
             self._watch.read(record)  # what was said before an interruption is not said again
-        complete = recorded * self._batch_size >= self._total_images
+        complete = recorded >= self._duration.total_steps
         if steps_done > 0:
             print(f"{self._title}: {'complete' if complete else 'continues'} at step {steps_done}", flush=True)
         if recorded > (kept[-1]["step"] if kept else 0):
-            print(f"{self._title}: WARNING: {self._path} has lost records of epochs that are done", flush=True)
+            print(
+                f"{self._title}: WARNING: {self._directory.metrics} has lost records of epochs that are done",
+                flush=True,
+            )
         if not complete:
             self._bar = tqdm(
-                total=self._total_images,
-                initial=steps_done * self._batch_size,
+                total=self._duration.total_steps * self._duration.batch_size,
+                initial=steps_done * self._duration.batch_size,
                 desc=self._title,
                 unit=" images",
                 unit_scale=True,
@@ -108,42 +102,32 @@ class Reporter:
 
     def advance(self, steps: int = 1) -> None:
         """So many steps were done."""
-        self._bar.update(steps * self._batch_size)
+        self._bar.update(steps * self._duration.batch_size)
 
-    def epoch(self, epoch: int, step: int, steps: int, seconds: float, metrics: dict) -> None:
+    def epoch(self, epoch: int, step: int, steps: int, seconds: float, measured: dict) -> None:
         """Records an epoch that took `seconds` for `steps` steps and ended at `step`."""
         record = {
             "stage": self._stage,
             "epoch": epoch,
-            "epochs": self._epochs,
+            "epochs": self._duration.epochs,
             "step": step,
-            **metrics,
-            **self._constants,
-            "learning_rate": self._learning_rate(step - 1),
-            "images_per_second": steps * self._batch_size / seconds,
+            **measured,
+            "learning_rate": float(self._learning_rate(step - 1)),
+            "images_per_second": steps * self._duration.batch_size / seconds,
             **memory(),
             "seconds": seconds,
         }
         warning = ""
         if self._watch:
+            record["plateau"] = self._watch.plateau.value
             record["plateau_distance"] = self._watch.plateau.distance(record["loss"])
             warning = self._watch.read(record)
         if warning:
             record["warning"] = warning
-        self._append(record)
+        metrics.append(self._directory, record)
         self._summarize(record)
         self._show(record)
         self._recorded()
-
-    def _append(self, record: dict) -> None:
-        try:
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(record) + "\n")
-                file.flush()
-                os.fsync(file.fileno())  # the checkpoint that says that this epoch is done must not outlive it
-        except OSError as error:
-            what = f"the record of epoch {record['epoch']} could not be written ({error.strerror})"
-            raise OSError(error.errno, what, str(self._path)) from error
 
     def _summarize(self, record: dict) -> None:
         with self._writer.as_default(step=record["step"]):
@@ -156,13 +140,13 @@ class Reporter:
 
     def _show(self, record: dict) -> None:
         shown = ", ".join(_said(name, form, record[name]) for name, form in SHOWN if name in record)
-        left = brief((self._epochs - record["epoch"]) * record["seconds"])
-        lines = [f"{self._title}: epoch {record['epoch']}/{self._epochs}, {shown}, {left} left"]
+        left = words.duration((self._duration.epochs - record["epoch"]) * record["seconds"])
+        lines = [f"{self._title}: epoch {record['epoch']}/{self._duration.epochs}, {shown}, {left} left"]
         if "warning" in record:
             lines.append(f"{self._title}: WARNING: {record['warning']}")
         with tqdm.external_write_mode(file=sys.stdout):  # above the bar, if there is one
             print("\n".join(lines), flush=True)
-        if record["epoch"] == self._epochs:
+        if record["epoch"] == self._duration.epochs:
             self._bar.close()
 
 
@@ -179,41 +163,3 @@ def _said(name: str, form: str, value: float) -> str:
     if name == "plateau_distance" and value < 0:
         return form.replace("below", "above").format(-value)
     return form.format(value)
-
-
-def brief(seconds: float) -> str:
-    """`45 s`, `12 min`, `3.4 h`: a duration as a person says it."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
-
-
-def drop_records(path: pathlib.Path, stage: str, *, after_step: int) -> list[dict]:
-    """Takes the records of `stage` after a step out of a metrics file: those steps run again. Returns its others.
-
-    A last line that an interruption or a full disk cut short goes too: its epoch has no checkpoint.
-
-    Raises:
-        ValueError: another line is no record.
-    """
-    if not path.exists():
-        return []
-    lines = path.read_bytes().splitlines(keepends=True)
-    records = [_parse(line, path, number, last=number == len(lines)) for number, line in enumerate(lines, 1)]
-    kept = [record for record in records if record and (record["stage"] != stage or record["step"] <= after_step)]
-    if len(kept) < len(lines):
-        replace_text(path, "".join(json.dumps(record) + "\n" for record in kept))
-    return [record for record in kept if record["stage"] == stage]
-
-
-def _parse(line: bytes, path: pathlib.Path, number: int, *, last: bool) -> dict:
-    """One record; nothing for a last line without its end."""
-    if last and not line.endswith(b"\n"):
-        return {}
-    try:
-        record = json.loads(line)
-        if isinstance(record["stage"], str) and isinstance(record["step"], int):
-            return record
-    except (ValueError, KeyError, TypeError):
-        pass
-    raise ValueError(f"line {number} of {path} is no record of an epoch; mend or remove the line: {line[:80]!r}")

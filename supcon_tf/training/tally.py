@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from supcon_tf.keras_generations import variable_path
 from supcon_tf.training.state import StageState
-from supcon_tf.training.steps import SQUARES, Step, variable_name
+from supcon_tf.training.update import SQUARES, Update
 
 _NAMED = 4  # of the variables that are not finite, in a message
 _ADVICE = (
@@ -32,14 +33,14 @@ class Tally(NamedTuple):
     numbers: tf.Tensor  # float32 [n], metrics and squared gradients of that step, as `names` calls them
 
 
-def begin(step: Step, saved: dict) -> Tally:
+def begin(update: Update, saved: dict) -> Tally:
     """The tally of an epoch that begins, or that goes on from what `saved_form` gave.
 
-    Beside the step's metrics it has "input_seconds", the time that steps waited for their batches.
+    Beside the metrics of an update it has "input_seconds", the time that steps waited for their batches.
     """
-    count, sums = len(names(step)), saved.get("sums", {})
+    count, sums = len(names(update)), saved.get("sums", {})
     return Tally(
-        {name: tf.constant(sums.get(name, 0.0), tf.float64) for name in (*step.metrics, "input_seconds")},
+        {name: tf.constant(sums.get(name, 0.0), tf.float64) for name in (*update.metrics, "input_seconds")},
         tf.constant(saved.get("steps", 0), tf.int64),
         tf.constant(saved.get("skipped", 0), tf.int64),
         tf.constant(saved.get("in_a_row", 0), tf.int64),
@@ -48,23 +49,23 @@ def begin(step: Step, saved: dict) -> Tally:
     )
 
 
-def add(tally: Tally, found: dict, step: tf.Tensor, *, checked: tuple, patience: int) -> Tally:
+def add(tally: Tally, metrics: dict, step: tf.Tensor, *, checked: tuple, patience: int) -> Tally:
     """The tally after one more step.
 
     Args:
         tally: of the steps before.
-        found: what the step gave: float32 scalars of every metric by name, and `steps.SQUARES`.
+        metrics: what the step gave: float32 scalars of every metric by name, and `update.SQUARES`.
         step: int64 [], its number.
         checked: the metrics that have to be finite.
         patience: so many steps in a row that are not finite are too many.
     """
-    numbers = tf.concat([tf.stack([found[name] for name in checked]), found[SQUARES]], 0)
+    numbers = tf.concat([tf.stack([metrics[name] for name in checked]), metrics[SQUARES]], 0)
     finite = tf.reduce_all(tf.math.is_finite(numbers))
     good = tf.cast(finite, tf.int64)
     in_a_row = (1 - good) * (tally.in_a_row + 1)
     failed = tally.failed_at > 0
     return Tally(
-        {name: total + tf.where(finite, tf.cast(found[name], tf.float64), 0.0) for name, total in tally.sums.items()},
+        {name: total + tf.where(finite, tf.cast(metrics[name], tf.float64), 0.0) for name, total in tally.sums.items()},
         tally.steps + good,
         tally.skipped + 1 - good,
         in_a_row,
@@ -86,28 +87,30 @@ def saved_form(tally: Tally) -> dict:
     }
 
 
-def names(step: Step) -> tuple:
+def names(update: Update) -> tuple:
     """What the entries of `Tally.numbers` are."""
-    return (*step.metrics, *step.gradients)
+    return (*update.metrics, *update.gradients)
 
 
-def check(tally: Tally, step: Step, *, batch_size: int, scales: bool) -> None:
+def check(tally: Tally, update: Update, *, batch_size: int, scales: bool) -> None:
     """Raises FloatingPointError where a step of the tally was one too many that is not finite.
 
     The message has the step, the examples of its batch by their number in the training stream, and what is not finite.
 
     Args:
         tally: after any step.
-        step: that made it.
+        update: that made it.
         batch_size: images of the global batch.
         scales: whether the optimizer scales the loss, and left these steps out.
     """
     at = int(tally.failed_at)
     if not at:
         return
-    found = [(name, float(number)) for name, number in zip(names(step), tally.numbers)]
-    metrics = [f"{name} became {number}" for name, number in found[: len(step.metrics)] if not math.isfinite(number)]
-    gradients = [name for name, number in found[len(step.metrics) :] if not math.isfinite(number)]
+    numbers = [(name, float(number)) for name, number in zip(names(update), tally.numbers)]
+    metrics = [
+        f"{name} became {number}" for name, number in numbers[: len(update.metrics)] if not math.isfinite(number)
+    ]
+    gradients = [name for name, number in numbers[len(update.metrics) :] if not math.isfinite(number)]
     if gradients:
         metrics.append(f"not finite are the gradients of {_some(gradients)}")
     out = f", the last of {int(tally.in_a_row)} in a row that loss scaling left out" if scales else ""
@@ -120,7 +123,7 @@ def check(tally: Tally, step: Step, *, batch_size: int, scales: bool) -> None:
 def check_weights(state: StageState, step: int) -> None:
     """Raises FloatingPointError, naming step and variables, when weights are not finite."""
     broken = [
-        f"{part} {variable_name(variable)}"
+        f"{part} {variable_path(variable)}"
         for part, network in state.networks.parts().items()
         for variable in network.weights
         if not bool(tf.reduce_all(tf.math.is_finite(variable)))

@@ -6,6 +6,7 @@ import pathlib
 
 import tensorflow as tf
 
+from supcon_tf.failures import first_line
 from supcon_tf.names import STAGE_KINDS
 from supcon_tf.networks.networks import Networks
 from supcon_tf.training.checkpoints import newest_whole
@@ -38,9 +39,8 @@ def load_encoder(networks: Networks, run: pathlib.Path) -> pathlib.Path:
             str(newest)
         ).assert_existing_objects_matched().expect_partial()
     except (AssertionError, IndexError, ValueError, tf.errors.OpError) as error:
-        reason = str(error).strip().splitlines()[0]
         raise ValueError(
-            f"`encoder_from`: the encoder in {newest} is not the one of this run ({reason}). Give the fields of "
-            "`encoder` the values that they have in that run's config.json."
+            f"`encoder_from`: the encoder in {newest} is not the one of this run ({first_line(error)}). Give the "
+            "fields of `encoder` the values that they have in that run's config.json."
         ) from error
     return newest

@@ -21,7 +21,7 @@ from sklearn.datasets import load_sample_images
 
 from benchmarks.input import peer
 from benchmarks.input.plan import SETTINGS
-from supcon_tf.augment.policies import augment
+from supcon_tf.augment.policies import policy as make_policy
 
 IMAGES, COUNT, MOST = 8, 1000, 5.0
 # By policy: what else Pillow does in the controls.
@@ -58,10 +58,11 @@ def coordinates(side: int) -> np.ndarray:
 def ours(images: np.ndarray, count: int, size: int, **parameters) -> np.ndarray:
     """`count` views, float32 [count, S, S, 3], at whole grey levels as Pillow's are."""
     stored = tf.constant(images)
+    augment = make_policy(parameters.pop("policy"), size=size, **parameters)
 
     def view(number):
         seed = tf.stack([tf.constant(7, tf.int64), number])
-        return augment(stored[number % len(images)], seed, size=size, **parameters)
+        return augment(stored[number % len(images)], seed)
 
     made = tf.data.Dataset.range(count).map(view, num_parallel_calls=2).batch(count)
     return np.rint(next(iter(made)).numpy() * np.float32(255)) / np.float32(255)

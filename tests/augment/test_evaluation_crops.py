@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from supcon_tf.augment.evaluation_crops import EVALUATION_CROPS, evaluation_crop
+from supcon_tf.augment.evaluation_crops import evaluation_crop
 from supcon_tf.augment.geometry import central_square, resize, unit_range
+from supcon_tf.names import EVALUATION_CROPS
 
 
 def coordinates(height, width):
@@ -18,9 +19,9 @@ def coordinates(height, width):
     )
 
 
-def seen(height, width, **arguments):
+def seen(height, width, crop, padding):
     """The shares of height and width that a crop to 28 pixels shows, from slopes far from the border."""
-    view = evaluation_crop(coordinates(height, width), size=28, **arguments).numpy()
+    view = evaluation_crop(crop, size=28, padding=padding)(coordinates(height, width)).numpy()
     np.testing.assert_allclose(view[13:15, 13:15, :2].mean((0, 1)), 0.5, atol=0.5 / 28)
     return (view[20, 14, 0] - view[8, 14, 0]) * 28 / 12, (view[14, 20, 1] - view[14, 8, 1]) * 28 / 12
 
@@ -31,27 +32,27 @@ def test_what_is_left(crop, square, shape):
     """28 of 32: seven eighths of the short side, or of both."""
     short = min(shape)
     expected = [7 / 8 * (short / side if square else 1) for side in shape]
-    np.testing.assert_allclose(seen(*shape, crop=crop, padding=4), expected, atol=1.01 / short)
+    np.testing.assert_allclose(seen(*shape, crop, padding=4), expected, atol=1.01 / short)
     expected = [short / side if square else 1 for side in shape]
-    np.testing.assert_allclose(seen(*shape, crop=crop, padding=0), expected, atol=1e-4 + 1 / max(shape) * square)
+    np.testing.assert_allclose(seen(*shape, crop, padding=0), expected, atol=1e-4 + 1 / max(shape) * square)
 
 
 def test_the_default_is_the_central_square():
     image = tf.constant(np.random.RandomState(0).randint(0, 256, (9, 14, 3), dtype=np.uint8))
-    np.testing.assert_array_equal(evaluation_crop(image, size=8), resize(central_square(image), size=8))
+    np.testing.assert_array_equal(evaluation_crop(size=8)(image), resize(central_square(image), size=8))
 
 
 @pytest.mark.parametrize("crop", EVALUATION_CROPS)
 def test_an_image_of_the_right_size_stays_as_it_is(crop):
     image = tf.constant(np.random.RandomState(0).randint(0, 256, (8, 8, 1), dtype=np.uint8))
-    np.testing.assert_allclose(evaluation_crop(image, size=8, crop=crop), unit_range(image), rtol=2e-7)
+    np.testing.assert_allclose(evaluation_crop(crop, size=8)(image), unit_range(image), rtol=2e-7)
 
 
 @pytest.mark.parametrize("crop", [name for name in EVALUATION_CROPS if name != "identity"])
 def test_any_size_works_down_to_one_pixel_also_unknown_to_the_graph(crop):
     images = [np.full((height, width, 3), 51, np.uint8) for height, width in [(1, 1), (1, 7), (40, 3), (300, 211)]]
     data = tf.data.Dataset.from_generator(lambda: images, output_signature=tf.TensorSpec([None, None, 3], tf.uint8))
-    views = list(data.map(lambda image: evaluation_crop(image, size=8, crop=crop, padding=1)))
+    views = list(data.map(evaluation_crop(crop, size=8, padding=1)))
     assert len(views) == 4
     for view in views:
         np.testing.assert_allclose(view, np.full((8, 8, 3), 0.2), atol=1e-6)
@@ -60,11 +61,11 @@ def test_any_size_works_down_to_one_pixel_also_unknown_to_the_graph(crop):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"crop": "identity"}, r"needs images of 8 x 8 pixels; got shape \(9, 9, 3\)"),
-        ({"crop": "resize_and_crop"}, "`crop` must be one of .*Did you mean 'resize_then_crop'"),
+        ({"name": "identity"}, r"needs images of 8 x 8 pixels; got shape \(9, 9, 3\)"),
+        ({"name": "resize_and_crop"}, "`crop` must be one of .*Did you mean 'resize_then_crop'"),
         ({"padding": -1}, "at least 0; got -1"),
     ],
 )
 def test_what_cannot_be_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
-        evaluation_crop(tf.zeros([9, 9, 3]), size=8, **arguments)
+        evaluation_crop(size=8, **arguments)(tf.zeros([9, 9, 3]))

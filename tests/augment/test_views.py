@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from supcon_tf.augment.policies import augment
-from supcon_tf.augment.views import views
+from supcon_tf.augment.policies import policy as make_policy
+from supcon_tf.augment.views import several, view_seed
 
 IMAGE = tf.constant(np.random.RandomState(0).randint(0, 256, (16, 16, 3), dtype=np.uint8))
 
 
 def make(count, *, seed=(1, 2), policy="sim_augment", **parameters):
-    return views(IMAGE, tf.constant(seed), count=count, policy=policy, size=12, **parameters).numpy()
+    return several(make_policy(policy, size=12, **parameters), count=count)(IMAGE, tf.constant(seed)).numpy()
 
 
 def test_shape_type_and_range():
@@ -38,8 +38,15 @@ def test_the_seed_decides():
 def test_parameters_reach_the_policy():
     np.testing.assert_array_equal(make(2, strength=0), make(2, policy="crop_flip"))
     view_seed = tf.random.fold_in(tf.constant((1, 2)), 1)
-    expected = augment(IMAGE, view_seed, policy="crop_flip", size=12, crop_area=(0.5, 0.6), flip=False)
+    expected = make_policy("crop_flip", size=12, crop_area=(0.5, 0.6), flip=False)(IMAGE, view_seed)
     np.testing.assert_array_equal(make(2, policy="crop_flip", crop_area=(0.5, 0.6), flip=False)[1], expected)
+
+
+def test_a_seed_is_of_an_example_in_an_epoch():
+    seeds = {tuple(view_seed(3, epoch=epoch, example=n).numpy()) for epoch in range(5) for n in range(20)}
+    assert len(seeds) == 100
+    traced = tf.data.Dataset.range(20).map(lambda n: view_seed(3, epoch=4, example=n))
+    assert {tuple(seed) for seed in traced.as_numpy_iterator()} < seeds
 
 
 def test_no_views_are_refused():

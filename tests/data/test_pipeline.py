@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from supcon_tf.augment.evaluation_crops import evaluation_crop
 from supcon_tf.data import order, pipeline
 from supcon_tf.data.sets.load import load_source
+from tests.data.streams import CROP, train
 
 TRAIN = 40
 
@@ -24,11 +26,6 @@ def source(request, numbered_dir, monkeypatch):
     if request.param == "disk":
         monkeypatch.setattr("supcon_tf.data.sets.source.MEMORY_LIMIT", 0)
     return load_source("numbered_photos" if "files" in request.param else "numbered_grey", numbered_dir)
-
-
-def train(source, **changes):
-    settings = {"batch_size": 8, "seed": 1, "view_count": 2, "policy": "crop_flip", "size": 8}
-    return pipeline.training(source, **{**settings, **changes})
 
 
 def batches(dataset, count):
@@ -149,7 +146,7 @@ def test_a_wrong_policy_is_refused_before_the_first_batch(numbered_dir):
 
 @pytest.mark.parametrize("batch_size", [1, 5, 13, 32])
 def test_evaluation_sees_every_example_once(source, batch_size):
-    dataset = pipeline.evaluation(source, "test", batch_size=batch_size, size=6)
+    dataset = pipeline.evaluation(source, "test", evaluation_crop(size=6), batch_size=batch_size)
     assert dataset.element_spec[0].shape == [batch_size, 6, 6, source.facts.image_shape[-1]]
     images, labels, weights = (np.concatenate(column) for column in zip(*dataset.as_numpy_iterator()))
     assert len(images) == -(-13 // batch_size) * batch_size
@@ -162,7 +159,7 @@ def test_evaluation_sees_every_example_once(source, batch_size):
 
 def test_evaluation_of_the_same_size_only_whitens(digits_dir):
     source = load_source("digits", digits_dir)
-    dataset = pipeline.evaluation(source, "train", batch_size=100, size=8)
+    dataset = pipeline.evaluation(source, "train", CROP, batch_size=100)
     images, _, weights = (np.concatenate(column) for column in zip(*dataset.as_numpy_iterator()))
     expected = (source.facts.mean[0] * -1 + source.arrays("train")[0] / 255) / source.facts.std[0]
     np.testing.assert_allclose(images[weights > 0], expected, atol=1e-6)
@@ -170,13 +167,13 @@ def test_evaluation_of_the_same_size_only_whitens(digits_dir):
 
 def test_evaluation_cuts_the_central_square(numbered_dir):
     source = load_source("numbered_photos", numbered_dir)
-    for images, _, _ in pipeline.evaluation(source, "test", batch_size=13, size=8):
+    for images, _, _ in pipeline.evaluation(source, "test", CROP, batch_size=13):
         np.testing.assert_array_equal(numbers_of(source, images.numpy()), np.arange(100, 113))
 
 
 def test_evaluation_refuses_empty_batches(numbered_dir):
     with pytest.raises(ValueError, match="at least one image; got batch_size=0"):
-        pipeline.evaluation(load_source("numbered_grey", numbered_dir), "test", batch_size=0, size=8)
+        pipeline.evaluation(load_source("numbered_grey", numbered_dir), "test", CROP, batch_size=0)
 
 
 def hosts(count, replicas_each=1):
@@ -243,7 +240,7 @@ def test_hosts_evaluate_every_example_once(source, count, replicas_each, batch_s
     """In the order of one host, and in equally many batches of one shape."""
     parts = []
     for context in hosts(count, replicas_each):
-        dataset = pipeline.evaluation(source, "test", batch_size=batch_size, size=8, input_context=context)
+        dataset = pipeline.evaluation(source, "test", CROP, batch_size=batch_size, input_context=context)
         parts.append([tuple(value.numpy() for value in batch) for batch in dataset])
     assert len({len(part) for part in parts}) == 1 and len({batch[0].shape for part in parts for batch in part}) == 1
     images, labels, weights = (np.concatenate(column) for column in zip(*join(parts, replicas_each)))
@@ -257,7 +254,7 @@ def test_two_replicas_share_every_example_once(numbered_dir, two_replicas):
     source = load_source("numbered_grey", numbered_dir)
     seen = []
     for images, _, weights in two_replicas.distribute_datasets_from_function(
-        lambda context: pipeline.evaluation(source, "test", batch_size=3, size=8, input_context=context)
+        lambda context: pipeline.evaluation(source, "test", CROP, batch_size=3, input_context=context)
     ):
         for part, weight in zip(
             two_replicas.experimental_local_results(images), two_replicas.experimental_local_results(weights)

@@ -15,9 +15,11 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 import tensorflow as tf
 
-from supcon_tf.training import steps
+from supcon_tf.losses.supcon import supervised_contrastive_loss
+from supcon_tf.training.compiled import compile_update
+from supcon_tf.training.objectives import Contrastive
 from supcon_tf.training.state import StageState
-from supcon_tf.training.updates import compile_update
+from supcon_tf.training.update import Penalty, Update
 from tests.distributed.replicas import make_strategy
 from tests.tiny import SIDE, tiny_networks
 
@@ -52,8 +54,8 @@ def main(replicas: int) -> None:
     with strategy.scope():
         networks = tiny_networks()
         optimizer = tf.keras.optimizers.SGD(0.1, momentum=0.9)
-        state = StageState.create(networks, optimizer, steps.trained_variables(networks, "contrastive"))
-    step = steps.contrastive_step(state, batch_size=IMAGES, weight_decay=1e-3, loss={}, use_labels=True)
+        state = StageState.create(networks, ("encoder", "projection"), optimizer)
+    step = Update(state, Contrastive(IMAGES, supervised_contrastive_loss), penalty=Penalty(1e-3, state.decayed()))
     images, labels = tf.zeros([IMAGES, VIEWS, SIDE, SIDE, 1]), tf.zeros([IMAGES], tf.int64)
     data = tf.data.Dataset.from_tensor_slices((images, labels)).batch(IMAGES, drop_remainder=True)
     batch = next(iter(strategy.experimental_distribute_dataset(data)))

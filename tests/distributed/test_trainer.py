@@ -127,6 +127,18 @@ def test_a_worker_that_dies_ends_the_others_with_one_message(killed, tmp_path):
     assert "another host of the run is gone" in outputs[0] and "Traceback" not in outputs[0]
 
 
+@pytest.mark.slow
+@pytest.mark.two_replicas_required
+@pytest.mark.parametrize("first, then", [(2, 1), (1, 2)])
+def test_a_run_that_stopped_goes_on_with_another_number_of_replicas(first, then, alone, tmp_path):
+    command = [sys.executable, "-m", "tests.distributed.trainer", str(tmp_path), str(first), "stops"]
+    stopped = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert stopped.returncode == 143, stopped.stderr[-2000:]
+    found = train(tmp_path, then)
+    assert_same(found, alone)
+    assert [record["replicas"] for record in found[1]] == [then, then]
+
+
 def assert_same(found, alone):
     weights, records, embeddings = found
     assert largest_difference(weights, alone[0]) < 2e-5

@@ -7,7 +7,7 @@ only the encoder is small. In a process of its own, as `tests.distributed.replic
 `OUT/weights.npz` and the run's own `metrics.jsonl`. A third argument changes that: `no gather` is the control, replicas
 that do not see each other's images; `impatient` waits 5 s for other workers; `long` trains for 500 epochs; `queue` has
 a queue that wraps around; `kills` has one too, and trains for 100 epochs, in micro-batches, two steps a call, with a
-checkpoint every two; `kills local` the same with local batch norm.
+checkpoint every two; `kills local` the same with local batch norm; `stops` asks itself to stop after two steps.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 import functools
 import os
 import pathlib
+import signal
 import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -23,10 +24,13 @@ os.environ.setdefault("NO_GCE_CHECK", "true")
 
 import numpy as np
 
-from launch.flags import plain_endings
+from launch.endings import plain_endings
 from supcon_tf.config import Data, Experiment, Loss, Queue, Stage, Train
-from supcon_tf.run import experiment as run
-from supcon_tf.training import steps
+from supcon_tf.distribution.strategy import is_chief
+from supcon_tf.losses.supcon import supervised_contrastive_loss
+from supcon_tf.run import recipe
+from supcon_tf.run.experiment import run_experiment
+from supcon_tf.training.reporting import Reporter
 from tests import tiny
 from tests.distributed.replicas import allow_waiting
 
@@ -62,15 +66,29 @@ def main(directory: pathlib.Path, replicas: int, control: str) -> None:
         made.append(tiny.tiny_networks(cross_replica_batch_norm=cross_replica_batch_norm, classes=10))
         return made[-1]
 
-    run.build_networks = small_networks
     if control == "no gather":
-        steps.supervised_contrastive_loss = functools.partial(steps.supervised_contrastive_loss, cross_replica=False)
+        recipe.supervised_contrastive_loss = functools.partial(supervised_contrastive_loss, cross_replica=False)
+    if control == "stops":
+        _stop_after(2)
     plan = experiment(replicas, control)
     with plain_endings():
-        run.run_experiment(plan, directory, write_report=False)
+        run_experiment(plan, directory, write_report=False, make_networks=small_networks)
     weights = [weight.numpy() for networks in made for part in networks.parts().values() for weight in part.weights]
-    if run.is_chief(plan.strategy):
+    if is_chief(plan.strategy):
         np.savez(directory / "weights.npz", *weights)
+
+
+def _stop_after(steps: int) -> None:
+    """SIGTERM comes after so many steps."""
+    advance, done = Reporter.advance, []
+
+    def interrupt(reporter, count=1):
+        advance(reporter, count)
+        done.extend([1] * count)
+        if len(done) == steps:
+            signal.raise_signal(signal.SIGTERM)
+
+    Reporter.advance = interrupt
 
 
 if __name__ == "__main__":

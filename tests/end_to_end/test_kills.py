@@ -17,7 +17,7 @@ import time
 import numpy as np
 import pytest
 
-from tests.end_to_end.test_run import assert_same_result
+from tests.end_to_end.test_experiment import assert_same_result
 
 ROOT = pathlib.Path(__file__).parents[2]
 pytestmark = pytest.mark.slow  # processes that load TensorFlow, one after the other

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import pathlib
-import signal
+import re
 import subprocess
 import sys
 
 import pytest
-
-from launch.flags import plain_endings
 
 ROOT = pathlib.Path(__file__).parents[2]
 SUPCON = "--experiment=digits.supcon"
@@ -51,6 +49,18 @@ def test_a_wrong_command_ends_with_status_2_and_one_message(arguments, message):
     assert ended.returncode == 2
     assert message in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("module", ["launch.hosts.gpu", "launch.hosts.tpu", "launch.benchmark"])
+def test_every_command_line_refuses_a_flag_it_does_not_know(module):
+    ended = run(module, "--drr_run")
+    assert ended.returncode == 2 and len(ended.stderr.splitlines()) == 1
+    assert ended.stderr == "error: no flag is called --drr_run. Did you mean `dry_run`?\n"
+
+
+def test_names_and_descriptions_of_experiments_stand_apart():
+    listed = run("launch.train").stderr.split("There are:\n")[1].splitlines()
+    assert all(re.match(r"  [\w.]+  +[A-Z]", line) for line in listed) and len(listed) > 10
 
 
 def test_a_missing_experiment_lists_what_exists():
@@ -102,63 +112,8 @@ def test_in_a_comparison_a_flag_of_a_stage_is_for_the_experiments_that_have_it()
     assert "{'contrastive': 9, 'linear': 8}" in ended.stdout and "{'cross_entropy': 32}" in ended.stdout
 
 
-@pytest.fixture
-def _own_signals():
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
-@pytest.mark.usefixtures("_own_signals")
-@pytest.mark.parametrize(
-    "error, status, message",
-    [
-        (ValueError("no such thing"), 2, "error: no such thing\n"),
-        (FloatingPointError("diverged at step 3"), 3, "error: diverged at step 3\n"),
-        (MemoryError("out of memory; lower it"), 71, "error: out of memory; lower it\n"),
-        (MemoryError(), 71, "error: the memory of this machine is used up; lower the batch size.\n"),
-        (OSError(28, "No space left on device", "/run/x"), 74, "error: No space left on device: /run/x.\n"),
-        (KeyboardInterrupt(), 130, "\ninterrupted; the same command continues from the newest checkpoint\n"),
-    ],
-)
-def test_an_end_has_a_status_and_one_message(error, status, message, capsys):
-    with pytest.raises(SystemExit) as ended, plain_endings():
-        raise error
-    assert (ended.value.code, capsys.readouterr().err) == (status, message)
-
-
-@pytest.mark.usefixtures("_own_signals")
-@pytest.mark.parametrize("number, status", [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-def test_a_signal_has_a_status_of_its_own(number, status, capsys):
-    with pytest.raises(SystemExit) as ended, plain_endings():
-        signal.raise_signal(number)
-    assert ended.value.code == status
-    assert f"stopped by {number.name}; the same command continues" in capsys.readouterr().err
-
-
-@pytest.mark.usefixtures("_own_signals")
-def test_under_nohup_the_end_of_a_terminal_is_no_end():
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    went_on = False
-    with plain_endings():
-        signal.raise_signal(signal.SIGHUP)
-        went_on = True
-    assert went_on and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-
-
-def test_output_that_nobody_reads_ends_with_one_message():
-    """As in `... | head`: it is no error of another host, and Python has nothing to add when it ends."""
-    program = (
-        "from launch.flags import plain_endings\n"
-        "with plain_endings():\n    while True:\n        print('a line', flush=True)\n"
-    )
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    process = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, **pipes)
-    process.stdout.readline()
-    process.stdout.close()
-    assert process.wait(timeout=60) == 74
-    assert process.stderr.read() == (
-        b"error: what reads the output is gone; the same command continues from the newest checkpoint\n"
-    )
+def test_in_a_comparison_a_flag_of_a_stage_that_none_has_is_refused():
+    names = "--experiments=digits.supcon,digits.cross_entropy"
+    ended = run("launch.compare", names, "--workdir=none", "--joint.label_smoothing=0.1")
+    assert ended.returncode == 2
+    assert "none of digits.supcon, digits.cross_entropy has the stage that --joint.label_smoothing is" in ended.stderr

@@ -80,6 +80,12 @@ def test_all_commands_run_at_once_and_one_failure_is_the_status(capfd, monkeypat
     assert remote.run_all([shell("a", "exit 7"), shell("b", "exec sleep 60")]) == 7
 
 
+def test_bytes_that_are_no_text_are_shown_and_end_nothing(capfd):
+    printing = remote.Command("a", ["sh", "-c", r"printf 'caf\351\n'; echo more"])
+    assert remote.run_all([printing]) == 0
+    assert capfd.readouterr().out == "a: caf\\xe9\na: more\n"
+
+
 @pytest.mark.slow
 def test_two_hosts_that_are_this_one_train_together(tmp_path):
     """Everything but the network: a stand-in for ssh runs the command here."""
@@ -88,7 +94,7 @@ def test_two_hosts_that_are_this_one_train_together(tmp_path):
     ssh.chmod(0o755)
     hosts = ",".join(f"localhost:{port}" for port in free_ports(2))
     small = ["--data.examples=64", "--contrastive.epochs=1", "--contrastive.warmup_epochs=0", "--linear.epochs=1"]
-    batches = ["--contrastive.batch_size=32", "--linear.batch_size=32", "--encoder.width=0.0625"]
+    batches = ["--contrastive.batch_size=32", "--linear.batch_size=32", "--encoder.width=0.0625", "--knn.every=0"]
     flags = [f"--hosts={hosts}", f"--directory={ROOT}", f"--python={sys.executable}", f"--ssh={ssh}"]
     training = ["--", "--experiment=digits.supcon", f"--workdir={tmp_path / 'run'}", *small, *batches]
     ended = launched("gpu", *flags, *training, timeout=400)

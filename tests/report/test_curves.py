@@ -28,8 +28,8 @@ def test_one_seed_is_drawn_as_the_main_line(groups):
 
 
 def test_mean_stops_where_the_shortest_run_stops(groups):
-    write_metrics(groups[0].runs[1].directory, stage_lines("contrastive", 20, 0.9, 1)[:5])
-    groups = read_groups([run.directory for run in groups[0].runs])
+    write_metrics(groups[0].runs[1].directory.path, stage_lines("contrastive", 20, 0.9, 1)[:5])
+    groups = read_groups([run.directory.path for run in groups[0].runs])
     first, second, mean = lines(groups, "contrastive", "loss")
     assert (len(first.x), len(second.x), len(mean.x)) == (20, 5, 5)
     np.testing.assert_allclose(mean.y, (first.y[:5] + second.y) / 2)
@@ -38,7 +38,10 @@ def test_mean_stops_where_the_shortest_run_stops(groups):
 def test_collapse_line_once_where_shared_and_in_colour_where_not(tmp_path, groups):
     assert curves_section(groups).count('class="level"') == 1
     other = write_run(tmp_path, experiment="other", evaluation=False)
-    write_metrics(other, [{"stage": "contrastive", "epoch": epoch, "loss": 3.0, "plateau": 6.0} for epoch in (1, 2)])
+    write_metrics(
+        other,
+        [{"stage": "contrastive", "epoch": epoch, "step": epoch, "loss": 3.0, "plateau": 6.0} for epoch in (1, 2)],
+    )
     html = curves_section([*groups, *read_groups([other])])
     assert 'class="level tone-0"' in html and 'class="level tone-2"' in html and 'class="level"' not in html
 
@@ -61,7 +64,7 @@ def test_losses_that_are_not_numbers_are_said_and_drawn_as_gaps(tmp_path):
 
 def test_a_metric_that_is_nowhere_a_number_has_no_panel(tmp_path):
     path = write_run(tmp_path)
-    write_metrics(path, [{"stage": "linear", "epoch": 1, "loss": float("nan"), "test_accuracy": 0.5}])
+    write_metrics(path, [{"stage": "linear", "epoch": 1, "step": 1, "loss": float("nan"), "test_accuracy": 0.5}])
     html = curves_section(read_groups([path]))
     assert "Loss</figcaption>" not in html and "Top-1 accuracy" in html
 

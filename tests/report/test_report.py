@@ -12,8 +12,9 @@ import sys
 import numpy as np
 import pytest
 
+from supcon_tf.records.directory import RunDirectory
 from supcon_tf.report import report as report_module
-from supcon_tf.report.report import RunningReport, duration, summary_table, write_report
+from supcon_tf.report.report import RunningReport, summary_table, write_report
 from tests.report.run_directories import answers, label_sets, stage_lines, write_metrics, write_run
 
 ACCURACIES = {"supcon": (0.981, 0.989, 0.9775), "cross_entropy": (0.97, 0.96)}
@@ -136,7 +137,7 @@ def test_a_run_that_goes_on_has_a_page_that_says_so_and_repeats_its_warnings(tmp
     write_metrics(path, lines)
     summary = (path / "summary.json").read_text()
     (path / "summary.json").unlink()
-    running = RunningReport(path)
+    running = RunningReport(RunDirectory(path))
     running.update()
     page = Page(running.path.read_text(encoding="utf-8"))
     assert "digits.supcon, seed 0 is running: contrastive, epoch 7 of 20." in page.text
@@ -162,7 +163,7 @@ def test_a_page_is_written_again_when_that_is_a_small_part_of_the_time_since(tmp
 
     monkeypatch.setattr(report_module, "write_report", write)
     monkeypatch.setattr(report_module.time, "perf_counter", lambda: clock[0])
-    running = RunningReport(tmp_path)
+    running = RunningReport(RunDirectory(tmp_path))
     for _ in range(100):
         running.update()
         clock[0] += 10.0
@@ -172,7 +173,7 @@ def test_a_page_is_written_again_when_that_is_a_small_part_of_the_time_since(tmp
 def test_a_page_that_cannot_be_written_is_said_once_and_stops_no_run(tmp_path, capsys):
     path = write_run(tmp_path, evaluation=False)
     (path / "report.html").mkdir()
-    running = RunningReport(path)
+    running = RunningReport(RunDirectory(path))
     for _ in range(3):
         running.update()
     assert capsys.readouterr().out.count("report.html is not written while the run goes on: ") == 1
@@ -228,13 +229,6 @@ def test_text_table(directories):
 
 def test_text_table_of_one_run_has_dashes(directories):
     assert summary_table(directories[:1]).splitlines()[2].split()[1:5] == ["1", "98.10", "-", "-"]
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(0.04, "0.0 s"), (89, "89.0 s"), (90, "1.5 min"), (5400, "1.5 h"), (float("nan"), "-")]
-)
-def test_durations_are_readable(seconds, text):
-    assert duration(seconds) == text
 
 
 def test_reporting_does_not_load_tensorflow():

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from supcon_tf.names import STAGE_KINDS
 from supcon_tf.training.state import StageState
-from supcon_tf.training.steps import trained_variables
 from tests.tiny import SIDE, tiny_networks
 
 
@@ -27,7 +27,7 @@ def make_state():
         with strategy.scope():
             networks = tiny_networks(cross_replica_batch_norm=cross_replica_batch_norm)
             optimizer = tf.keras.optimizers.SGD(learning_rate, momentum=0.9)
-            return StageState.create(networks, optimizer, trained_variables(networks, stage))
+            return StageState.create(networks, STAGE_KINDS[stage].trains, optimizer)
 
     return make
 
@@ -41,8 +41,3 @@ def feed():
         return next(iter(strategy.experimental_distribute_dataset(data)))
 
     return spread
-
-
-@pytest.fixture
-def one_device():
-    return tf.distribute.OneDeviceStrategy("CPU:0")

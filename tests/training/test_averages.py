@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 
 from supcon_tf.training.averages import local_averages, take_mean
-from supcon_tf.training.steps import linear_step
-from supcon_tf.training.updates import compile_update
+from supcon_tf.training.compiled import compile_update
+from tests.training import stages
 
 
 def on_each(strategy, variable):
@@ -29,7 +29,7 @@ def test_replicas_agree_after_an_update_and_so_does_a_checkpoint(two_replicas, m
     images[4:] += 3.0  # unlike halves
     (convolution,) = [layer for layer in state.networks.encoder.layers if "conv" in layer.name][:1]
     rows = tf.nn.conv2d(images[:, 0], convolution.kernel, 2, "SAME")
-    step = linear_step(state, batch_size=8, weight_decay=0.0, label_smoothing=0.0, batch_statistics=True)
+    step = stages.make_update(state, "linear", weight_decay=0.0, batch_statistics=True)
     compile_update(step, state, two_replicas)(*feed(two_replicas, images, labels))
     for average in averages:
         one, other = on_each(two_replicas, average)

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from supcon_tf.training import diagnostics, steps
-from supcon_tf.training.diagnostics import Observer, describe, effective_rank
-from supcon_tf.training.updates import compile_update
+from supcon_tf.training import diagnostics
+from supcon_tf.training.diagnostics import describe, effective_rank
 
 LABELS = [0, 1, 0, -1, 2, 0, 1]  # one image is unlabelled, one the only one of its class
 
@@ -102,40 +101,6 @@ def test_pairs_are_those_of_the_first_rows_and_counts_those_of_all(monkeypatch):
         assert found[name] == pytest.approx(whole[name], rel=1e-5), name
 
 
-def test_steps_to_look_at(one_device):
-    observer = Observer([], one_device, every=4, total_steps=10)
-    assert [step for step in range(1, 11) if observer.due(step)] == [4, 8, 10]
-    assert [observer.unseen(0, 9), observer.unseen(0, 2), observer.unseen(3, 9), observer.unseen(8, 2)] == [3, 2, 0, 1]
-    assert not any(Observer([], one_device, every=0, total_steps=10).due(step) for step in range(1, 11))
-
-
-def test_figures_are_means_of_looks_without_those_that_have_no_value(one_device):
-    observer = Observer([], one_device, every=1, total_steps=9)
-    observer.seen = [{"a": 1.0, "positives_min": 3.0, "b": math.nan}, {"a": 2.0, "positives_min": 1.0, "b": math.nan}]
-    assert observer.figures() == {"a": 1.5, "positives_min": 1.0}
-    observer.seen = []
-    assert observer.figures() == {}
-
-
-def observed(strategy, rows, labels, gather=True):
-    """What an observer sees of a step whose replicas hold a share of the rows each, and which moves a weight by 3."""
-    replicas = strategy.num_replicas_in_sync if gather else 1
-
-    def share(array):
-        parts = np.split(array, strategy.num_replicas_in_sync)[:replicas] * (2 // replicas)
-        return strategy.experimental_distribute_values_from_function(
-            lambda context: tf.constant(parts[context.replica_id_in_sync_group])
-        )
-
-    with strategy.scope():
-        weight = tf.Variable([1.0, 2.0])
-    observer = Observer([weight], strategy, every=1, total_steps=1)
-    observer.before()
-    weight.assign([1.0, 5.0])
-    observer.after((share(rows.astype(np.float32)), share(np.array(labels, np.int64))))
-    return observer.figures()
-
-
 def test_with_label_sets_a_positive_is_who_shares_a_label():
     sets = np.array([[1, 1, 0], [0, 1, 1], [0, 0, 1], [0, 0, 0], [1, 0, 0]], np.float32)
     rows = projections(images=5)
@@ -148,33 +113,3 @@ def test_with_label_sets_a_positive_is_who_shares_a_label():
     assert found["alignment"] == pytest.approx(np.mean(2 - 2 * np.array(positive)), rel=1e-5)
     one_hot = {n: float(v) for n, v in describe(tf.constant(rows, tf.float32), tf.one_hot([0, 1, 0, 2, 2], 3)).items()}
     assert one_hot == pytest.approx(described(rows, [0, 1, 0, 2, 2]), rel=1e-6)
-
-
-@pytest.mark.two_replicas_required
-def test_two_replicas_see_what_one_device_sees(one_device, two_replicas):
-    """`test_steps.py` compares the gradient norm. The control sees the rows of one replica twice."""
-    rows, labels = projections(images=6), [0, 1, 0, 2, 2, 0]
-    alone, shared = observed(one_device, rows, labels), observed(two_replicas, rows, labels)
-    assert alone["update_norm"] == 3 and alone == pytest.approx({"update_norm": 3, **oracle(rows, labels)}, rel=1e-5)
-    assert shared == pytest.approx(alone, rel=1e-6)
-    local = observed(two_replicas, rows, labels, gather=False)
-    assert local["uniformity"] != pytest.approx(alone["uniformity"], rel=1e-2)
-
-
-def test_the_gradient_norm_is_that_of_the_first_update(one_device, make_state, feed, batch):
-    """The first update of SGD is rate times gradient."""
-    state = make_state(one_device, learning_rate=0.1)
-    step = steps.contrastive_step(state, batch_size=8, weight_decay=0.5, loss={}, use_labels=True)
-    variables = steps.trained_variables(state.networks, "contrastive")
-    before = [variable.numpy() for variable in variables]
-    metrics, _ = compile_update(step, state, one_device)(*feed(one_device, *batch))
-    moved = np.sqrt(sum(np.sum((v.numpy() - start) ** 2) for v, start in zip(variables, before)))
-    assert float(metrics["gradient_norm"]) == pytest.approx(moved / 0.1, rel=1e-4)
-
-
-def test_memory_is_of_this_process():
-    before = diagnostics.memory()
-    held = np.ones(20_000_000)  # 160 MB
-    after = diagnostics.memory()
-    assert after["memory_mb"] - before["memory_mb"] > 100 and after["memory_peak_mb"] >= after["memory_mb"] - 1
-    del held

@@ -7,10 +7,10 @@ import pytest
 import tensorflow as tf
 
 from supcon_tf.losses.supcon import supervised_contrastive_loss
-from supcon_tf.training import steps
+from supcon_tf.training.compiled import compile_update
 from supcon_tf.training.gradient_cache import forward_state, value_and_gradients
-from supcon_tf.training.updates import compile_update
 from tests.losses.problems import largest_difference
+from tests.training import stages
 
 LABELS = np.array([0, 1, 0, 1, 2, 2, 0, 1])
 
@@ -24,11 +24,7 @@ def frozen(state):
 
 
 def weights_after(strategy, state, feed, batch, *, microbatches, count=2, stage="contrastive", **loss):
-    shared = {"batch_size": 8, "weight_decay": 0.01, "microbatches": microbatches}
-    if stage == "contrastive":
-        step = steps.contrastive_step(state, loss={"base_temperature": None, **loss}, use_labels=True, **shared)
-    else:
-        step = steps.cross_entropy_step(state, label_smoothing=0.1, **shared)
+    step = stages.make_update(state, stage, loss={"base_temperature": None, **loss}, microbatches=microbatches)
     update = compile_update(step, state, strategy)
     for _ in range(count):
         metrics, _ = update(*feed(strategy, *batch))

@@ -1,4 +1,4 @@
-"""Epochs in steps, and the check that stops a run that has diverged."""
+"""How steps are called, and the check that stops a run that has diverged."""
 
 from __future__ import annotations
 
@@ -10,45 +10,24 @@ import tensorflow as tf
 
 from supcon_tf.training import progress
 from supcon_tf.training.checkpoints import StageCheckpoints
-from supcon_tf.training.loop import Duration, train_stage
-from supcon_tf.training.reporting import Reporter
+from supcon_tf.training.plan import Pace
 from supcon_tf.training.state import StageState
-from supcon_tf.training.steps import Step, contrastive_step, trained_variables
-from supcon_tf.training.updates import compile_update
-
-
-def test_every_epoch_has_shown_every_image_that_often():
-    duration = Duration(epochs=3, examples=10, batch_size=4)
-    assert [duration.steps(epoch) for epoch in range(4)] == [0, 3, 5, 8]
-    assert duration.total_steps == 8 and 8 * 4 >= 3 * 10
-
-
-def test_a_batch_larger_than_the_data_is_refused_with_what_to_do():
-    with pytest.raises(ValueError, match=r"batch of 16 images is larger than the 10 .* batch_size to at most 10"):
-        Duration(epochs=1, examples=10, batch_size=16)
+from tests.training.stages import train
 
 
 @pytest.mark.parametrize("options", [{"steps_per_call": 3}, {"jit_compile": True}])
 def test_how_steps_are_called_changes_no_weight(options, tmp_path, make_state, one_device, batch):
     """Five steps in calls of three and two, or compiled by XLA, beside five calls of one."""
     ends = []
-    for number, how in enumerate(({}, options)):
-        state, images, labels = make_state(one_device), *batch
-        reporter = Reporter(
-            tmp_path / str(number), "contrastive", title="t", epochs=1, total_steps=5, batch_size=8,
-            learning_rate=float, constants={},
-        )  # fmt: skip
-        train_stage(
-            contrastive_step(state, batch_size=8, weight_decay=0.01, loss={}, use_labels=True),
+    for number, pace in enumerate((None, Pace(**options))):
+        state, data = make_state(one_device), tf.data.Dataset.from_tensors(batch).repeat()
+        train(
+            tmp_path / str(number),
             state,
-            strategy=one_device,
-            batches=lambda done, context, images=images, labels=labels: tf.data.Dataset.from_tensors(
-                (images, labels)
-            ).repeat(),
-            duration=Duration(epochs=1, examples=40, batch_size=8),
-            checkpoints=StageCheckpoints(state, tmp_path / str(number) / "checkpoints"),
-            reporter=reporter,
-            **how,
+            one_device,
+            lambda done, context, data=data: data,
+            pace=pace,
+            weight_decay=0.01,
         )
         assert int(state.step.numpy()) == 5
         loss = json.loads((tmp_path / str(number) / "metrics.jsonl").read_text())["loss"]
@@ -56,33 +35,6 @@ def test_how_steps_are_called_changes_no_weight(options, tmp_path, make_state, o
     assert ends[1][0] == pytest.approx(ends[0][0], rel=1e-5)
     for one, other in zip(ends[0][1], ends[1][1]):
         np.testing.assert_allclose(other, one, atol=1e-5)
-
-
-def test_xla_on_several_replicas_is_refused(two_replicas, make_state):
-    with pytest.raises(ValueError, match="`jit_compile` cannot be on for 2 replicas"):
-        compile_update(Step(None, (), ()), make_state(two_replicas), two_replicas, jit_compile=True)
-
-
-def test_steps_of_whole_epochs_are_not_rounded_up():
-    """7 epochs of 30 images in batches of 21 are 10 steps; 7 times the float 30 / 21 is a little more than 10."""
-    assert Duration(epochs=7, examples=30, batch_size=21).total_steps == 10
-
-
-def train(directory, state, strategy, batches, *, stage="contrastive", steps=5, **how):
-    """A stage of one epoch of so many batches of eight images."""
-    reporter = Reporter(
-        directory, stage, title="t", epochs=1, total_steps=steps, batch_size=8, learning_rate=float, constants={}
-    )
-    train_stage(
-        contrastive_step(state, batch_size=8, weight_decay=0.0, loss={}, use_labels=True),
-        state,
-        strategy=strategy,
-        batches=batches,
-        duration=Duration(epochs=1, examples=8 * steps, batch_size=8),
-        checkpoints=StageCheckpoints(state, directory / "checkpoints"),
-        reporter=reporter,
-        **how,
-    )
 
 
 def test_a_divergence_in_the_last_update_leaves_no_checkpoint(tmp_path, make_state, one_device, batch):
@@ -110,7 +62,7 @@ def test_a_batch_that_is_not_finite_stops_the_run_and_the_last_checkpoint_is_goo
 
     names = r"gradient_norm became nan, not finite are the gradients of encoder conv\S*/kernel, .* and \d+ more"
     with pytest.raises(FloatingPointError, match=rf"step 4, examples 24 to 31 of the training stream: {names}"):
-        train(tmp_path, state, one_device, batches, steps_per_call=2, checkpoint_every=2)
+        train(tmp_path, state, one_device, batches, pace=Pace(steps_per_call=2, checkpoint_every=2))
     assert [path.name for path in tmp_path.glob("checkpoints/*.index")] == ["step-2.index"]
     again = make_state(one_device)
     assert StageCheckpoints(again, tmp_path / "checkpoints").restore().step == 2
@@ -126,7 +78,7 @@ def test_overflows_of_a_scaled_loss_are_left_out_and_counted_but_not_without_end
     state = make_state(one_device)
     with one_device.scope():
         optimizer = tf.keras.mixed_precision.LossScaleOptimizer(state.optimizer, initial_scale=2.0**113)
-        state = StageState.create(state.networks, optimizer, trained_variables(state.networks, "contrastive"))
+        state = StageState.create(state.networks, state.trains, optimizer)
     monkeypatch.setattr(progress, "PATIENCE", patience)
     data = tf.data.Dataset.from_tensors(batch).repeat()
     if patience == 1:

@@ -8,11 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from supcon_tf.training.checkpoints import StageCheckpoints
-from supcon_tf.training.loop import Duration, train_stage
-from supcon_tf.training.reporting import Reporter
 from supcon_tf.training.state import StageState
-from supcon_tf.training.steps import linear_step, trained_variables
+from tests.training import stages
 
 
 def train(directory, state, strategy, images, labels):
@@ -23,16 +20,8 @@ def train(directory, state, strategy, images, labels):
         shares = images.reshape(-1, 4, *images.shape[2:]), np.tile(labels, steps).reshape(-1, 4)
         return tf.data.Dataset.from_tensor_slices(shares)
 
-    train_stage(
-        linear_step(state, batch_size=8, weight_decay=0.01, label_smoothing=0.0),
-        state,
-        strategy=strategy,
-        batches=batches,
-        duration=Duration(epochs=1, examples=8 * steps, batch_size=8),
-        checkpoints=StageCheckpoints(state, directory / "checkpoints"),
-        reporter=Reporter(
-            directory, "linear", title="t", epochs=1, total_steps=steps, batch_size=8, learning_rate=float, constants={}
-        ),
+    stages.train(
+        directory, state, strategy, batches, stage="linear", steps=steps, weight_decay=0.01, label_smoothing=0.0
     )
     return json.loads((directory / "metrics.jsonl").read_text())
 
@@ -43,7 +32,7 @@ def test_an_update_that_overflows_on_one_replica_is_left_out_on_both(two_replica
     state, (images, labels) = make_state(two_replicas, "linear"), batch
     with two_replicas.scope():
         optimizer = tf.keras.mixed_precision.LossScaleOptimizer(state.optimizer)
-        state = StageState.create(state.networks, optimizer, trained_variables(state.networks, "linear"))
+        state = StageState.create(state.networks, state.trains, optimizer)
     features = state.networks.features(images[:, 0], training=False).numpy()
     kernel, bias = (variable.numpy() for variable in state.networks.classifier.weights)
     shares = np.exp(features @ kernel + bias)

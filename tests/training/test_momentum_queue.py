@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from supcon_tf.training import steps
+from supcon_tf.names import STAGE_KINDS
 from supcon_tf.training.averages import local_averages
 from supcon_tf.training.checkpoints import StageCheckpoints
+from supcon_tf.training.compiled import compile_update
 from supcon_tf.training.momentum_queue import FOLLOWED, MomentumQueue
 from supcon_tf.training.state import StageState
-from supcon_tf.training.updates import compile_update
 from tests.losses.problems import largest_difference
 from tests.tiny import tiny_networks
+from tests.training import stages
 
 LOSS = {"temperature": 0.1, "base_temperature": None}
 SIZE, MOMENTUM = 20, 0.75  # two batches of eight and a half: the third wraps around
@@ -27,13 +28,11 @@ def make_state(strategy, *, stage="contrastive", learning_rate=0.1, cross_replic
             variable.assign(variable + 1)  # it becomes a copy, whatever it was
         queue = MomentumQueue(networks, size=SIZE, momentum=MOMENTUM, **options)
         optimizer = tf.keras.optimizers.SGD(learning_rate, momentum=0.9)
-        return StageState.create(networks, optimizer, steps.trained_variables(networks, stage), queue)
+        return StageState.create(networks, STAGE_KINDS[stage].trains, optimizer, queue)
 
 
 def make_update(state, strategy, *, use_labels=True, loss=None, **options):
-    step = steps.contrastive_step(
-        state, batch_size=8, weight_decay=0.01, loss={**LOSS, **(loss or {})}, use_labels=use_labels, **options
-    )
+    step = stages.make_update(state, loss={**LOSS, **(loss or {})}, use_labels=use_labels, **options)
     return compile_update(step, state, strategy)
 
 
@@ -111,10 +110,7 @@ def test_micro_batches_and_xla_change_nothing_where_batch_norm_is_frozen(one_dev
     ends = []
     for microbatches, jit_compile in ((1, False), (4, False), (1, True)):
         state = make_state(one_device, batch_statistics=False, microbatches=microbatches)
-        step = steps.contrastive_step(
-            state, batch_size=8, weight_decay=0.01, loss=LOSS, use_labels=True, microbatches=microbatches,
-            batch_statistics=False,
-        )  # fmt: skip
+        step = stages.make_update(state, loss=LOSS, microbatches=microbatches, batch_statistics=False)
         update = compile_update(step, state, one_device, jit_compile=jit_compile)
         for number in range(3):
             update(*feed(one_device, batch[0], batch[1] + number))
@@ -126,7 +122,7 @@ def test_micro_batches_and_xla_change_nothing_where_batch_norm_is_frozen(one_dev
 @pytest.mark.slow
 def test_the_joint_stage_fills_it_too(one_device, feed, batch):
     state = make_state(one_device, stage="joint")
-    step = steps.joint_step(state, batch_size=8, weight_decay=0.0, loss=LOSS, use_labels=True, label_smoothing=0.0)
+    step = stages.make_update(state, "joint", weight_decay=0.0, loss=LOSS, label_smoothing=0.0)
     compile_update(step, state, one_device)(*feed(one_device, *batch))
     assert int(state.queue.read().filled) == 8
     np.testing.assert_array_equal(state.queue.read().labels[:8], batch[1])
@@ -147,7 +143,7 @@ def test_a_checkpoint_holds_all_of_it(one_device, feed, batch, tmp_path):
 def test_local_averages_of_the_follower_are_one_on_all_replicas(two_replicas, feed, batch, monkeypatch, agree):
     """The control leaves out the agreement: replicas that saw unlike halves then have unlike averages."""
     if not agree:
-        monkeypatch.setattr("supcon_tf.training.updates.take_mean", lambda averages: None)
+        monkeypatch.setattr("supcon_tf.training.compiled.take_mean", lambda averages: None)
     images, labels = batch
     images[4:] += 3.0
     state = make_state(two_replicas, cross_replica_batch_norm=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import math
 import os
 import pty
 import re
@@ -14,20 +15,19 @@ import termios
 
 import pytest
 
+from supcon_tf.records.directory import RunDirectory
+from supcon_tf.training.duration import Duration
 from supcon_tf.training.plateau import Plateau, PlateauWatch
-from supcon_tf.training.reporting import Reporter, brief, drop_records
+from supcon_tf.training.reporting import Reporter
 
 
 def report(directory, epochs=20, start=0):
     reporter = Reporter(
-        directory,
+        RunDirectory(directory),
         "linear",
         title="demo linear",
-        epochs=epochs,
-        total_steps=epochs * 5,
-        batch_size=4,
+        duration=Duration(epochs=epochs, examples=20, batch_size=4),
         learning_rate=lambda step: 0.1 * step,
-        constants={"plateau": 3.0},
     )
     reporter.start(start * 5, recorded=start * 5)
     for epoch in range(start + 1, epochs + 1):
@@ -51,7 +51,6 @@ def test_a_record_has_everything_an_epoch_measured(tmp_path):
         "step": 10,
         "loss": 0.5,
         "test_accuracy": 0.5,
-        "plateau": 3.0,
         "learning_rate": pytest.approx(0.9),  # of step 9, the last that was done
         "images_per_second": 10.0,
         "seconds": 2.0,
@@ -92,17 +91,14 @@ def test_on_a_terminal_a_bar_stands_below_the_lines(tmp_path, monkeypatch, capfd
     assert len(out.splitlines()) == 3 and "\r" not in out and "\x1b" not in out
 
 
-def test_a_duration_is_said_in_its_unit():
-    assert [brief(seconds) for seconds in (41.2, 1500, 12345)] == ["41 s", "25 min", "3.4 h"]
-
-
 def watched(directory, epochs, start=0):
     """A stage whose loss stays on its plateau, ten steps an epoch."""
     plateau = Plateau(rows=8, temperature=0.1, scale=0.1)
+    duration = Duration(epochs=20, examples=40, batch_size=4)
+    watch = PlateauWatch(plateau, duration=duration, width=8)
     reporter = Reporter(
-        directory, "contrastive", title="t", epochs=20, total_steps=200, batch_size=4, learning_rate=float,
-        constants={}, watch=PlateauWatch(plateau, total_steps=200, warmup_steps=0, width=8),
-    )  # fmt: skip
+        RunDirectory(directory), "contrastive", title="t", duration=duration, learning_rate=float, watch=watch
+    )
     reporter.start(start * 10, recorded=start * 10)
     for epoch in range(start + 1, epochs + 1):
         reporter.epoch(epoch, epoch * 10, 10, 2.0, {"loss": plateau.value * 0.999})
@@ -116,6 +112,7 @@ def test_a_loss_on_its_plateau_is_said_and_recorded_once(tmp_path, capfd):
     lines = records(tmp_path)
     assert len(lines) == 9 and [line["epoch"] for line in lines if "warning" in line] == [5]
     assert lines[0]["plateau_distance"] == pytest.approx(0.001)
+    assert lines[0]["plateau"] == pytest.approx(0.1 * math.log(7))
     assert b"the loss has stayed at" in b"".join(
         path.read_bytes() for path in (tmp_path / "tensorboard" / "contrastive").iterdir()
     )
@@ -141,27 +138,3 @@ def test_a_place_where_events_cannot_be_written_is_named_before_training(tmp_pat
     (tmp_path / "tensorboard").write_text("a file")
     with pytest.raises(OSError, match=r"TensorBoard's files cannot be written \(.*tensorboard"):
         report(tmp_path)
-
-
-def test_records_of_other_stages_stay(tmp_path):
-    path = tmp_path / "metrics.jsonl"
-    path.write_text('{"stage": "contrastive", "step": 9}\n{"stage": "linear", "step": 3}\n')
-    drop_records(path, "linear", after_step=0)
-    assert path.read_text() == '{"stage": "contrastive", "step": 9}\n'
-
-
-@pytest.mark.parametrize("torn", ['{"stage": "contras', '{"stage": "contrastive", "step": 9}', "\0\0\0", "\xff"])
-def test_a_record_that_an_interruption_cut_short_is_dropped(torn, tmp_path):
-    """Its last character too: the next record would stand on the same line."""
-    path = tmp_path / "metrics.jsonl"
-    path.write_bytes(b'{"stage": "contrastive", "step": 9}\n' + torn.encode("latin-1"))
-    drop_records(path, "contrastive", after_step=9)
-    assert path.read_text() == '{"stage": "contrastive", "step": 9}\n'
-
-
-@pytest.mark.parametrize("line", ["nonsense", "7", "{}", '{"stage": "linear", "step": "many"}', "\xff", ""])
-def test_a_broken_record_is_named(line, tmp_path):
-    path = tmp_path / "metrics.jsonl"
-    path.write_bytes(line.encode("latin-1") + b'\n{"stage": "linear", "step": 3}\n')
-    with pytest.raises(ValueError, match=r"line 1 of .*metrics.jsonl is no record of an epoch; mend or remove"):
-        drop_records(path, "linear", after_step=9)

@@ -8,10 +8,15 @@ import math
 import pytest
 import tensorflow as tf
 
-from supcon_tf.training.steps import SQUARES, Step
 from supcon_tf.training.tally import add, begin, check, check_weights, means, saved_form
+from supcon_tf.training.update import SQUARES
 
-STEP = Step(None, ("loss", "train_accuracy"), tuple(f"encoder layer{number}/kernel" for number in range(6)))
+
+class STEP:
+    """An update, as far as a tally knows it."""
+
+    metrics = ("loss", "train_accuracy")
+    gradients = tuple(f"encoder layer{number}/kernel" for number in range(6))
 
 
 def after(*losses, tally=None, squares=(1.0,) * 6, patience=1, first=1):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from supcon_tf.training import steps
+from supcon_tf.names import STAGE_KINDS
 from supcon_tf.training.checkpoints import StageCheckpoints
 from supcon_tf.training.state import StageState
 from supcon_tf.training.warm_start import load_encoder
@@ -16,7 +16,7 @@ from tests.tiny import tiny_networks
 def write_run(directory, step, value, stage="contrastive"):
     """A checkpoint as a stage leaves it, whose weights are all `value`."""
     networks = tiny_networks()
-    state = StageState.create(networks, tf.keras.optimizers.SGD(), steps.trained_variables(networks, stage))
+    state = StageState.create(networks, STAGE_KINDS[stage].trains, tf.keras.optimizers.SGD())
     (directory / "checkpoints" / stage).mkdir(parents=True, exist_ok=True)
     checkpoints = StageCheckpoints(state, directory / "checkpoints" / stage)
     checkpoints.restore()  # or those of before would be removed

@@ -12,6 +12,8 @@ from typing import NamedTuple, Optional
 import tensorflow as tf
 from tqdm import tqdm
 
+from supcon_tf.failures import first_line
+
 SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
@@ -97,8 +99,7 @@ def _open(path: str) -> tuple[int, int, str]:
     except OSError as error:
         return 0, 0, error.strerror or str(error)
     except (tf.errors.OpError, ValueError) as error:
-        reason = str(getattr(error, "message", error)).strip().splitlines()[0]
-        return 0, 0, reason.split("}} ")[-1].split(" [Op:")[0][:200]
+        return 0, 0, first_line(error)
     return height, width, ""
 
 

@@ -9,12 +9,12 @@ import PIL.Image
 import pytest
 import tensorflow as tf
 
-from supcon_tf.data import pipeline
 from supcon_tf.data.sets import image_files
 from supcon_tf.data.sets.folder import Folder
 from supcon_tf.data.sets.load import load_source
 from supcon_tf.data.sets.source import reading
 from tests.data import image_folder
+from tests.data.streams import train
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def broken(tmp_path):
 
 def batches(source, count, **changes):
     settings = {"batch_size": 8, "seed": 1, "view_count": 1, "policy": "none", "size": 8, **changes}
-    return [(images.numpy(), labels.numpy()) for images, labels in pipeline.training(source, **settings).take(count)]
+    return [(images.numpy(), labels.numpy()) for images, labels in train(source, **settings).take(count)]
 
 
 def numbers(images):

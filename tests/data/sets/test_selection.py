@@ -9,6 +9,7 @@ import tensorflow as tf
 from supcon_tf.data import order, pipeline
 from supcon_tf.data.sets import selection
 from supcon_tf.data.sets.load import load_source
+from tests.data.streams import train
 
 LABELS = np.random.RandomState(0).permutation(np.repeat([0, 1, 2], [100, 40, 3]))
 
@@ -63,7 +64,7 @@ def load(request, numbered_dir, monkeypatch):
 
 def examples(source, count):
     """Numbers and labels of the first `count` training examples."""
-    dataset = pipeline.training(source, batch_size=4, seed=1, view_count=1, policy="none", size=8).take(count // 4)
+    dataset = train(source, batch_size=4, view_count=1, policy="none").take(count // 4)
     images, labels = (np.concatenate(column) for column in zip(*dataset.as_numpy_iterator()))
     return (((images[..., 0].mean((1, 2, 3)) + 1) / 2) * 255).round().astype(int), labels
 

@@ -9,6 +9,7 @@ import tensorflow as tf
 from supcon_tf.data import pipeline
 from supcon_tf.data.sets.load import load_source
 from supcon_tf.data.sets.tfds_labels import label_set
+from tests.data.streams import CROP, train
 
 VIEWS = {"view_count": 2, "policy": "none", "size": 8, "seed": 0}
 
@@ -47,7 +48,7 @@ def test_every_way_to_read_gives_the_same_sets(numbered_dir, monkeypatch, limit)
 def test_batches_have_the_sets_of_their_images(numbered_dir, monkeypatch, limit):
     monkeypatch.setattr("supcon_tf.data.sets.source.MEMORY_LIMIT", limit)
     source = load_source("numbered_sets", numbered_dir)
-    images, labels = next(iter(pipeline.training(source, batch_size=16, **VIEWS)))
+    images, labels = next(iter(train(source, batch_size=16, **VIEWS)))
     assert labels.dtype == tf.float32 and labels.shape == (16, 4)
     numbers = np.rint((images[:, 0, 0, 0, 0].numpy() * 0.5 + 0.5) * 255).astype(int)  # whitened by 0.5 and 0.5
     assert len(set(numbers)) == 16
@@ -56,7 +57,7 @@ def test_batches_have_the_sets_of_their_images(numbered_dir, monkeypatch, limit)
 
 def test_evaluation_fills_up_with_empty_sets(numbered_dir):
     source = load_source("numbered_sets", numbered_dir)
-    _, labels, weights = zip(*pipeline.evaluation(source, "test", batch_size=5, size=8))
+    _, labels, weights = zip(*pipeline.evaluation(source, "test", CROP, batch_size=5))
     np.testing.assert_array_equal(tf.concat(weights, 0), [1] * 13 + [0] * 2)
     np.testing.assert_array_equal(tf.concat(labels, 0), [*expected(range(100, 113)), *np.zeros([2, 4])])
 
@@ -71,4 +72,4 @@ def test_what_goes_by_the_one_class_of_an_image_is_refused(numbered_dir, asked):
 
 def test_batches_of_so_many_images_a_class_are_refused(numbered_dir):
     with pytest.raises(ValueError, match="images_per_class=2 needs one class an image"):
-        pipeline.training(load_source("numbered_sets", numbered_dir), batch_size=8, images_per_class=2, **VIEWS)
+        train(load_source("numbered_sets", numbered_dir), batch_size=8, images_per_class=2, **VIEWS)

@@ -7,7 +7,7 @@ import errno
 import pytest
 import tensorflow as tf
 
-from supcon_tf.training.failures import explained
+from supcon_tf.failures import explained
 
 
 def fail(kind, message):

@@ -6,20 +6,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from supcon_tf.training import steps
+from supcon_tf.names import STAGE_KINDS
+from supcon_tf.training.compiled import compile_update
 from supcon_tf.training.state import StageState
-from supcon_tf.training.updates import compile_update
+from tests.training import stages
 
 LOSS = {"temperature": 0.1, "base_temperature": None}
-SHARED = {"batch_size": 8, "weight_decay": 0.01}
+WEIGHT_DECAY = 0.01
 
 
-def make_step(stage, state, *, loss=None, **options):
-    if stage in ("contrastive", "joint"):
-        options = {"loss": {**LOSS, **(loss or {})}, "use_labels": True, **options}
-    if stage != "contrastive":
-        options["label_smoothing"] = 0.1
-    return getattr(steps, f"{stage}_step")(state, **SHARED, **options)
+def make_update(stage, state, *, loss=None, **options):
+    return stages.make_update(state, stage, loss={**LOSS, **(loss or {})}, weight_decay=WEIGHT_DECAY, **options)
 
 
 def snapshot(state):
@@ -34,7 +31,7 @@ def after_updates(strategy, make_state, feed, batch, stage, count=2, step=None, 
     """Weights and last metrics after `count` updates on one batch; `step` are options of the step."""
     state = make_state(strategy, stage, **options)
     start = snapshot(state)
-    update = compile_update(make_step(stage, state, **(step or {})), state, strategy)
+    update = compile_update(make_update(stage, state, **(step or {})), state, strategy)
     for _ in range(count):
         metrics, _ = update(*feed(strategy, *batch))
     assert int(state.step.numpy()) == count
@@ -87,7 +84,7 @@ def test_xla_between_the_meetings_of_replicas_changes_no_update(stage, two_repli
         state = make_state(two_replicas, stage, cross_replica_batch_norm=False)
         state.networks.jit_compile = compiled
         options = {"loss": {"jit_compile": compiled}} if stage in ("contrastive", "joint") else {}
-        update = compile_update(make_step(stage, state, **options), state, two_replicas)
+        update = compile_update(make_update(stage, state, **options), state, two_replicas)
         for _ in range(2):
             metrics, _ = update(*feed(two_replicas, *batch))
         ends.append((snapshot(state), {name: float(value) for name, value in metrics.items()}))
@@ -102,7 +99,7 @@ def test_xla_between_the_meetings_of_replicas_changes_no_update(stage, two_repli
 def test_a_stage_changes_its_own_parts_and_no_other(stage, one_device, make_state, feed, batch):
     start, end, _ = after_updates(one_device, make_state, feed, batch, stage)
     changed = {name for name in start if any((a != b).any() for a, b in zip(start[name], end[name]))}
-    assert changed == set(steps.trained_parts(stage))
+    assert changed == set(STAGE_KINDS[stage].trains)
 
 
 @pytest.mark.parametrize("stage", ["contrastive", pytest.param("cross_entropy", marks=pytest.mark.slow)])
@@ -131,7 +128,7 @@ def test_the_joint_stage_is_both_losses_and_sends_no_gradient_of_the_classifier_
     targets = 0.9 * np.eye(3)[labels] + 0.1 / 3
     assert metrics["classifier_loss"] == pytest.approx(-(targets * np.log(shares)).sum(-1).mean(), rel=1e-5)
     assert metrics["train_accuracy"] == pytest.approx(np.mean(logits.argmax(-1) == labels))
-    gradient = features.T @ (shares - targets) / 8 + SHARED["weight_decay"] * kernel
+    gradient = features.T @ (shares - targets) / 8 + WEIGHT_DECAY * kernel
     np.testing.assert_allclose(joint["classifier"][0], kernel - 0.1 * gradient, atol=1e-6)
 
 
@@ -166,10 +163,10 @@ def test_moving_averages_move_where_batch_norm_takes_the_batch(
 def test_without_labels_every_image_is_its_own_class(one_device, make_state, feed, batch):
     images, labels = batch
     state = make_state(one_device)
-    unlabelled = steps.contrastive_step(state, loss=LOSS, use_labels=False, **SHARED)
+    unlabelled = make_update("contrastive", state, use_labels=False)
     got, _ = compile_update(unlabelled, state, one_device)(*feed(one_device, images, labels))
     state = make_state(one_device)
-    labelled = steps.contrastive_step(state, loss=LOSS, use_labels=True, **SHARED)
+    labelled = make_update("contrastive", state)
     distinct, _ = compile_update(labelled, state, one_device)(*feed(one_device, images, np.arange(8)))
     assert float(got["loss"]) == pytest.approx(float(distinct["loss"]), rel=1e-6)
 
@@ -179,13 +176,12 @@ def test_weight_decay_shrinks_kernels_only(one_device, make_state, feed, batch):
     ends = {}
     for decay in (0.0, 0.5):
         state = make_state(one_device, "contrastive", learning_rate=0.1)
-        kernels = steps.penalized_variables(state.networks, "contrastive")
+        kernels = state.decayed()
         start = [kernel.numpy() for kernel in kernels]
-        step = steps.contrastive_step(state, batch_size=8, weight_decay=decay, loss=LOSS, use_labels=True)
+        step = stages.make_update(state, weight_decay=decay, loss=LOSS)
         compile_update(step, state, one_device)(*feed(one_device, *batch))
         decayed = {id(kernel) for kernel in kernels}
-        variables = steps.trained_variables(state.networks, "contrastive")
-        others = [v.numpy() for v in variables if id(v) not in decayed]
+        others = [v.numpy() for v in state.variables if id(v) not in decayed]
         ends[decay] = ([kernel.numpy() for kernel in kernels], others)
     assert len(start) == 4  # Two convolutions and the two layers of the projection head.
     for before, free, shrunk in zip(start, ends[0.0][0], ends[0.5][0]):
@@ -203,18 +199,16 @@ def test_a_scaled_loss_makes_the_same_update_and_an_overflow_none(microbatches, 
         if scaled:
             with one_device.scope():
                 optimizer = tf.keras.mixed_precision.LossScaleOptimizer(state.optimizer)
-                state = StageState.create(
-                    state.networks, optimizer, steps.trained_variables(state.networks, "contrastive")
-                )
-        step = steps.contrastive_step(state, loss=LOSS, use_labels=True, microbatches=microbatches, **SHARED)
+                state = StageState.create(state.networks, state.trains, optimizer)
+        step = make_update("contrastive", state, microbatches=microbatches)
         update = compile_update(step, state, one_device)
         update(*feed(one_device, *batch))
         ends.append(snapshot(state))
     assert largest_difference(*ends) < 1e-6
     images, labels = batch
-    trained = [v.numpy() for v in steps.trained_variables(state.networks, "contrastive")]
+    trained = [v.numpy() for v in state.variables]
     update(*feed(one_device, images * np.float32(np.inf), labels))
-    for before, now in zip(trained, steps.trained_variables(state.networks, "contrastive")):
+    for before, now in zip(trained, state.variables):
         np.testing.assert_array_equal(now.numpy(), before)
 
 
@@ -242,3 +236,13 @@ def test_the_contrastive_step_compares_the_sets_without_what_does_not_count(one_
         for labels in (SETS, batch[1])
     ]
     assert ignored[0]["loss"] == pytest.approx(ignored[1]["loss"], rel=1e-6)
+
+
+def test_the_gradient_norm_is_that_of_the_first_update(one_device, make_state, feed, batch):
+    """The first update of SGD is rate times gradient."""
+    state = make_state(one_device, learning_rate=0.1)
+    step, variables = stages.make_update(state, weight_decay=0.5), state.variables
+    before = [variable.numpy() for variable in variables]
+    metrics, _ = compile_update(step, state, one_device)(*feed(one_device, *batch))
+    moved = np.sqrt(sum(np.sum((v.numpy() - start) ** 2) for v, start in zip(variables, before)))
+    assert float(metrics["gradient_norm"]) == pytest.approx(moved / 0.1, rel=1e-4)

@@ -1,0 +1,200 @@
+"""All that Keras 2 and Keras 3 differ in, each with its reason; everywhere else one code serves both.
+
+Features are asked for, never versions. What is private in either generation is touched here alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import random
+import threading
+from typing import Callable
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.python.eager import context as eager_context  # the global seed has no public reader
+
+KERAS_3 = hasattr(tf.keras, "ops")
+
+
+def inner_layers(layer: tf.keras.layers.Layer) -> list:
+    """The layer and all layers in it at any depth, those in lists included.
+
+    Private, but the one walk that both generations have: the public `layers` of Keras 2 exists for models alone, and
+    neither looks into lists.
+    """
+    return list(layer._flatten_layers())
+
+
+def variable_path(variable) -> str:
+    """The whole name of a variable, `stem/kernel`: Keras 3 has it as `path`, and in `name` the last part only."""
+    return getattr(variable, "path", variable.name).removesuffix(":0")
+
+
+def tensorflow_variable(variable) -> tf.Variable:
+    """TensorFlow's own variable, which Keras 3 wraps."""
+    return variable if isinstance(variable, tf.Variable) else variable.value
+
+
+def build_under_own_name(layer: tf.keras.layers.Layer, shape: tuple) -> None:
+    """Makes a layer's weights under its name: built inside another layer, Keras 2 would call every one `kernel:0`."""
+    with tf.name_scope(layer.name):
+        layer.build(shape)
+
+
+def divide_moments_by_n(layer: tf.keras.layers.BatchNormalization) -> None:
+    """Batch norm whose moving variance is that of the batch, divided by n as all else is.
+
+    The fused kernel, which Keras 2 takes on one replica, divides the moving variance by n - 1. Keras 3 does not.
+    """
+    if hasattr(layer, "_bessels_correction_test_only"):
+        layer._bessels_correction_test_only = False
+
+
+def random_states(layers: list) -> list:
+    """Variables from which random layers draw, beside those that are weights of theirs.
+
+    Keras 3 has the states of its generators among the weights; Keras 2 keeps them apart.
+
+    Raises:
+        ValueError: a layer of Keras 2 draws from where its draws cannot be repeated.
+    """
+    generators = [(layer, getattr(layer, "_random_generator", None)) for layer in layers]
+    states = []
+    for layer, generator in generators if not KERAS_3 else ():
+        if generator is None:
+            continue
+        generator._maybe_init()
+        if generator._generator is None:
+            raise ValueError(
+                f"layer '{layer.name}' draws random numbers that cannot be drawn again, which micro-batches need: make "
+                "it with rng_type='stateful', or train with microbatches=1."
+            )
+        states.append(generator._generator.state)
+    return states
+
+
+def optimizer_places(optimizer: tf.keras.optimizers.Optimizer) -> dict:
+    """Place of each variable in the list that `build` got, by the optimizer's key for it; empty before `build`."""
+    return getattr(optimizer, "_trainable_variables_indices", None) or getattr(optimizer, "_index_dict", {})
+
+
+def scales_loss(optimizer: tf.keras.optimizers.Optimizer) -> bool:
+    """Whether the optimizer scales the loss, as "mixed_float16" needs."""
+    return isinstance(optimizer, tf.keras.mixed_precision.LossScaleOptimizer)
+
+
+def loss_scaling(optimizer: tf.keras.optimizers.Optimizer) -> tuple[Callable, Callable]:
+    """How this optimizer wants a loss scaled, and its gradients brought back before they are applied.
+
+    Under "mixed_float16" gradients in 16 bits would fall below what they can hold. Keras 3 brings them back itself.
+
+    Returns:
+        (scalar loss to scalar, list of gradients to list).
+    """
+    if not scales_loss(optimizer):
+        return _unchanged, _unchanged
+    if KERAS_3:
+        return optimizer.scale_loss, _unchanged
+    return optimizer.get_scaled_loss, optimizer.get_unscaled_gradients
+
+
+def loss_scale(optimizer: tf.keras.optimizers.Optimizer) -> tf.Tensor:
+    """What gradients as `apply_gradients` takes them are larger by: 1 with Keras 2, which wants them unscaled."""
+    return tf.convert_to_tensor(optimizer.dynamic_scale) if KERAS_3 and scales_loss(optimizer) else tf.ones([])
+
+
+def reads_summed_gradients(optimizer: tf.keras.optimizers.Optimizer) -> bool:
+    """Whether `summed_gradients` works: Keras 3 sums scaled ones in a branch of the graph that nothing can read."""
+    return not (KERAS_3 and scales_loss(optimizer))
+
+
+_lock = threading.Lock()
+_watched: dict = {}  # id of an optimizer -> [how many watch it, what its method was before, or None]
+_own = threading.local()  # each replica is traced in a thread of its own
+
+
+@contextlib.contextmanager
+def summed_gradients(optimizer: tf.keras.optimizers.Optimizer):
+    """Yields a function to the gradients, summed over replicas, that the optimizer applied inside the block.
+
+    On several replicas only the optimizer sees that sum, in a method of its own. It is watched while any replica is in
+    the block, and is afterwards as it was. The replicas meet in that sum, so all have entered before the first leaves.
+    """
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    name = "_all_reduce_sum_gradients" if KERAS_3 else "aggregate_gradients"
+    with _lock:
+        _watch(inner, name)
+    try:
+        yield lambda: _own.summed
+    finally:
+        with _lock:
+            _unwatch(inner, name)
+
+
+def _watch(optimizer, name: str) -> None:
+    entry = _watched.setdefault(id(optimizer), [0, vars(optimizer).get(name)])
+    entry[0] += 1
+    if entry[0] > 1:
+        return
+    aggregate = getattr(optimizer, name)
+
+    def watched(grads_and_vars):
+        summed = list(aggregate(grads_and_vars))
+        _own.summed = [gradient for gradient, _ in summed]
+        return summed
+
+    vars(optimizer)[name] = watched  # not by setattr, with which Keras would track it
+
+
+def _unwatch(optimizer, name: str) -> None:
+    entry = _watched[id(optimizer)]
+    entry[0] -= 1
+    if entry[0]:
+        return
+    del _watched[id(optimizer)]
+    if entry[1] is None:
+        del vars(optimizer)[name]
+    else:
+        vars(optimizer)[name] = entry[1]
+
+
+@contextlib.contextmanager
+def own_random_state(seed: int):
+    """A block that starts from a seed for Python, NumPy, TensorFlow and Keras, and leaves theirs as they were."""
+    eager = eager_context.context()
+    before = random.getstate(), np.random.get_state(), vars(eager).copy(), _keras_seeds()
+    tf.keras.utils.set_random_seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(before[0])
+        np.random.set_state(before[1])
+        for name in ("_seed", "_rng"):  # a fresh process has no generator yet
+            setattr(eager, name, before[2].get(name))
+        _restore_keras_seeds(before[3])
+
+
+def _keras_seeds() -> dict:
+    """What Keras draws seeds from."""
+    holder, names = _seed_holder()
+    return {name: getattr(holder, name, None) for name in names}
+
+
+def _restore_keras_seeds(seeds: dict) -> None:
+    holder, _ = _seed_holder()
+    for name, value in seeds.items():
+        setattr(holder, name, value)
+
+
+def _seed_holder() -> tuple:
+    package = tf.keras.layers.Layer.__module__.split(".")[0]  # "keras", or "tf_keras"
+    if KERAS_3:
+        state = importlib.import_module(f"{package}.src.backend.common.global_state").GLOBAL_STATE_TRACKER
+        return state, ("global_random_seed", "global_seed_generator")
+    return importlib.import_module(f"{package}.src.backend")._SEED_GENERATOR, ("generator",)
+
+
+def _unchanged(value):
+    return value

@@ -1,0 +1,52 @@
+"""Small files, written whole or not at all, and never through a link that somebody else may have laid."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+from typing import BinaryIO, Callable
+
+_NEW = ".new"
+
+
+def replace_text(path: pathlib.Path, text: str) -> None:
+    """Writes a file whole or not at all: an interruption leaves the old one."""
+    replace(path, lambda file: file.write(text.encode("utf-8", "backslashreplace")))
+
+
+def replace(path: pathlib.Path, write: Callable[[BinaryIO], object]) -> None:
+    """As `replace_text`, by a function that is handed the open file.
+
+    What is written first lies beside it as `<name>.new`. A file or link of that name, from an interruption or from
+    somebody else, is removed and not opened. A link in the place of the file itself is replaced, not followed.
+    """
+    new = path.with_name(path.name + _NEW)
+    new.unlink(missing_ok=True)
+    number = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    with os.fdopen(number, "wb") as file:
+        write(file)
+        file.flush()
+        os.fsync(file.fileno())  # or the new name could be there after a power cut, and not the text
+    new.replace(path)
+
+
+def append_line(path: pathlib.Path, line: str) -> None:
+    """Adds a line to the end of a file, on the disk before this returns; OSError where the path is a link."""
+    number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0), 0o666)
+    with os.fdopen(number, "wb") as file:
+        file.write(line.encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_object(path: pathlib.Path, advice: str = "bring it back from a copy, or use another --workdir.") -> dict:
+    """The JSON object in a file of a run; ValueError with `advice` where there is none."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, FileNotFoundError) as error:
+        reason = "no such file" if isinstance(error, FileNotFoundError) else error
+        raise ValueError(f"{path} is missing or not readable as JSON ({reason}); {advice}") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"{path} holds no JSON object; {advice}")
+    return found

@@ -1,0 +1,39 @@
+"""What every part of a run needs."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Optional
+
+import tensorflow as tf
+
+from supcon_tf.config import Experiment
+from supcon_tf.data.sets.source import Source
+from supcon_tf.networks.networks import Networks
+from supcon_tf.records.directory import RunDirectory
+from supcon_tf.report.report import RunningReport
+
+
+@dataclasses.dataclass(frozen=True)
+class RunContext:
+    """Devices, data, networks and directories of a run.
+
+    Attributes:
+        experiment: what is run.
+        directory: of the run.
+        written: where this host writes: the same for the chief.
+        strategy: of the networks.
+        source: the data set.
+        size: S, the side of the images that the encoder sees.
+        networks: in their first state.
+        page: written as the run goes on, by the chief.
+    """
+
+    experiment: Experiment
+    directory: RunDirectory
+    written: RunDirectory
+    strategy: tf.distribute.Strategy
+    source: Source
+    size: int
+    networks: Networks
+    page: Optional[RunningReport] = None

@@ -1,0 +1,59 @@
+"""The norm of the gradient that is applied: on two replicas that of their sum, with loss scaling that of the loss."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from supcon_tf.keras_generations import loss_scaling, reads_summed_gradients
+from supcon_tf.optim.gradient_norm import GradientNorm
+
+START = [1.0, -2.0]
+
+
+def measured(strategy, *, scaled=False, broken=False):
+    """(norm, weights after) of one update by the gradient [3, 4], of which each replica has its share."""
+    replicas = strategy.num_replicas_in_sync
+    with strategy.scope():
+        weight = tf.Variable(START)
+        optimizer = tf.keras.optimizers.SGD(0.1)
+        optimizer = tf.keras.mixed_precision.LossScaleOptimizer(optimizer) if scaled else optimizer
+        optimizer.build([weight])
+    norm = GradientNorm(optimizer, replicas)
+    scale, unscale = loss_scaling(optimizer)
+
+    @tf.function
+    def replica():
+        share = np.array([3.0, np.inf if broken else 4.0], np.float32) / replicas
+        gradients = unscale([scale(tf.constant(1.0)) * share])
+        return norm.apply(gradients, [weight])
+
+    found = strategy.run(replica)
+    norms = {name: float(strategy.reduce("SUM", value, axis=None)) for name, value in found.items()}
+    return norms.get("gradient_norm"), weight.numpy()
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+def test_on_one_device_it_is_that_of_the_gradient(one_device, scaled):
+    norm, weight = measured(one_device, scaled=scaled)
+    assert norm == pytest.approx(5.0, rel=1e-5)
+    np.testing.assert_allclose(weight, [1 - 0.3, -2 - 0.4], rtol=1e-5)
+
+
+@pytest.mark.two_replicas_required
+def test_on_two_replicas_it_is_that_of_their_sum(two_replicas):
+    norm, weight = measured(two_replicas)
+    assert norm == pytest.approx(5.0, rel=1e-5)
+    np.testing.assert_allclose(weight, [1 - 0.3, -2 - 0.4], rtol=1e-5)
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_an_overflow_counts_as_0_and_changes_nothing(replicas, one_device, two_replicas):
+    strategy = two_replicas if replicas == 2 else one_device
+    norm, weight = measured(strategy, scaled=True, broken=True)
+    known = replicas == 1 or reads_summed_gradients(
+        tf.keras.mixed_precision.LossScaleOptimizer(tf.keras.optimizers.SGD())
+    )
+    assert norm == (0.0 if known else None)
+    np.testing.assert_array_equal(weight, START)

@@ -1,0 +1,67 @@
+"""Files that are written whole or not at all, and never through somebody's link."""
+
+from __future__ import annotations
+
+import pytest
+
+from supcon_tf.records.files import append_line, read_object, replace, replace_text
+
+
+def test_a_file_is_replaced(tmp_path):
+    path = tmp_path / "x.json"
+    for text in ("one", "two \u00e9"):
+        replace_text(path, text)
+        assert path.read_text(encoding="utf-8") == text
+    assert [file.name for file in tmp_path.iterdir()] == ["x.json"]
+
+
+def test_an_interruption_leaves_the_old_one(tmp_path):
+    path = tmp_path / "x.json"
+    replace_text(path, "old")
+
+    def fail(file):
+        file.write(b"half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        replace(path, fail)
+    assert path.read_text() == "old"
+    replace_text(path, "new")  # what lies beside it is no obstacle
+    assert path.read_text() == "new"
+
+
+def test_a_name_that_is_no_text_is_written_escaped(tmp_path):
+    """A surrogate stands for a byte of a file's name that is not UTF-8."""
+    replace_text(tmp_path / "x", "caf\udce9")
+    assert (tmp_path / "x").read_text(encoding="utf-8") == "caf\\udce9"
+
+
+def test_no_link_is_followed(tmp_path):
+    """In the place of the file, of what is written first, and of a file that is appended to."""
+    precious, path = tmp_path / "precious", tmp_path / "x"
+    for link in (path, tmp_path / "x.new"):
+        precious.write_text("precious")
+        link.symlink_to(precious)
+        replace_text(path, "ours")
+        assert path.read_text() == "ours" and not path.is_symlink() and precious.read_text() == "precious"
+        path.unlink()
+    path.symlink_to(precious)
+    with pytest.raises(OSError):
+        append_line(path, "ours")
+    assert precious.read_text() == "precious"
+
+
+def test_lines_are_added(tmp_path):
+    append_line(tmp_path / "x", "one")
+    append_line(tmp_path / "x", "two")
+    assert (tmp_path / "x").read_text() == "one\ntwo\n"
+
+
+@pytest.mark.parametrize(
+    "text, message", [(None, "no such file"), ("{", "not readable as JSON"), ("[]", "no JSON obj")]
+)
+def test_what_is_no_object_is_named_with_advice(text, message, tmp_path):
+    if text is not None:
+        (tmp_path / "x").write_text(text)
+    with pytest.raises(ValueError, match=rf"{message}.*; do this"):
+        read_object(tmp_path / "x", "do this")

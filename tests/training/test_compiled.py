@@ -1,0 +1,105 @@
+"""The update of all replicas as a graph: steps are counted, waiting for input is measured, XLA has its limits."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+import pytest
+import tensorflow as tf
+
+from supcon_tf.training.compiled import Updates, compile_update
+from supcon_tf.training.tally import begin, means
+from tests.training import stages
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def test_xla_on_several_replicas_is_refused(two_replicas, make_state):
+    state = make_state(two_replicas)
+    with pytest.raises(ValueError, match="`jit_compile` cannot be on for 2 replicas"):
+        compile_update(stages.make_update(state), state, two_replicas, jit_compile=True)
+
+
+def test_several_updates_are_as_many_of_one(one_device, make_state, batch):
+    ends = []
+    for at_once in (False, True):
+        state = make_state(one_device)
+        update = stages.make_update(state)
+        updates, tally = Updates(update, state, one_device), begin(update, {})
+        stream = iter(tf.data.Dataset.from_tensors(batch).repeat())
+        if at_once:
+            tally = updates.several(stream, tf.constant(3), tally)
+        else:
+            for _ in range(3):
+                tally, compared = updates.one(stream, tally)
+            assert compared[0].shape == (8, 2, 8)
+        assert int(state.step.numpy()) == 3 and int(tally.steps) == 3
+        ends.append(means(tally))
+    assert ends[1]["loss"] == pytest.approx(ends[0]["loss"], rel=1e-6)
+
+
+def test_waiting_for_batches_is_measured(one_device, make_state, batch):
+    """A stream that takes 50 ms for a batch, nothing prefetched; the first call traces, and waits too."""
+    state = make_state(one_device)
+    update = stages.make_update(state)
+
+    def slow(images, labels):
+        wait = tf.py_function(lambda: time.sleep(0.05), [], [])
+        with tf.control_dependencies([wait]):
+            return tf.identity(images), labels
+
+    updates, stream = Updates(update, state, one_device), tf.data.Dataset.from_tensors(batch).repeat()
+    tally = updates.several(iter(stream.map(slow)), tf.constant(4), begin(update, {}))
+    assert 0.045 < means(tally)["input_seconds"] < 0.5
+    tally = updates.several(iter(stream), tf.constant(4), begin(update, {}))
+    assert means(tally)["input_seconds"] < 0.02
+
+
+CLOCK = """
+import sys, time
+import tensorflow as tf
+tf.config.threading.set_inter_op_parallelism_threads(1)
+tf.config.threading.set_intra_op_parallelism_threads(1)
+from supcon_tf.training import compiled
+
+def unordered(stream, ready):  # the control: nothing keeps the step behind the second time
+    with tf.control_dependencies(list(ready)):
+        begin = tf.timestamp()
+    with tf.control_dependencies([begin]):
+        batch = next(stream)
+    with tf.control_dependencies(tf.nest.flatten(batch, expand_composites=True)):
+        return batch, tf.cast(tf.timestamp() - begin, tf.float32)
+
+timed = unordered if sys.argv[1] == "control" else compiled._timed_next
+stream = iter(tf.data.Dataset.from_tensors(tf.ones([700, 700])).repeat())
+
+@tf.function
+def steps():
+    total, waited = tf.constant(0.0), tf.constant(0.0)
+    for _ in tf.range(10):
+        matrix, seconds = timed(stream, [total])
+        parts = [tf.reduce_sum(tf.linalg.matmul(matrix + float(n), matrix)) for n in range(12)]
+        total, waited = tf.add_n(parts), waited + seconds
+    return total, waited
+
+steps()
+began = time.perf_counter()
+waited = float(steps()[1])
+print(waited / (time.perf_counter() - began))
+"""
+
+
+def test_on_one_thread_the_step_is_no_waiting(tmp_path):
+    """The share of the time that is called waiting, of steps that are nearly all computing."""
+    program, shares = tmp_path / "clock.py", {}
+    program.write_text(CLOCK)  # a loop of the graph is made from its source
+    for which in ("ordered", "control"):
+        command, environment = [sys.executable, str(program), which], {**os.environ, "PYTHONPATH": str(ROOT)}
+        ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+        assert ended.returncode == 0, ended.stderr
+        shares[which] = float(ended.stdout)
+    assert shares["ordered"] < 0.1 < 0.5 < shares["control"], shares
