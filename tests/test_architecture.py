@@ -116,22 +116,6 @@ def test_the_kernel_has_one_door(folder):
     assert past <= WALKS_TOO
 
 
-# What a person calls has an argument for each thing that can be asked.
-LONG = {("supcon.py", "supervised_contrastive_loss"), ("supcon.py", "__init__")}
-
-
-@pytest.mark.parametrize("path", [p for p in sources("supcon_tf") if room(p) in ("losses", "metrics")],
-                         ids=lambda path: path.relative_to(ROOT).as_posix())  # fmt: skip
-def test_functions_of_the_loss_take_few_arguments_and_are_tested_by_name(path):
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.FunctionDef) and (path.name, node.name) not in LONG:
-            count = len([*node.args.args, *node.args.kwonlyargs, *node.args.posonlyargs])
-            assert count <= 8 + (node.args.args[:1] != [] and node.args.args[0].arg in ("self", "cls")), node.name
-    own = path.relative_to(ROOT / "supcon_tf")
-    if path.name != "__init__.py":
-        assert (ROOT / "tests" / own.with_name(f"test_{own.name}")).exists()
-
-
 @pytest.mark.parametrize("path", [p for folder in FOLDERS for p in sources(folder)],
                          ids=lambda path: path.relative_to(ROOT).as_posix())  # fmt: skip
 def test_files_are_short_and_named_for_what_they_do(path):
