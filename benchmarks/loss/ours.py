@@ -5,6 +5,8 @@ Rows are of unit length already and are not brought to it (normalize=False): mea
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import tensorflow as tf
 
@@ -96,11 +98,10 @@ def _compiled(losses, labels, unknown_batch):
             value = tf.reduce_mean(losses(labels, rows))
         return value, tape.gradient(value, rows)
 
-    graphs = {}
-
+    @functools.cache
     def graph(width):
         any_batch = [tf.TensorSpec([None], tf.int32), tf.TensorSpec([None, width])]
-        return graphs.setdefault(width, tf.function(step, input_signature=any_batch if unknown_batch else None))
+        return tf.function(step, input_signature=any_batch if unknown_batch else None)
 
     def call(rows):
         value, gradient = graph(rows.shape[1])(labels, tf.constant(rows))

@@ -29,8 +29,10 @@ def anchor_losses(anchors: Rows, keys: Rows, *, mode: Mode, temperature: float) 
     weights, negatives = pairs.compare(
         anchors.ids, keys.ids, kept_images=mode.kept_images, dtype=similarity.dtype
     )  # [A, N]
-    rivals = mode.denominator.rivals(weights > 0, negatives)  # [A, N]
-    positives = (weights > 0) & tf.reduce_any(rivals, 1, keepdims=True)  # [A, N]
+    positives = weights > 0  # [A, N]
+    rivals = mode.denominator.rivals(positives, negatives)  # [A, N]
+    if not mode.denominator.positives_compete:  # then there may be positives and no rival
+        positives &= tf.reduce_any(rivals, 1, keepdims=True)
     # log( exp s_ip / denominator_ip ), meant at the positives p of each anchor i
     score = mode.denominator.score(similarity - _log_sum_exp(similarity, rivals))  # [A, N]
 

@@ -74,8 +74,9 @@ def supervised_contrastive_loss(
         tile_rows: rows of a tile of the similarity matrix, which is never stored as a whole: memory is linear in the
             batch. 0 stores the matrix as a whole, whatever its size. None chooses tiles by the batch and the device,
             but for up to 512 rows of one replica the matrix, which is then faster; this needs their number when a
-            graph is built. Where the batch is unknown then, as it mostly is under `fit`, tiles are used: they take
-            1.03 to 1.6 times the time of the matrix at 512 to 32 rows, 0.3 ms and less (`launch.benchmark loss`).
+            graph is built. Where the batch is unknown then, as it mostly is under `fit`, tiles are used: they take 1.8
+            times the time of the matrix at 32 rows, 1.6 at 128 and as much at 512, 0.3 ms more at most
+            (`launch.benchmark loss`).
         jit_compile: compile the passes over the tiles with XLA. For several replicas, whose gathers keep XLA from
             being put around the whole.
 
