@@ -22,6 +22,7 @@ _HOME = {
     "SupConLoss": "losses.supcon",
     "supervised_contrastive_loss": "losses.supcon",
     "Queue": "losses.queue",
+    "AnchorsWithoutPositives": "metrics.positives",
     "ProjectionHead": "layers.heads",
     "ClassificationHead": "layers.heads",
     "UnitNorm": "layers.normalization",
@@ -31,7 +32,19 @@ _HOME = {
     "LARS": "optim.lars",
     "run_experiment": "run.experiment",
 }
-_ROOMS = ("augment", "config", "data", "distribution", "evaluation", "layers", "losses", "networks", "optim", "run")
+_ROOMS = (
+    "augment",
+    "config",
+    "data",
+    "distribution",
+    "evaluation",
+    "layers",
+    "losses",
+    "metrics",
+    "networks",
+    "optim",
+    "run",
+)
 __all__ = [*_HOME, *_ROOMS]
 
 

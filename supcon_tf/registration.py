@@ -17,6 +17,7 @@ FILES = (
     "supcon_tf.layers.heads",
     "supcon_tf.layers.normalization",
     "supcon_tf.losses.supcon",
+    "supcon_tf.metrics.positives",
     "supcon_tf.optim.lars",
     "supcon_tf.optim.schedules",
 )

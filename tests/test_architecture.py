@@ -18,15 +18,18 @@ COLUMNS = [
     {"settings"},
     {"config"},
     {"augment"},
-    {"losses", "layers", "distribution", "optim"},
+    {"layers", "distribution", "optim"},
+    {"losses"},
     {"networks", "data", "records"},
-    {"training", "evaluation", "report"},
+    {"training", "evaluation", "report", "metrics"},
     {"run"},
 ]
 FOLDERS = ("supcon_tf", "launch", "benchmarks", "experiments", "tests")
-EXCEPTION = ("supcon_tf/losses/supcon.py", "distribution")  # In `model.fit` nobody else can gather.
+# In `model.fit` nobody but the loss itself can gather; what it is made of is arithmetic, and knows of no replicas.
+MEETS = "supcon_tf/losses/supcon.py"
 # A run's config is read where a run is put together; the rooms before that take plain arguments.
-PLAIN = {"losses", "layers", "augment", "distribution", "optim", "networks", "data", "training", "evaluation", "report"}
+PLAIN = {"losses", "layers", "augment", "distribution", "optim", "networks", "data", "training", "evaluation", "report",
+         "metrics"}  # fmt: skip
 
 
 def sources(folder: str) -> list[pathlib.Path]:
@@ -62,8 +65,10 @@ def violations(path: pathlib.Path) -> list[str]:
         other = rest.split(".")[0]
         if top != "supcon_tf" or not other or other == own:
             continue
-        if other in ("__version__",) or (path.relative_to(ROOT).as_posix(), other) == EXCEPTION:
+        if other == "__version__":
             continue
+        if own == "losses" and other == "distribution" and path.relative_to(ROOT).as_posix() != MEETS:
+            bad.append(f"{name}: of the losses only {MEETS} meets other replicas")
         if column(other) >= column(own) or (other == "config" and own in PLAIN):
             bad.append(f"{own} imports {name}")
     return bad
@@ -92,6 +97,23 @@ def test_the_check_sees_a_wrong_arrow(tmp_path, monkeypatch):
     path.parent.mkdir(parents=True)
     path.write_text("from supcon_tf.training import loop\nfrom supcon_tf.distribution import collectives\n")
     assert len(violations(path)) == 4  # Both modules, and both as packages.
+
+
+TILED = "supcon_tf.losses.tiled"
+WALKS_TOO = {"benchmarks/loss/ours.py"}  # The floor of the benchmark is measured on the kernel's own walk.
+
+
+@pytest.mark.parametrize("folder", ["supcon_tf", "benchmarks"])
+def test_the_kernel_has_one_door(folder):
+    inside = ROOT / "supcon_tf" / "losses" / "tiled"
+    past = {
+        path.relative_to(ROOT).as_posix()
+        for path in sources(folder)
+        if path.parent != inside
+        for name in imported(path)
+        if name.startswith(TILED + ".") and not name.startswith(TILED + ".kernel")
+    }
+    assert past <= WALKS_TOO
 
 
 @pytest.mark.parametrize("path", [p for folder in FOLDERS for p in sources(folder)],

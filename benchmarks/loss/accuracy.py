@@ -36,7 +36,8 @@ def error(dtype: str, temperature: float) -> float:
     import numpy as np
     import tensorflow as tf
 
-    from supcon_tf.losses.supcon import CHOICES, supervised_contrastive_loss
+    from supcon_tf import names
+    from supcon_tf.losses.supcon import supervised_contrastive_loss
 
     random = np.random.default_rng(0)
     rows = random.normal(size=[ROWS // VIEWS, VIEWS, WIDTH])
@@ -46,11 +47,13 @@ def error(dtype: str, temperature: float) -> float:
     def gradient(rows, **arguments):
         with tf.GradientTape() as tape:
             tape.watch(rows)
-            total = tf.reduce_mean(supervised_contrastive_loss(labels, rows, temperature=temperature, **arguments))
+            total = tf.reduce_mean(
+                supervised_contrastive_loss(labels, rows, temperature=temperature, normalize=False, **arguments)
+            )
         return tf.cast(tape.gradient(total, rows), tf.float64).numpy()
 
     worst = 0.0
-    for where, which in itertools.product(CHOICES["summation_location"], CHOICES["denominator_mode"]):
+    for where, which in itertools.product(names.SUMMATION_LOCATIONS, names.DENOMINATOR_MODES):
         modes = {"summation_location": where, "denominator_mode": which}
         exact, found = gradient(tf.cast(rows, tf.float64), **modes), gradient(rows, tile_rows=TILE, **modes)
         worst = max(worst, float(np.abs(found - exact).max() / np.abs(exact).max()))

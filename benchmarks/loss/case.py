@@ -84,6 +84,7 @@ def alternate(what: str, rows: int, calls: int = 9, ours: str = "tiled", **argum
     return {
         "what": what,
         "rows": rows,
+        **arguments,
         "alternate": True,
         "ours": ours,
         "ours_over_this": statistics.median(ratios),

@@ -1,49 +1,43 @@
-"""What of this library is measured: one call gives the mean loss and the gradient by the rows."""
+"""What of this library is measured: one call gives the mean loss and the gradient by the rows.
+
+Rows are of unit length already and are not brought to it (normalize=False): measured is the loss, as for the peers.
+"""
 
 from __future__ import annotations
+
+import functools
 
 import numpy as np
 import tensorflow as tf
 
 from supcon_tf.losses import dense, pairs, supcon
-from supcon_tf.losses.tiled import blocks
+from supcon_tf.losses.modes import Mode
+from supcon_tf.losses.pairs import Rows
+from supcon_tf.losses.tiled import blocks  # not by the kernel's door: the floor is measured on the kernel's own walk
 
 
-def tiled(labels, views, temperature, *, tile_rows=0, **arguments):
+def tiled(labels, views, temperature, *, tile_rows=0, unknown_batch=False, **arguments):
     """`supervised_contrastive_loss` by tiles; with tile_rows=0 as large as it chooses."""
-    count = len(labels) * views
-    size = tile_rows or blocks.tile_rows(count)
-
-    def losses(labels, rows):
-        projections = tf.reshape(rows, [-1, views, rows.shape[1]])
-        return supcon.supervised_contrastive_loss(
-            labels, projections, temperature=temperature, base_temperature=None, tile_rows=size, **arguments
-        )
-
-    return _compiled(losses, labels)
+    size = tile_rows or blocks.tile_rows(len(labels) * views)
+    return _loss(labels, views, temperature, unknown_batch, tile_rows=size, **arguments)
 
 
-def chosen(labels, views, temperature):
+def chosen(labels, views, temperature, *, unknown_batch=False):
     """`supervised_contrastive_loss` as it is called: by tiles or by the whole matrix, as it chooses."""
-
-    def losses(labels, rows):
-        projections = tf.reshape(rows, [-1, views, rows.shape[1]])
-        return supcon.supervised_contrastive_loss(labels, projections, temperature=temperature, base_temperature=None)
-
-    return _compiled(losses, labels)
+    return _loss(labels, views, temperature, unknown_batch)
 
 
-def dense_tensorflow(labels, views, temperature, *, summation_location="out", denominator_mode="all"):
+def dense_tensorflow(
+    labels, views, temperature, *, summation_location="out", denominator_mode="all", unknown_batch=False
+):
     """The same loss over the whole matrix."""
+    mode = Mode.of(summation_location, denominator_mode)
 
     def losses(labels, rows):
-        ids = pairs.row_ids(tf.cast(labels, tf.int64), views=views)
-        return dense.anchor_losses(
-            rows, rows, ids, ids, temperature=temperature, summation_location=summation_location,
-            denominator_mode=denominator_mode, kept_images=None,
-        )  # fmt: skip
+        everybody = Rows(rows, pairs.row_ids(tf.cast(labels, tf.int64), views=views))
+        return dense.anchor_losses(everybody, everybody, mode=mode, temperature=temperature)
 
-    return _compiled(losses, labels)
+    return _compiled(losses, labels, unknown_batch)
 
 
 def floor(labels, views, temperature, *, tile_rows=0):
@@ -84,18 +78,33 @@ def floor(labels, views, temperature, *, tile_rows=0):
     return call
 
 
-def _compiled(losses, labels):
+def _loss(labels, views, temperature, unknown_batch, **arguments):
+    def losses(labels, rows):
+        projections = tf.reshape(rows, [-1, views, rows.shape[1]])
+        return supcon.supervised_contrastive_loss(
+            labels, projections, temperature=temperature, base_temperature=None, normalize=False, **arguments
+        )
+
+    return _compiled(losses, labels, unknown_batch)
+
+
+def _compiled(losses, labels, unknown_batch):
+    """The step as a graph, made for this batch or, as `fit` makes it of arrays, for any."""
     labels = tf.constant(labels, tf.int32)
 
-    @tf.function
     def step(labels, rows):
         with tf.GradientTape() as tape:
             tape.watch(rows)
             value = tf.reduce_mean(losses(labels, rows))
         return value, tape.gradient(value, rows)
 
+    @functools.cache
+    def graph(width):
+        any_batch = [tf.TensorSpec([None], tf.int32), tf.TensorSpec([None, width])]
+        return tf.function(step, input_signature=any_batch if unknown_batch else None)
+
     def call(rows):
-        value, gradient = step(labels, tf.constant(rows))
+        value, gradient = graph(rows.shape[1])(labels, tf.constant(rows))
         return float(value), gradient.numpy()
 
     return call

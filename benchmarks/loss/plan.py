@@ -18,6 +18,7 @@ MODES = [
 ]
 OTHER_MODES = [*MODES[1:], {"positives_cap": 4}, {"contrast_mode": "one"}, {"no_positives": "exclude"}]
 SMALL = (128, 256, 512, 1024)
+OF_ANY_BATCH = (32, 64, 128, 256, 512)  # rows; in graphs made for any batch, as `fit` makes them: tiles are used there
 GROWTH = (8_192, 16_384, 32_768, 65_536)
 LARGEST = 131_072
 
@@ -32,6 +33,9 @@ def cases(*, quick: bool) -> list[dict]:
     for rows in SMALL:
         found += [{"what": what, "rows": rows, "seconds": 2.0} for what in ("chosen", "dense_tensorflow")]
         found.append({"what": "dense_tensorflow", "rows": rows, "alternate": True, "ours": "chosen", "calls": 60})
+    for rows in OF_ANY_BATCH:
+        case = {"what": "dense_tensorflow", "rows": rows, "alternate": True, "ours": "chosen", "calls": 200}
+        found.append({**case, "unknown_batch": True})
     sizes = GROWTH[:2] if quick else [*GROWTH, LARGEST]
     return found + [{"what": "tiled", "rows": rows} for rows in sizes]
 
@@ -52,7 +56,8 @@ def _installed(peer: str) -> bool:
 
 def _name(record: dict) -> str:
     extra = [f"{value}" for key, value in record.items() if key in _ARGUMENTS]
-    return " ".join([record["what"], *extra])
+    any_batch = ["in a graph for any batch"] * record.get("unknown_batch", False)
+    return " ".join([record["what"], *extra, *any_batch])
 
 
 _ARGUMENTS = ("summation_location", "denominator_mode", "positives_cap", "contrast_mode", "no_positives")
@@ -81,7 +86,7 @@ def _ratios(records: list[dict]) -> str:
     lines = ["in turn in one process with others, of their time"]
     for record in records:
         if record["what"] in PEERS and "ours_over_this" in record:
-            took = f"{record['ours_over_this']:.3f} of {record['what']}"
+            took = f"{record['ours_over_this']:.3f} of {_name(record)}"
             lines.append(f"  {record['ours']} takes {took} at N = {record['rows']:,}")
     grown = [record for rows in GROWTH if (record := _find(records, "tiled", rows))]
     if len(grown) > 1:

@@ -19,7 +19,7 @@ from supcon_tf.training.state import StageState
 from supcon_tf.training.update import Penalty, Update
 
 CLASSES, VIEWS, WIDTHS = 10, 2, (512, 128)
-LOSS = functools.partial(supervised_contrastive_loss, temperature=0.1)
+LOSS = functools.partial(supervised_contrastive_loss, temperature=0.1, normalize=False)  # the head ends in unit rows
 
 
 def strategy_of(replicas: int) -> tf.distribute.Strategy:

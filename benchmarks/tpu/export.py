@@ -1,7 +1,8 @@
 """The training step of one replica as a program for XLA, with inputs in the place of what it would gather.
 
-The step is that of the trainer (`training.stage`), with the networks, optimizer, loss and penalty of the experiment;
-it is traced as on a replica among many of a TPU. Programs of several replicas cannot be had without them, so:
+The step is that of the trainer (`run.recipe`), with the networks, optimizer, loss and penalty of the experiment; it is
+traced as on a replica among many of a TPU (`collectives.standing_in`). Programs of several replicas cannot be had
+without them, so:
 
 * What a replica receives of the others is an input: their projections and labels, and in the backward pass the
   numbers of each of their rows that the loss by tiles exchanges, two for the default loss. The replica is the first.
@@ -12,23 +13,20 @@ it is traced as on a replica among many of a TPU. Programs of several replicas c
 
 from __future__ import annotations
 
-import contextlib
 import pathlib
-from unittest import mock
 
 import tensorflow as tf
 
 from supcon_tf.config import Experiment
 from supcon_tf.distribution import collectives
-from supcon_tf.losses import dense
-from supcon_tf.losses.tiled import blocks
-from supcon_tf.losses.tiled import kernel as tiles
+from supcon_tf.losses.modes import Mode
+from supcon_tf.losses.tiled import kernel
 from supcon_tf.networks.networks import build_networks
 from supcon_tf.run import recipe
-from supcon_tf.training import gradient_cache
 from supcon_tf.training.state import StageState
 
 EXAMPLES, CLASSES = 1_281_167, 1000  # of ImageNet; they decide the length of the schedule and an idle head
+TILE_ROWS = {"tiled": None, "dense": 0}  # of the loss: chosen for an accelerator, or none, the whole matrix
 
 
 def export(path, experiment: Experiment, *, replicas: int, loss: str) -> None:
@@ -46,18 +44,18 @@ def export(path, experiment: Experiment, *, replicas: int, loss: str) -> None:
         state = _state(experiment)
     finally:
         tf.keras.mixed_precision.set_global_policy(before)
-    step = recipe.update_of(experiment, "contrastive", state)
+    step = recipe.update_of(experiment, "contrastive", state, tile_rows=TILE_ROWS[loss])
     images, views, size = experiment.contrastive.batch_size, experiment.data.views, experiment.data.image_size
     own = images // replicas
-    gather = _Gather(replicas)
+    others = Others(replicas)
 
     @tf.function(jit_compile=True)
     def update(images, labels, *received):
-        gather.received = received
+        others.received = received
         return step(images, labels)[0]
 
     given = tf.TensorSpec([own, views, size, size, 3]), tf.TensorSpec([own], tf.int64)
-    with _among_replicas(gather, loss):
+    with collectives.standing_in(others.with_this_one()):
         ir = update.experimental_get_compiler_ir(*given, *_received(experiment, images - own))
         # Lowered for the CPU, whatever is here: no operation of a GPU's library. TensorFlow 2.15 has this name for it.
         pathlib.Path(path).write_bytes(ir(stage="hlo_serialized", device_name="/device:CPU:0"))
@@ -78,51 +76,39 @@ def _received(experiment: Experiment, images: int) -> list:
     if not images:
         return []
     rows, loss = images * experiment.data.views, experiment.loss  # N - M
-    # log D_i and the incoming gradient; "in" also sends log P_i, "one_positive" a slope (`kernel.anchor_losses`).
-    numbers = 2 + (loss.summation_location == "in") + (loss.denominator_mode == "one_positive")
+    sent = kernel.numbers_sent(Mode.of(loss.summation_location, loss.denominator_mode))
     keys = tf.TensorSpec([rows, experiment.projection.widths[-1]])
-    return [keys, tf.TensorSpec([images], tf.int64), tf.TensorSpec([rows, numbers])]
+    return [keys, tf.TensorSpec([images], tf.int64), tf.TensorSpec([rows, sent])]
 
 
-class _Gather:
-    """Stands in for the gathers over replicas: own rows, then those received, which are told apart by their shape."""
+class Others:
+    """The other replicas, of which there is only what they send: tensors, told apart by their shape."""
 
     def __init__(self, replicas: int):
         self.replicas, self.received = replicas, []
 
-    def rows(self, rows):
-        """As `collectives.gather_rows`, with the static shape that a program for XLA has."""
-        found = [others for others in self.received if others.shape[1:] == rows.shape[1:]]
-        return tf.concat([rows, *(tf.cast(others, rows.dtype) for others in found)], 0)
+    def with_this_one(self) -> collectives.Replicas:
+        """All of them, as the first sees them: on a TPU."""
+        return collectives.Replicas(
+            self.replicas, self.gather, lambda rows: tf.constant(0), one_program=True, accelerated=True
+        )
 
-    def rows_and_gradient(self, rows):
-        """The gather whose gradient is summed over replicas."""
+    def gather(self, rows):
+        """As `collectives.gather_rows`, with the static shape that a program for XLA has: own rows, then received ones.
+
+        By its gradient, each replica sends back as much as this one does.
+        """
+        found = [others for others in self.received if others.shape[1:] == rows.shape[1:]]
+        if not rows.dtype.is_floating:
+            return tf.concat([rows, *(tf.cast(others, rows.dtype) for others in found)], 0)
 
         @tf.custom_gradient
         def gathered(rows):
-            shape = [self.replicas, *rows.shape]
-            return self.rows(rows), lambda upstream: tf.reduce_sum(tf.reshape(upstream, shape), 0)
+            together = tf.concat([rows, *found], 0)  # [N, ...]
+
+            def gradient(upstream):
+                return tf.reduce_sum(tf.reshape(upstream, [self.replicas, *rows.shape]), 0)
+
+            return together, gradient
 
         return gathered(rows)
-
-    def dense_losses(
-        self, anchors, keys, anchor_ids, key_ids, *, exchange=None, tile_rows=None, jit_compile=False, **kernel
-    ):
-        """In the place of `kernel.anchor_losses`."""
-        del exchange, tile_rows, jit_compile
-        return dense.anchor_losses(anchors, self.rows_and_gradient(anchors), anchor_ids, key_ids, **kernel)
-
-
-@contextlib.contextmanager
-def _among_replicas(gather: _Gather, loss: str):
-    """While a step is traced in here, it is on one of many replicas of a TPU."""
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(mock.patch.object(gradient_cache, "can_meet_in_loops", lambda: True))
-        stack.enter_context(mock.patch.multiple(
-            collectives, gather_rows=gather.rows, first_row=lambda rows: tf.constant(0),
-            replica_count=lambda: gather.replicas,
-        ))  # fmt: skip
-        stack.enter_context(mock.patch.object(blocks, "on_cpu", lambda: False))
-        if loss == "dense":
-            stack.enter_context(mock.patch.object(tiles, "anchor_losses", gather.dense_losses))
-        yield

@@ -25,6 +25,13 @@ class RowIds(NamedTuple):
     label_set: Optional[tf.Tensor] = None  # float [n, C] in [0, 1], where images may have several labels
 
 
+class Rows(NamedTuple):
+    """n rows, and who they are."""
+
+    values: tf.Tensor  # float [n, D]
+    ids: RowIds  # of [n]
+
+
 def row_ids(labels: tf.Tensor, *, views: int, kept_images: Optional[int] = None) -> RowIds:
     """The ids of all rows of the global batch, in linear memory.
 

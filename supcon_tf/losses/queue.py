@@ -10,47 +10,69 @@ from typing import Callable, NamedTuple, Optional
 
 import tensorflow as tf
 
+from supcon_tf.layers.normalization import unit_rows
+from supcon_tf.losses import labels as labelling
 from supcon_tf.losses import pairs
-from supcon_tf.losses.labels import one_class_each, read_labels
+from supcon_tf.losses.soundness import refusal
 
 
 class Queue(NamedTuple):
-    """Q rows, the same on every replica.
+    """Q past rows with their labels, the same on every replica: the memory of the paper (end of Sec. 4.4).
 
     A key of the class of an anchor is one of its positives, any other key a negative; an image of the batch that is in
     the queue as well counts as another image.
+
+    Attributes:
+        rows: float [Q, D], projections; of unit length, or brought to it with the batch (`normalize`).
+        labels: integer [Q], negative for unlabelled.
+        filled: int or int scalar: only so many of the first rows count, so that one graph serves a queue that fills;
+            None: all.
+
+    Example:
+        Two past images. The first is of the class of both images of the batch, and one more positive of each.
+
+        >>> import tensorflow as tf
+        >>> from supcon_tf.losses.queue import Queue
+        >>> from supcon_tf.losses.supcon import supervised_contrastive_loss
+        >>> batch = tf.constant([[1.0, 0.0], [0.0, 1.0]])
+        >>> past = Queue(rows=tf.constant([[0.6, 0.8], [-1.0, 0.0]]), labels=[7, 3])
+        >>> values = supervised_contrastive_loss([7, 7], batch, temperature=1.0, queue=past)
+        >>> [round(float(value), 4) for value in values]
+        [0.86, 1.0411]
     """
 
-    rows: tf.Tensor  # float [Q, D], of unit length like the projections
-    labels: tf.Tensor  # integer [Q], negative for unlabelled
-    filled: object = None  # int or int scalar: only so many of the first rows count; None: all
+    rows: tf.Tensor
+    labels: tf.Tensor
+    filled: object = None
 
 
-def checked(queue: Queue, projections: tf.Tensor) -> Queue:
+def checked(queue: Queue, projections: tf.Tensor, *, normalize: bool) -> tuple[Queue, object]:
     """The queue in the types of the arithmetic: rows like the projections [B, V, D], labels int64, `filled` int32.
+
+    Also whether its labels are sound: True, or a bool scalar (`soundness`).
 
     Raises:
         ValueError: shapes, types or labels are wrong.
     """
     if not isinstance(queue, Queue):
-        raise ValueError(f"`queue` must be a `losses.queue.Queue` or None; got {type(queue).__name__}.")
+        raise refusal(f"`queue` must be a `losses.queue.Queue` or None; got {type(queue).__name__}.")
     rows = tf.convert_to_tensor(queue.rows)
-    labels = one_class_each(read_labels(queue.labels), "a queue holds one integer per row.")
     if not rows.dtype.is_floating or rows.shape.rank != 2 or not rows.shape[1:].is_compatible_with(
         projections.shape[2:]
     ):  # fmt: skip
-        raise ValueError(
+        raise refusal(
             f"`queue.rows` must be float [Q, {projections.shape[2]}], one projection a row; got {rows.dtype.name} "
             f"{rows.shape}."
         )
-    if not labels.shape.is_compatible_with(rows.shape[:1]):
-        raise ValueError(
-            f"`queue.labels` are {labels.shape[0]} and `queue.rows` {rows.shape[0]}: give one label a row."
-        )
+    count = tf.shape(rows)[0] if rows.shape[0] is None else rows.shape[0]
+    labels, sound = labelling.read(
+        queue.labels, count=count, mismatch="`queue.labels` are {} and `queue.rows` {}: give one label a row.",
+        one_class="a queue holds one integer per row.",
+    )  # fmt: skip
     filled = tf.shape(rows)[0] if queue.filled is None else tf.cast(queue.filled, tf.int32)
     present = tf.range(tf.shape(rows)[0]) < filled  # [Q]
     rows = tf.where(present[:, None], tf.stop_gradient(tf.cast(rows, projections.dtype)), 0)
-    return Queue(rows, tf.where(present, labels, -1), filled)
+    return Queue(unit_rows(rows) if normalize else rows, tf.where(present, labels, -1), filled), sound
 
 
 def after(rows: tf.Tensor, queue: Optional[Queue]) -> tf.Tensor:

@@ -93,13 +93,13 @@ def state_of(
         return StageState.create(networks, trains, optimizer, _queue(experiment, name, networks))
 
 
-def update_of(experiment: Experiment, name: str, state: StageState) -> Update:
-    """What one replica does in a step of the stage."""
+def update_of(experiment: Experiment, name: str, state: StageState, **how) -> Update:
+    """What one replica does in a step of the stage; `how` its contrastive loss is computed, beside what a run says."""
     stage = experiment.stages[name]
     coefficient = 0.0 if stage.optimizer in OWN_DECAY else stage.weight_decay
     return Update(
         state,
-        _objective(experiment, name, state),
+        _objective(experiment, name, state, how),
         penalty=Penalty(coefficient, _decayed(stage, state.networks, state.trains)),
         microbatches=micro_batches(experiment, name),
         batch_statistics=batch_statistics(name, stage),
@@ -181,21 +181,21 @@ def pace_of(experiment: Experiment, replicas: int) -> Pace:
     return Pace(train.steps_per_call, train.checkpoint_every, jit_compile=train.jit_compile and replicas == 1)
 
 
-def _objective(experiment: Experiment, name: str, state: StageState):
+def _objective(experiment: Experiment, name: str, state: StageState, how: dict):
     """What the stage minimises."""
     stage, kind = experiment.stages[name], STAGE_KINDS[name]
     shared = {"batch_size": stage.batch_size}
     smoothing = {"label_smoothing": stage.label_smoothing}
     if not kind.compares:
         return (CrossEntropy if kind.encodes else Linear)(**shared, **smoothing)
-    loss = loss_of(experiment.loss, jit_compile=compiles_parts(experiment, state.replicas))
+    loss = loss_of(experiment.loss, jit_compile=compiles_parts(experiment, state.replicas), **how)
     shared.update(loss=loss, use_labels=experiment.loss.use_labels)
     if not kind.classifies:
         return Contrastive(**shared)
     return Joint(**shared, **smoothing, classes=state.networks.classifier.classes)
 
 
-def loss_of(loss: Loss, *, jit_compile: bool) -> Callable:
+def loss_of(loss: Loss, **how) -> Callable:
     """From (labels, projections, queue=...) to one contrastive loss per image."""
     return functools.partial(
         supervised_contrastive_loss,
@@ -206,7 +206,8 @@ def loss_of(loss: Loss, *, jit_compile: bool) -> Callable:
         denominator_mode=loss.denominator_mode,
         positives_cap=loss.positives_cap,
         no_positives=loss.no_positives,
-        jit_compile=jit_compile,
+        normalize=False,  # the projection head ends in unit rows
+        **how,
     )
 
 

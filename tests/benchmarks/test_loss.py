@@ -13,10 +13,11 @@ from benchmarks import memory, process
 from benchmarks.loss import accuracy, case, ours, plan
 
 
+@pytest.mark.parametrize("unknown_batch", [False, True])
 @pytest.mark.parametrize("what", ["tiled", "chosen", "dense_tensorflow"])
-def test_all_steps_give_the_same_value_and_gradient(what):
+def test_all_steps_give_the_same_value_and_gradient(what, unknown_batch):
     labels, rows = case.inputs(600)
-    value, gradient = getattr(ours, what)(labels, 2, 0.1)(rows)
+    value, gradient = getattr(ours, what)(labels, 2, 0.1, unknown_batch=unknown_batch)(rows)
     expected_value, expected = ours.tiled(labels, 2, 0.1, tile_rows=100)(rows)
     np.testing.assert_allclose(value, expected_value, rtol=1e-5)
     np.testing.assert_allclose(gradient, expected, atol=1e-5 * np.abs(expected).max())
@@ -103,13 +104,19 @@ def test_the_table_and_the_ratios_are_of_the_records():
     assert "tiled takes 0.100 of dense_pytorch at N = 12,288" in text
     assert "chosen takes 0.980 of dense_tensorflow at N = 128" in text and text.count("of dense_tensorflow") == 1
     assert "first_call_mb from N = 8,192 to 65,536: exponent 1.00" in text and "exponent 2.00" in text
+    records.append({**records[3], "rows": 64, "unknown_batch": True, "ours_over_this": 1.7})
+    assert "chosen takes 1.700 of dense_tensorflow in a graph for any batch at N = 64" in plan._ratios(records)
     assert "tiled in all" in plan._table(records) and "failed: no memory" in plan._table(records)
 
 
 def test_the_plan_names_every_mode():
     planned, text = plan.run(quick=False, dry_run=True)
     modes = {(c.get("summation_location", "out"), c.get("denominator_mode", "all")) for c in planned}
-    assert sum(c.get("ours") == "chosen" and c["rows"] in plan.SMALL for c in planned) == len(plan.SMALL)
+    small, of_any_batch = (
+        [c["rows"] for c in planned if c.get("ours") == "chosen" and c.get("unknown_batch", False) == unknown]
+        for unknown in (False, True)
+    )
+    assert small == list(plan.SMALL) and of_any_batch == list(plan.OF_ANY_BATCH)
     assert len(modes) == 6 and any(c["rows"] == plan.LARGEST for c in planned) and str(plan.LARGEST) in text
 
 

@@ -14,7 +14,8 @@ import tensorflow as tf
 
 from benchmarks.tpu import cases, compiler, export, plan
 from launch import catalogue
-from supcon_tf.losses.supcon import supervised_contrastive_loss
+from supcon_tf.distribution import collectives
+from tests.losses import problems
 
 EXPERIMENT = catalogue.load("imagenet.supcon_resnet50")
 ROOT = pathlib.Path(__file__).parents[2]
@@ -111,10 +112,10 @@ def test_the_stand_in_gives_the_loss_and_gradient_of_the_whole_batch(loss):
     rows = tf.reshape(z, [16, 128])
     similarity = tf.linalg.set_diag(tf.matmul(rows, rows, transpose_b=True) / 0.1, tf.fill([16], -1e9))  # [N, N]
     numbers = tf.stack([tf.reduce_logsumexp(similarity, 1), tf.fill([16], 0.1 / 2)], 1)  # [N, 2]; 0.1 is tau / 1.0
-    gather = export._Gather(4)
-    gather.received = [rows[4:], tf.constant(labels[2:]), numbers[4:]]
-    with export._among_replicas(gather, loss):
-        found, found_gradient = value_and_gradient(labels[:2], z[:2])
+    others = export.Others(4)
+    others.received = [rows[4:], tf.constant(labels[2:]), numbers[4:]]
+    with collectives.standing_in(others.with_this_one()):
+        found, found_gradient = value_and_gradient(labels[:2], z[:2], tile_rows=export.TILE_ROWS[loss])
     np.testing.assert_allclose(found, value[:2], rtol=1e-5)
     if loss == "tiled":
         np.testing.assert_allclose(found_gradient, gradient[:2], atol=1e-5 * np.abs(gradient).max())
@@ -148,11 +149,9 @@ def test_micro_batches_of_a_tpu_are_a_loop_of_the_program(tmp_path):
     assert eight < 1.1 * two
 
 
-def value_and_gradient(labels, z):
-    with tf.GradientTape() as tape:
-        tape.watch(z)
-        value = supervised_contrastive_loss(labels, z)
-    return value.numpy(), tape.gradient(value, z).numpy()
+def value_and_gradient(labels, z, **how):
+    values, gradient = problems.value_and_gradient(labels, z, weigh=tf.identity, **how)
+    return values.numpy(), gradient.numpy()
 
 
 @pytest.mark.slow

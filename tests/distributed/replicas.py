@@ -6,6 +6,7 @@ relative error of values and gradients, and of one case what a step sends over t
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import sys
@@ -16,8 +17,9 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 import numpy as np
 import tensorflow as tf
 
-from supcon_tf.losses.supcon import supervised_contrastive_loss
+from tests.losses import problems
 
+value_and_gradient = functools.partial(problems.value_and_gradient, weigh=tf.square, tile_rows=5)
 IMAGES, VIEWS, WIDTH = 16, 2, 6
 CASES = {
     "float64": {"dtype": "float64"},
@@ -38,14 +40,6 @@ def make_strategy(replicas: int) -> tf.distribute.Strategy:
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * replicas)
     return tf.distribute.MirroredStrategy([f"CPU:{number}" for number in range(replicas)])
-
-
-def value_and_gradient(labels, projections, **arguments):
-    with tf.GradientTape() as tape:
-        tape.watch(projections)
-        values = supervised_contrastive_loss(labels, projections, tile_rows=5, **arguments)
-        total = tf.reduce_sum(values**2)  # every image another weight
-    return values, tape.gradient(total, projections)
 
 
 def problem(dtype):

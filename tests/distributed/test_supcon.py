@@ -2,42 +2,38 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from supcon_tf.distribution import collectives
 from supcon_tf.losses.queue import Queue
 from supcon_tf.losses.supcon import SupConLoss, supervised_contrastive_loss
+from tests.losses import problems
+from tests.losses.problems import assert_close, unit_rows
 
 LABELS = np.array([0, 1, 0, -1, 1, 0, -1, 0])
+value_and_gradient = functools.partial(problems.value_and_gradient, weigh=tf.square)
 
 
-def unit_rows(*shape, seed=0):
-    rows = np.random.default_rng(seed).normal(size=shape)
-    return rows / np.linalg.norm(rows, axis=-1, keepdims=True)
-
-
-def value_and_gradient(labels, projections, **arguments):
-    with tf.GradientTape() as tape:
-        tape.watch(projections)
-        values = supervised_contrastive_loss(labels, projections, **arguments)
-        total = tf.reduce_sum(values**2)  # every image another weight
-    return values, tape.gradient(total, projections)
+def share(strategy, array, sizes):
+    """The array, so much of it on each replica."""
+    parts = np.split(array, [sizes[0]])
+    return strategy.experimental_distribute_values_from_function(
+        lambda context: tf.constant(parts[context.replica_id_in_sync_group])
+    )
 
 
 def on_replicas(strategy, labels, projections, *, sizes, compiled, **arguments):
     """Values and gradients of all images, from replicas that hold `sizes` images each."""
 
-    def share(array):
-        parts = np.split(array, [sizes[0]])
-        return strategy.experimental_distribute_values_from_function(
-            lambda context: tf.constant(parts[context.replica_id_in_sync_group])
-        )
-
     def run(*inputs):
         return strategy.run(lambda y, z: value_and_gradient(y, z, **arguments), inputs)
 
-    results = (tf.function(run) if compiled else run)(share(labels), share(projections))
+    inputs = (share(strategy, array, sizes) for array in (labels, projections))
+    results = (tf.function(run) if compiled else run)(*inputs)
     return [np.concatenate(strategy.experimental_local_results(result)) for result in results]
 
 
@@ -97,6 +93,91 @@ def test_control_without_the_gather_replicas_differ(two_replicas):
         np.testing.assert_allclose(several[:4], one, rtol=1e-12)
 
 
+# Labels of several replicas
+
+SETS = np.array([[1, 1, 0], [0, 1, 1], [1, 0, 0], [0, 0, 0], [0, 0.5, 0.5], [0, 0, 1], [0, 0, 0], [1, 1, 1]], "float32")
+ONE_HOT = (LABELS[:, None] == np.arange(3)).astype("float32")
+WIDE = (LABELS[:, None] == np.arange(1000)).astype("float32")
+HALF = np.concatenate([ONE_HOT[:3], SETS[3:]])  # one-hot on the first replica alone
+
+
+def bytes_sent(strategy, monkeypatch, labels, **arguments):
+    """What the first replica, with 3 of 8 images, hands to `all_gather` forward, in order."""
+    gather, handed = tf.distribute.ReplicaContext.all_gather, []
+
+    def recording(context, value, *args, **kwargs):
+        if tf.get_static_value(context.replica_id_in_sync_group) == 0:
+            handed.append(tf.size(value) * value.dtype.size)  # as it runs: a width may depend on the labels
+        return gather(context, value, *args, **kwargs)
+
+    monkeypatch.setattr(tf.distribute.ReplicaContext, "all_gather", recording)
+
+    @tf.function
+    def run(y, z):
+        strategy.run(lambda y, z: supervised_contrastive_loss(y, z, **arguments), (y, z))
+        return handed
+
+    rows = unit_rows(8, 2, 4).astype("float32")
+    return [int(size) for size in run(share(strategy, labels, (3, 5)), share(strategy, rows, (3, 5)))]
+
+
+@pytest.mark.two_replicas_required
+@pytest.mark.parametrize(
+    "labels, label_mode, expected",
+    [
+        (LABELS, "auto", [3 * 8]),
+        (WIDE, "one_hot", [3 * 8]),  # one number an image, whatever C
+        (WIDE, "auto", [4, 3 * 8, 3 * 4]),  # that all are one-hot; the number; and a column that nobody reads
+        (np.roll(WIDE, 1, 1) + WIDE, "auto", [4, 3 * 8, 3 * 1000 * 4]),
+        (np.roll(WIDE, 1, 1) + WIDE, "sets", [4, 3 * 8, 3 * 1000 * 4]),
+    ],
+    ids=["classes", "said to be one-hot", "seen to be one-hot", "seen to be sets", "said to be sets"],
+)
+def test_one_hot_labels_are_sent_as_one_number_an_image(two_replicas, monkeypatch, labels, label_mode, expected):
+    """And beside the labels: rows, and how many they are."""
+    found = bytes_sent(two_replicas, monkeypatch, labels, label_mode=label_mode)
+    assert sorted(found) == sorted([*expected, 4, 3 * 2 * 4 * 4])
+
+
+@pytest.mark.two_replicas_required
+@pytest.mark.parametrize("labels", [LABELS, ONE_HOT, SETS, HALF], ids=["classes", "one-hot", "sets", "half"])
+@pytest.mark.parametrize("compiled", [True, pytest.param(False, marks=pytest.mark.slow)])
+def test_any_labels_are_those_of_one_device(two_replicas, labels, compiled):
+    projections = unit_rows(8, 2, 4)
+    found = on_replicas(two_replicas, labels, projections, sizes=(3, 5), compiled=compiled)
+    assert_close(found, value_and_gradient(labels, projections), 1e-6 if labels.ndim == 2 else 1e-11)
+
+
+@pytest.mark.two_replicas_required
+def test_wrong_labels_of_one_replica_are_refused(two_replicas):
+    wrong = np.where(np.arange(8) < 3, LABELS, LABELS + 0.5).astype("float32")
+    with pytest.raises(tf.errors.InvalidArgumentError, match="must be whole numbers"):
+        on_replicas(two_replicas, wrong, unit_rows(8, 2, 4), sizes=(3, 5), compiled=True)
+    with pytest.raises(ValueError, match="must be one-hot"):
+        on_replicas(two_replicas, HALF, unit_rows(8, 2, 4), sizes=(3, 5), compiled=False, label_mode="one_hot")
+
+
+@pytest.mark.two_replicas_required
+def test_labels_of_other_images_are_refused_on_any_replica(two_replicas):
+    """The second one's: 5 labels for 10 rows, two crops along the batch."""
+    labels, rows = share(two_replicas, LABELS, (3, 5)), share(two_replicas, unit_rows(13, 4), (3, 10))
+
+    @tf.function(reduce_retracing=True)
+    def run(y, z):
+        return two_replicas.run(lambda y, z: supervised_contrastive_loss(y, z), (y, z))
+
+    with pytest.raises(ValueError, match="are for 5 images and `projections` for 10: give one label per image"):
+        run(labels, rows)
+
+
+@pytest.mark.two_replicas_required
+@pytest.mark.parametrize("arguments", [{}, {"summation_location": "in", "denominator_mode": "one_positive"}])
+def test_the_whole_matrix_of_two_replicas_is_that_of_one_device(two_replicas, arguments):
+    projections = unit_rows(8, 2, 4)
+    found = on_replicas(two_replicas, LABELS, projections, sizes=(3, 5), compiled=True, tile_rows=0, **arguments)
+    assert_close(found, value_and_gradient(LABELS, projections, **arguments))
+
+
 FIT_IMAGES, FIT_LABELS = unit_rows(16, 2, 6).astype("float32"), np.array([0, 1, 2, 0, 1, -1, 0, -1] * 2)
 
 
@@ -151,3 +232,57 @@ def test_fit_on_two_replicas(two_replicas, kernel_by_hand, cross_replica):
             np.testing.assert_allclose(several, one, rtol=1e-4, atol=1e-5)
     else:  # the control
         assert np.abs(found[0] - kernel_by_hand[0]).max() > 1e-2
+
+
+# Batches that cannot be shared out evenly
+
+
+def uneven_fit(count, **arguments):
+    """The kernel and the loss that Keras shows after one epoch of a batch of 8 and one of what is left of `count`."""
+    model = project()
+    model.compile(tf.keras.optimizers.SGD(0.5), SupConLoss(**arguments))
+    examples = tf.data.Dataset.from_tensor_slices((FIT_IMAGES[:count], FIT_LABELS[:count])).batch(8)
+    history = model.fit(examples, epochs=1, verbose=0)
+    return model.get_weights()[0], history.history["loss"][0]
+
+
+def uneven_by_hand(count):
+    """The same two updates by the mean over the global batch, and the values of all images."""
+    kernel, values = tf.constant(project().get_weights()[0]), []
+    for batch in (slice(0, 8), slice(8, count)):
+        with tf.GradientTape() as tape:
+            tape.watch(kernel)
+            values.append(supervised_contrastive_loss(FIT_LABELS[:count][batch], FIT_IMAGES[:count][batch] @ kernel))
+            loss = tf.reduce_mean(values[-1])
+        kernel -= 0.5 * tape.gradient(loss, kernel)
+    return kernel.numpy(), [value.numpy() for value in values]
+
+
+@pytest.mark.two_replicas_required
+@pytest.mark.parametrize("count, shares", [(11, (2, 1)), pytest.param(9, (1, 0), marks=pytest.mark.slow)])
+def test_fit_weighs_replicas_by_their_share_of_a_batch(two_replicas, monkeypatch, count, shares):
+    """Keras takes the mean of the replicas' means, which counts the images of the emptier ones more."""
+    with two_replicas.scope():
+        found, shown = uneven_fit(count)
+    expected, (full, rest) = uneven_by_hand(count)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    # What Keras shows of such a batch, as the docstring says: weighed by the shares once more.
+    means = np.array([part.mean() if len(part) else 0 for part in np.split(rest, [shares[0]])])
+    weighed = means * 2 * np.array(shares) / sum(shares)
+    expected = (full.sum() + (weighed * shares).sum()) / count
+    np.testing.assert_allclose(shown, expected, rtol=1e-5)
+    if 0 in shares:  # one image alone, with nobody to be compared with
+        return
+    monkeypatch.setattr(collectives, "share_of_batch", lambda images: tf.ones([]))
+    with two_replicas.scope():
+        unweighed, _ = uneven_fit(count)
+    assert np.abs(unweighed - uneven_by_hand(count)[0]).max() > 1e-2  # the control
+
+
+@pytest.mark.two_replicas_required
+def test_a_sum_is_not_weighed(two_replicas):
+    """Replicas' sums add up to that of the batch as they are."""
+    with two_replicas.scope():
+        kernel, _ = uneven_fit(11, reduction="sum")
+    alone, _ = uneven_fit(11, reduction="sum")
+    np.testing.assert_allclose(kernel, alone, rtol=1e-3, atol=1e-4)

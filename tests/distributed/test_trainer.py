@@ -14,6 +14,8 @@ import time
 import numpy as np
 import pytest
 
+from tests.losses.problems import largest_difference
+
 ROOT = pathlib.Path(__file__).parents[2]
 
 
@@ -66,10 +68,6 @@ def ended(processes, seconds):
         for process in processes:
             process.kill()
     return [process.returncode for process in processes], outputs
-
-
-def largest_difference(some, others):
-    return max(np.abs(one - other).max() for one, other in zip(some, others))
 
 
 @pytest.fixture(scope="module")

@@ -119,3 +119,58 @@ def test_outside_replicas_nothing_is_gathered(two_replicas):
         assert collectives.replica_count() == 1
         np.testing.assert_array_equal(collectives.gather_rows(rows), rows)
         assert int(collectives.first_row(2)) == 0
+
+
+@pytest.mark.two_replicas_required
+@pytest.mark.parametrize(
+    "sizes, expected", [((3, 3), [1, 1]), ((2, 5), [4 / 7, 10 / 7]), ((4, 0), [2, 0]), ((0, 0), [0, 0])]
+)
+def test_a_share_is_what_a_replica_holds_over_what_it_would_hold(two_replicas, sizes, expected):
+    """Weighed so, the mean of the replicas' means is the mean over all rows."""
+    rows = np.random.default_rng(0).normal(size=[sum(sizes)])
+    (found,) = on_replicas(
+        two_replicas, lambda mine: [collectives.share_of_batch(tf.size(mine))], shares(two_replicas, rows, sizes),
+        compiled=True,
+    )  # fmt: skip
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert sizes[0] != sizes[1] or sizes[0] == 0 or list(map(float, found)) == [1.0, 1.0]  # not even a rounding
+    means = [part.mean() if len(part) else 0 for part in np.split(rows, [sizes[0]])]
+    if len(rows):
+        assert np.mean(np.array(means) * found) == pytest.approx(rows.mean())
+
+
+def test_alone_a_replica_holds_its_share():
+    assert float(collectives.share_of_batch(7)) == 1.0
+
+
+def test_replicas_that_are_not_here_can_be_stood_in_for():
+    """Everything asks the same place: counts, gathers, first rows, loops and devices."""
+
+    def gather(rows):
+        return tf.concat([rows, rows + 10], 0)
+
+    stand_ins = collectives.Replicas(2, gather, lambda rows: tf.constant(0), one_program=True, accelerated=True)
+
+    @tf.function
+    def traced(rows):
+        return collectives.gather_rows(rows), collectives.share_of_batch(tf.size(rows))
+
+    with collectives.standing_in(stand_ins):
+        assert collectives.replicas() is stand_ins and collectives.replica_count() == 2
+        assert collectives.can_meet_in_loops() and int(collectives.first_row(3)) == 0
+        rows, share = traced(tf.constant([1, 2]))
+        np.testing.assert_array_equal(rows, [1, 2, 11, 12])
+        assert float(share) == pytest.approx(2 * 2 / (2 + 12))  # the other said 12
+        alone = stand_ins.alone()
+        assert alone.count == 1 and alone.accelerated and alone.gather(rows) is rows
+        with collectives.standing_in(alone):
+            assert collectives.replica_count() == 1
+        assert collectives.replica_count() == 2
+    assert collectives.replica_count() == 1 and not collectives.replicas().accelerated
+
+
+def test_a_stand_in_is_gone_after_an_error():
+    stand_ins = collectives.replicas()._replace(count=3)
+    with pytest.raises(KeyError), collectives.standing_in(stand_ins):
+        raise KeyError
+    assert collectives.replica_count() == 1

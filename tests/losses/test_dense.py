@@ -8,26 +8,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from supcon_tf.losses.supcon import supervised_contrastive_loss
+from tests.losses.problems import MODES, SUMMATIONS, unit_rows, unnormalized_loss, value_and_gradient
 from tests.oracles import supcon as oracle
 
-SUMMATIONS = ("out", "in")
-DENOMINATORS = ("all", "one_positive", "only_negatives")
-MODES = list(itertools.product(SUMMATIONS, DENOMINATORS))
-
-
-def unit_rows(*shape, seed=0):
-    rows = np.random.default_rng(seed).normal(size=shape)
-    return rows / np.linalg.norm(rows, axis=-1, keepdims=True)
-
-
-def value_and_gradient(labels, projections, **arguments):
-    projections = tf.convert_to_tensor(projections)
-    with tf.GradientTape() as tape:
-        tape.watch(projections)
-        values = supervised_contrastive_loss(labels, projections, **arguments)
-        total = tf.reduce_sum(values * tf.range(1, len(values) + 1, dtype=values.dtype))  # every image another weight
-    return values, tape.gradient(total, projections)
+# Rows of other lengths are what some of these are about.
+pytestmark = pytest.mark.filterwarnings("ignore:rows of `projections` have lengths")
 
 
 @pytest.mark.parametrize("summation", SUMMATIONS)
@@ -43,7 +28,7 @@ def test_collapsed_rows_have_closed_forms(views, labels, summation, temperature)
         "only_negatives": np.log(rivals),
     }
     for mode, value in expected.items():
-        found = supervised_contrastive_loss(
+        found = unnormalized_loss(
             labels, collapsed, temperature=temperature, base_temperature=None, summation_location=summation,
             denominator_mode=mode,
         )  # fmt: skip
@@ -60,7 +45,7 @@ def test_classes_at_the_corners_of_a_regular_simplex(classes, temperature):
     expected = np.log(members + strangers * np.exp(-classes / (classes - 1) / temperature))
     projections = np.repeat(corners[labels][:, None], views, 1)
     for summation in SUMMATIONS:
-        found = supervised_contrastive_loss(
+        found = unnormalized_loss(
             labels, projections, temperature=temperature, base_temperature=None, summation_location=summation
         )
         np.testing.assert_allclose(found, np.full(len(labels), expected), rtol=1e-12)
@@ -101,9 +86,7 @@ def test_gradient_has_the_form_of_the_paper():
     with tf.GradientTape() as tape:
         watched = tf.constant(rows)
         tape.watch(watched)
-        total = tf.reduce_sum(
-            supervised_contrastive_loss(labels, watched, temperature=temperature, base_temperature=None)
-        )
+        total = tf.reduce_sum(unnormalized_loss(labels, watched, temperature=temperature, base_temperature=None))
     np.testing.assert_allclose(tape.gradient(total, watched)[0], as_anchor + as_key, rtol=1e-10)
 
 

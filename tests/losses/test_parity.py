@@ -1,4 +1,8 @@
-"""The table "the same name, different numbers" (docs/reference/loss.md): each row by the other's formula, in NumPy."""
+"""The table "the same name, different numbers" (docs/reference/loss.md): each row by the other's formula, in NumPy.
+
+The authors' two implementations take rows as they are (normalize=False); pytorch-metric-learning brings them to unit
+length, as the default does here. So their rows here have other lengths.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +14,14 @@ import pytest
 import tensorflow as tf
 
 from supcon_tf.losses.supcon import supervised_contrastive_loss
+from tests.losses.problems import unit_rows
 
 LABELS = np.array([0, 1, 0, 2, 1, 0])
+pytestmark = pytest.mark.filterwarnings("ignore:rows of `projections` have lengths")
 
 
-def unit_rows(*shape, seed=0):
-    rows = np.random.default_rng(seed).normal(size=shape)
-    return rows / np.linalg.norm(rows, axis=-1, keepdims=True)
+def rows_of_many_lengths(*shape):
+    return unit_rows(*shape) * np.random.default_rng(1).uniform(0.5, 1.5, [*shape[:-1], 1])
 
 
 def mean(labels, projections, **arguments):
@@ -38,7 +43,7 @@ def same_class_others(labels):
 @pytest.mark.parametrize("labelled", [True, False])
 def test_supcontrast_of_pytorch(contrast_mode, labelled):
     """`SupConLoss(temperature, contrast_mode, base_temperature=0.07)`: mean over anchors, scaled; no labels: SimCLR."""
-    projections, temperature = unit_rows(6, 2, 4), 0.1
+    projections, temperature = rows_of_many_lengths(6, 2, 4), 0.1
     rows = projections.transpose(1, 0, 2).reshape(12, 4)  # view-major there
     labels = np.tile(LABELS if labelled else np.arange(6), 2)
     log_prob = log_softmax_over_others(rows, temperature)
@@ -47,7 +52,7 @@ def test_supcontrast_of_pytorch(contrast_mode, labelled):
     expected = temperature / 0.07 * per_anchor[: 6 if contrast_mode == "one" else 12].mean()
     found = mean(
         LABELS if labelled else [-1] * 6, projections, temperature=temperature, base_temperature=0.07,
-        contrast_mode=contrast_mode,
+        contrast_mode=contrast_mode, normalize=False,
     )  # fmt: skip
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 
@@ -61,23 +66,34 @@ def metric_learning_supcon(rows, labels, temperature):
 
 def test_supcon_of_pytorch_metric_learning():
     rows = unit_rows(6, 4)
-    found = mean(LABELS, rows, temperature=0.1, base_temperature=None, no_positives="exclude")
-    np.testing.assert_allclose(found, metric_learning_supcon(rows, LABELS, 0.1), rtol=1e-12)
+    for outputs in (rows, 7 * rows, rows_of_many_lengths(6, 4)):
+        found = mean(LABELS, outputs, temperature=0.1, base_temperature=None, no_positives="exclude")
+        np.testing.assert_allclose(found, metric_learning_supcon(rows, LABELS, 0.1), rtol=1e-11)
 
 
 @pytest.mark.skipif(not importlib.util.find_spec("pytorch_metric_learning"), reason="pytorch-metric-learning is absent")
-def test_supcon_of_pytorch_metric_learning_itself():
+@pytest.mark.parametrize("length", [1.0, 7.0])
+def test_supcon_of_pytorch_metric_learning_itself(length):
+    """Value, and the gradient through its normalisation."""
     import torch
     from pytorch_metric_learning.losses import NTXentLoss, SupConLoss
 
-    rows = unit_rows(6, 4).astype("float32")
-    theirs = float(SupConLoss(temperature=0.1)(torch.as_tensor(rows), torch.as_tensor(LABELS)))
-    ours = mean(LABELS, rows, temperature=0.1, base_temperature=None, no_positives="exclude")
-    np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+    outputs = torch.tensor(length * unit_rows(6, 4), dtype=torch.float32, requires_grad=True)
     pairs = np.array([0, 0, 1, 1, 2, 2])
-    theirs = float(NTXentLoss(temperature=0.1)(torch.as_tensor(rows), torch.as_tensor(pairs)))
-    ours = mean(pairs, rows, temperature=0.1, base_temperature=None, denominator_mode="one_positive")
-    np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+    for theirs, labels, asked in (
+        (SupConLoss(temperature=0.1), LABELS, {"no_positives": "exclude"}),
+        (NTXentLoss(temperature=0.1), pairs, {"denominator_mode": "one_positive"}),
+    ):
+        value = theirs(outputs, torch.as_tensor(labels))
+        (gradient,) = torch.autograd.grad(value, outputs)
+        rows = tf.constant(outputs.detach().numpy())
+        with tf.GradientTape() as tape:
+            tape.watch(rows)
+            found = tf.reduce_mean(
+                supervised_contrastive_loss(labels, rows, temperature=0.1, base_temperature=None, **asked)
+            )
+        np.testing.assert_allclose(found, value.detach().numpy(), rtol=1e-5)
+        np.testing.assert_allclose(tape.gradient(found, rows), gradient, rtol=1e-4, atol=1e-5)
 
 
 def test_nt_xent_with_equally_many_positives():
@@ -95,12 +111,14 @@ def test_nt_xent_with_equally_many_positives():
 @pytest.mark.parametrize("scale_by_temperature, base_temperature", [(True, 1.0), (False, None)])
 def test_authors_tensorflow_code(scale_by_temperature, base_temperature):
     """`contrastive_loss(scale_by_temperature)`; their golden values stand in test_supcon.py."""
-    projections = unit_rows(6, 2, 4)
+    projections = rows_of_many_lengths(6, 2, 4)
     log_prob = log_softmax_over_others(projections.reshape(12, 4), 0.3)
     positives = same_class_others(np.repeat(LABELS, 2))
     per_anchor = -np.where(positives, log_prob, 0).sum(1) / positives.sum(1)
     expected = per_anchor.reshape(6, 2).mean(1) * (0.3 if scale_by_temperature else 1)
-    found = supervised_contrastive_loss(LABELS, projections, temperature=0.3, base_temperature=base_temperature)
+    found = supervised_contrastive_loss(
+        LABELS, projections, temperature=0.3, base_temperature=base_temperature, normalize=False
+    )
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 

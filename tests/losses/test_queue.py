@@ -2,45 +2,21 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from supcon_tf.losses.queue import Queue
 from supcon_tf.losses.supcon import supervised_contrastive_loss
+from tests.losses.problems import MODES, assert_close, unit_rows, value_and_gradient
 from tests.oracles import supcon as oracle
 
 LABELS = np.array([4, 0, 4, -1, 4, 0, 5, -1, 7])
 QUEUE_LABELS = np.array([0, 9, 4, -1, 4, 7, 0, 0, 8])
 FILLED = 6
 FAST_MODES = [("out", "all"), ("in", "one_positive")]
-MODES = list(itertools.product(("out", "in"), ("all", "one_positive", "only_negatives")))
-
-
-def unit_rows(*shape, seed=0):
-    rows = np.random.default_rng(seed).normal(size=shape)
-    return rows / np.linalg.norm(rows, axis=-1, keepdims=True)
-
-
 PROJECTIONS, ROWS = unit_rows(9, 2, 3), unit_rows(9, 3, seed=1)
 QUEUE = Queue(ROWS, QUEUE_LABELS, FILLED)
-
-
-def value_and_gradient(labels, projections, *, anchors=None, **arguments):
-    """Values, and the gradient of their sum, every image with another weight; of the first `anchors` images."""
-    projections = tf.convert_to_tensor(projections)
-    with tf.GradientTape() as tape:
-        tape.watch(projections)
-        values = supervised_contrastive_loss(labels, projections, **arguments)[:anchors]
-        total = tf.reduce_sum(values * tf.range(1, len(values) + 1, dtype=values.dtype))
-    return values.numpy(), tape.gradient(total, projections)[:anchors].numpy()
-
-
-def assert_equal(found, expected, tolerance=1e-11):
-    for one, other in zip(found, expected):
-        np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance * np.abs(other).max())
 
 
 @pytest.mark.parametrize(
@@ -54,7 +30,7 @@ def test_every_mode_equals_plain_loops_and_the_gradient_of_the_whole_matrix(summ
             denominator_mode=denominator, no_positives="exclude",
         )  # fmt: skip
         found = value_and_gradient(LABELS, PROJECTIONS, queue=QUEUE, tile_rows=4, **arguments)
-        assert_equal(found, value_and_gradient(LABELS, PROJECTIONS, queue=QUEUE, **arguments))
+        assert_close(found, value_and_gradient(LABELS, PROJECTIONS, queue=QUEUE, **arguments))
         if temperature == 0.2:
             kept = {"queue_rows": ROWS[:FILLED], "queue_labels": QUEUE_LABELS[:FILLED]}
             expected = oracle.supervised_contrastive_loss(LABELS, PROJECTIONS, **arguments, **kept)
@@ -66,8 +42,8 @@ def test_the_queue_is_as_if_its_rows_were_in_the_batch_but_no_anchors(tile_rows)
     """With one view; the gradient by the batch is then that of the batch's own losses in the larger batch."""
     batch, labels = PROJECTIONS[:, 0], np.concatenate([LABELS, QUEUE_LABELS])
     found = value_and_gradient(LABELS, batch, queue=Queue(ROWS, QUEUE_LABELS), tile_rows=tile_rows)
-    together = value_and_gradient(labels, np.concatenate([batch, ROWS]), anchors=len(batch), tile_rows=tile_rows)
-    assert_equal(found, together)
+    together = value_and_gradient(labels, np.concatenate([batch, ROWS]), images=len(batch), tile_rows=tile_rows)
+    assert_close(found, together)
     without = value_and_gradient(LABELS, batch, tile_rows=tile_rows)
     assert np.abs(found[0] - without[0]).max() > 0.1  # the control: the queue is not left out
 
@@ -87,29 +63,21 @@ def test_places_that_are_not_filled_do_not_matter_nor_does_the_order_of_the_othe
     order = np.array([5, 2, 0, 1, 4, 3])
     rows = np.concatenate([ROWS[order], np.full([2, 3], np.nan)])
     labels = np.concatenate([QUEUE_LABELS[order], [4, 0]])
-    assert_equal(value_and_gradient(LABELS, PROJECTIONS, queue=Queue(rows, labels, FILLED), **arguments), expected)
+    assert_close(value_and_gradient(LABELS, PROJECTIONS, queue=Queue(rows, labels, FILLED), **arguments), expected)
     empty = value_and_gradient(LABELS, PROJECTIONS, queue=Queue(rows, labels, 0), **arguments)
-    assert_equal(empty, value_and_gradient(LABELS, PROJECTIONS, **arguments))
+    assert_close(empty, value_and_gradient(LABELS, PROJECTIONS, **arguments))
 
 
 @pytest.mark.parametrize("jit_compile", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_graph_and_xla_equal_eager_while_the_queue_fills(jit_compile):
     graph = tf.function(
-        lambda y, z, rows, labels, filled: value_and_gradient_in_graph(y, z, Queue(rows, labels, filled)),
+        lambda y, z, rows, labels, filled: value_and_gradient(y, z, queue=Queue(rows, labels, filled), tile_rows=4),
         jit_compile=jit_compile,
     )
     for filled in (0, 4, 9):
         inputs = [tf.constant(value) for value in (LABELS, PROJECTIONS, ROWS, QUEUE_LABELS, filled)]
         expected = value_and_gradient(LABELS, PROJECTIONS, queue=Queue(ROWS, QUEUE_LABELS, filled), tile_rows=4)
-        assert_equal([tensor.numpy() for tensor in graph(*inputs)], expected)
-
-
-def value_and_gradient_in_graph(labels, projections, queue):
-    with tf.GradientTape() as tape:
-        tape.watch(projections)
-        values = supervised_contrastive_loss(labels, projections, queue=queue, tile_rows=4)
-        total = tf.reduce_sum(values * tf.range(1, len(LABELS) + 1, dtype=values.dtype))
-    return values, tape.gradient(total, projections)
+        assert_close(graph(*inputs), expected)
 
 
 @pytest.mark.parametrize(

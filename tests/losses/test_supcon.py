@@ -1,14 +1,17 @@
-"""The loss: authors' values, oracle, laws, graphs, the Keras class, and what it says when misused."""
+"""The loss: authors' values, oracle, laws, unit length, graphs. As a Keras loss: test_supcon_in_keras.py."""
 
 from __future__ import annotations
 
 import itertools
+import warnings
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from supcon_tf.losses.supcon import SupConLoss, supervised_contrastive_loss
+from supcon_tf.losses.queue import Queue
+from supcon_tf.losses.supcon import supervised_contrastive_loss
+from tests.losses.problems import assert_close, unit_rows, unnormalized_loss, value_and_gradient
 from tests.oracles import supcon as oracle
 
 GOLDEN = [
@@ -18,11 +21,6 @@ GOLDEN = [
 ]
 TETRAHEDRON = np.array([[(1, 1, 1), (1, -1, -1)], [(-1, 1, -1), (-1, -1, 1)]]) / np.sqrt(3)
 AXES = np.eye(3)[[[2, 2], [1, 1], [0, 0]]]
-
-
-def unit_rows(*shape, seed=0):
-    rows = np.random.default_rng(seed).normal(size=shape)
-    return rows / np.linalg.norm(rows, axis=-1, keepdims=True)
 
 
 # Values
@@ -46,10 +44,11 @@ def unit_rows(*shape, seed=0):
     ],
 )
 def test_values_of_the_authors(summation, denominator, cap, labels, expected):
-    found = supervised_contrastive_loss(
-        labels, np.array(GOLDEN, "float32"), temperature=1.0, summation_location=summation,
-        denominator_mode=denominator, positives_cap=cap,
-    )  # fmt: skip
+    with pytest.warns(UserWarning, match="rows of `projections` have lengths from 0.142 to 1.34"):
+        found = unnormalized_loss(
+            labels, np.array(GOLDEN, "float32"), temperature=1.0, summation_location=summation,
+            denominator_mode=denominator, positives_cap=cap,
+        )  # fmt: skip
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
@@ -151,15 +150,108 @@ def test_rank_two_is_one_view():
     )
 
 
+# Unit length
+
+
+def test_outputs_of_any_length_have_the_loss_of_unit_rows():
+    """Of seven times as long, too: by default rows are brought to unit length, as pytorch-metric-learning does."""
+    labels, rows = np.array([0, 1, 0, 1, 2, 2]), unit_rows(6, 2, 4)
+    lengths = np.random.default_rng(1).uniform(0.1, 9, [6, 2, 1])
+    expected = supervised_contrastive_loss(labels, rows)
+    np.testing.assert_allclose(expected, unnormalized_loss(labels, rows), rtol=1e-12)
+    for factor in (7.0, lengths, 1e-3):
+        np.testing.assert_allclose(supervised_contrastive_loss(labels, factor * rows), expected, rtol=1e-11)
+    with pytest.warns(UserWarning, match="have lengths from 7 to 7"):
+        assert np.abs(unnormalized_loss(labels, 7 * rows) - expected).max() > 1  # the control: length matters
+
+
+@pytest.mark.parametrize("tile_rows", [None, 4])
+def test_the_gradient_by_rows_that_are_normalised_is_the_one_through_the_norm(tile_rows):
+    """Eq. 4: (I - z z^T) / |w| times the gradient by z; nothing along w."""
+    labels, rows, length = [0, 1, 0, 1, 2, 2], unit_rows(6, 2, 4), 3.0
+    _, by_unit_rows = value_and_gradient(labels, rows, tile_rows=tile_rows)
+    _, found = value_and_gradient(labels, length * rows, tile_rows=tile_rows, normalize=True)
+    across = by_unit_rows - np.sum(by_unit_rows * rows, -1, keepdims=True) * rows
+    np.testing.assert_allclose(found, across / length, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(np.sum(found * rows, -1), 0, atol=1e-14)
+
+
+@pytest.mark.parametrize("tile_rows", [None, 4])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_zero_rows_have_a_finite_loss_and_gradient(dtype, tile_rows):
+    rows = unit_rows(6, 2, 4)
+    rows[2], rows[3, 1] = 0, 0
+    for temperature in (1e-3, 0.1):
+        values, gradient = value_and_gradient(
+            [0, 0, 1, 2, -1, 1], rows.astype(dtype), normalize=True, tile_rows=tile_rows, temperature=temperature
+        )
+        assert np.isfinite(values).all()
+        assert dtype == "float16" or np.isfinite(gradient).all()  # a zero row asks for more than float16 can hold
+
+
+def test_a_queue_is_normalised_with_the_batch():
+    labels, rows, past = [0, 1, 0, 2], unit_rows(4, 3), unit_rows(5, 3, seed=1)
+    queue = [0, 1, 2, -1, 0]
+    expected = supervised_contrastive_loss(labels, rows, queue=Queue(past, queue))
+    np.testing.assert_allclose(supervised_contrastive_loss(labels, 2 * rows, queue=Queue(3 * past, queue)), expected)
+    taken_as_they_are = unnormalized_loss(labels, rows, queue=Queue(3 * past, queue))
+    assert np.abs(taken_as_they_are - expected).max() > 0.1  # the control
+
+
+def test_rows_that_are_seen_not_to_be_of_unit_length_are_warned_of_once():
+    rows = unit_rows(4, 2, 3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        unnormalized_loss([0, 1, 0, 1], rows)
+        unnormalized_loss([0, 1, 0, 1], tf.cast(rows, tf.bfloat16))  # rounded, but of unit length
+        supervised_contrastive_loss([0, 1, 0, 1], 5 * rows)
+        tf.function(unnormalized_loss)(tf.constant([0, 1, 0, 1]), 5 * rows)  # nobody sees
+        unnormalized_loss(np.zeros([0]), rows[:0])
+    with pytest.warns(UserWarning) as caught:
+        unnormalized_loss([0, 1, 0, 1], np.concatenate([rows[:2], 5 * rows[2:]]))
+    (warning,) = caught
+    assert "lengths from 1 to 5, and the loss is meant for unit rows: leave `normalize` at True" in str(warning.message)
+    assert warning.filename == __file__  # and so says whose call it was
+
+
 # Eager, graph, XLA
 
 
-def value_and_gradient(labels, projections, **arguments):
-    with tf.GradientTape() as tape:
-        tape.watch(projections)
-        values = supervised_contrastive_loss(labels, projections, **arguments)
-        total = tf.reduce_sum(values**2)  # every image another weight
-    return values, tape.gradient(total, projections)
+def loops(images, **arguments):
+    """How many loops a graph for so many images of two views has: only tiles need one."""
+    graph = tf.function(lambda y, z: supervised_contrastive_loss(y, z, **arguments)).get_concrete_function(
+        tf.TensorSpec([images], tf.int32), tf.TensorSpec([images, 2, 3])
+    )
+    definition = graph.graph.as_graph_def()
+    nodes = [*definition.node, *(node for function in definition.library.function for node in function.node_def)]
+    return sum(node.op in ("While", "StatelessWhile") for node in nodes)
+
+
+def test_large_problems_take_tiles_and_small_ones_the_matrix():
+    """The rule that the docstring states: up to 512 rows, where a graph knows how many they are."""
+    assert loops(256) == 0 and loops(257) > 0 and loops(None) > 0
+    assert loops(8, tile_rows=4) > 0 and loops(257, tile_rows=0) == 0 and loops(None, tile_rows=0) == 0
+
+
+def test_the_whole_matrix_can_be_asked_for_in_a_graph_for_any_batch():
+    """With its second derivatives, which tiles do not have."""
+
+    def penalty(labels, rows):
+        with tf.GradientTape() as outer:
+            outer.watch(rows)
+            _, gradient = value_and_gradient(labels, rows, tile_rows=0)
+            length = tf.reduce_sum(gradient**2)
+        return length, outer.gradient(length, rows)
+
+    signature = [tf.TensorSpec([None], tf.int64), tf.TensorSpec([None, 2, 3], tf.float64)]
+    graph = tf.function(penalty, input_signature=signature)
+    for images in (3, 7):
+        labels, rows = np.arange(images) % 2, unit_rows(images, 2, 3)
+        length, found = graph(labels, rows)
+        change = 1e-6 * unit_rows(images, 2, 3, seed=1)
+        above, below = (float(penalty(labels, tf.constant(rows + sign * change))[0]) for sign in (1, -1))
+        assert float(tf.reduce_sum(found * change)) == pytest.approx((above - below) / 2, rel=1e-5)
+        assert float(length) > 0.1
 
 
 @pytest.mark.parametrize(
@@ -175,8 +267,7 @@ def value_and_gradient(labels, projections, **arguments):
 def test_graph_and_xla_equal_eager(arguments, jit_compile):
     labels, projections = tf.constant([0, 1, 0, -1, 0]), tf.constant(unit_rows(5, 2, 4), tf.float32)
     compiled = tf.function(lambda y, z: value_and_gradient(y, z, **arguments), jit_compile=jit_compile)
-    for found, expected in zip(compiled(labels, projections), value_and_gradient(labels, projections, **arguments)):
-        np.testing.assert_allclose(found, expected, rtol=2e-5, atol=1e-6)
+    assert_close(compiled(labels, projections), value_and_gradient(labels, projections, **arguments), 2e-5)
 
 
 def test_one_graph_serves_every_batch_size():
@@ -191,96 +282,3 @@ def test_one_graph_serves_every_batch_size():
             values, oracle.supervised_contrastive_loss(labels, projections, positives_cap=2), rtol=1e-12
         )
         assert gradient.shape == [batch, 2, 3]
-
-
-# Keras
-
-ALL_ARGUMENTS = dict(
-    temperature=0.2, base_temperature=None, contrast_mode="one", summation_location="in",
-    denominator_mode="one_positive", positives_cap=2, no_positives="exclude", cross_replica=False, reduction="sum",
-    tile_rows=3, name="mine",
-)  # fmt: skip
-
-
-def test_config_holds_every_argument():
-    config = SupConLoss(**ALL_ARGUMENTS).get_config()
-    assert {**config, **ALL_ARGUMENTS} == config
-    assert SupConLoss.from_config(config).get_config() == config
-
-
-@pytest.mark.parametrize("reduction, reduced", [("sum_over_batch_size", np.mean), ("sum", np.sum), ("none", np.array)])
-def test_class_reduces_the_function(reduction, reduced):
-    labels, projections = np.array([0, 1, 0, -1]), unit_rows(4, 2, 3).astype("float32")
-    found = SupConLoss(temperature=0.5, reduction=reduction)(labels, projections)
-    expected = reduced(supervised_contrastive_loss(labels, projections, temperature=0.5))
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
-
-
-def test_saved_models_keep_their_loss(tmp_path):
-    images, labels = unit_rows(8, 2, 6), np.array([0, 1, 0, 1, 2, -1, -1, 2])
-    model = tf.keras.Sequential([tf.keras.Input([2, 6]), tf.keras.layers.Dense(4), tf.keras.layers.UnitNormalization()])
-    model.compile("sgd", SupConLoss(**ALL_ARGUMENTS))
-    before = model.evaluate(images, labels, verbose=0)
-    model.save(tmp_path / "model.keras")
-    loaded = tf.keras.models.load_model(tmp_path / "model.keras")
-    assert isinstance(loaded.loss, SupConLoss)
-    assert loaded.loss.get_config() == model.loss.get_config()
-    np.testing.assert_allclose(loaded.evaluate(images, labels, verbose=0), before, rtol=1e-6)
-
-
-# Misuse
-
-
-@pytest.mark.parametrize(
-    "arguments, message",
-    [
-        ({"temperature": 0}, "`temperature` must be a Python number from 1e-06 to 1e.06.*got 0"),
-        ({"temperature": -0.1}, "got -0.1"),
-        ({"temperature": float("nan")}, "got nan"),
-        ({"temperature": float("inf")}, "got inf"),
-        ({"temperature": "0.1"}, "`temperature` must be.*got '0.1'"),
-        ({"temperature": True}, "`temperature` must be.*got True"),
-        ({"temperature": 1e-45}, "`temperature` must be.*got 1e-45"),
-        ({"base_temperature": 1e-300}, "`base_temperature` must be.*got 1e-300"),
-        ({"positives_cap": True}, "`positives_cap` must be an integer"),
-        ({"temperature": None}, "`temperature` must be"),
-        ({"base_temperature": 0.0}, "`base_temperature` must be.*got 0.0"),
-        ({"contrast_mode": "al"}, "`contrast_mode` must be one of all, one; got 'al'. Did you mean 'all'?"),
-        ({"summation_location": "OUTSIDE"}, "got 'OUTSIDE'. Did you mean 'out'?"),
-        ({"denominator_mode": "only_negative"}, "Did you mean 'only_negatives'?"),
-        ({"no_positives": 3}, "`no_positives` must be one of zero, exclude; got 3.$"),
-        ({"positives_cap": -1}, "`positives_cap` must be an integer of at least 0, or None for no cap; got -1"),
-        ({"positives_cap": 2.0}, "`positives_cap` must be an integer"),
-        ({"tile_rows": 0}, "`tile_rows` must be an integer of at least 1, or None to have it chosen; got 0"),
-    ],
-)
-def test_wrong_arguments_are_named(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        supervised_contrastive_loss([0, 1], unit_rows(2, 2, 3), **arguments)
-    with pytest.raises(ValueError, match=message):
-        SupConLoss(**arguments)
-
-
-@pytest.mark.parametrize(
-    "labels, projections, cap, message",
-    [
-        ([0, 1], np.ones([2, 2, 3]), 3, "`positives_cap` must be a multiple of the 2 views; got 3"),
-        ([0, 1], np.ones([2, 2, 3], int), None, "must be of a float type; got int64"),
-        ([0, 1], np.ones([2]), None, r"must have shape \[B, V, D\].*got \(2,\)"),
-        ([0, 1], np.ones([2, 2, 3, 4]), None, "Flatten feature maps"),
-        ([0, 1], np.ones([2, 0, 3]), None, "with V >= 1"),
-        ([0, 1, 2], np.ones([2, 2, 3]), None, "`labels` are for 3 images and `projections` for 2.*the 2 views"),
-        ([[1, 1], [0, 1]], np.ones([2, 2, 3]), 2, "must be one-hot: `positives_cap` counts images of a class"),
-        ([[3, 3], [5, 5]], np.ones([2, 2, 3]), None, "must be from 0 to 1.*per image, not per view"),
-    ],
-)
-def test_wrong_tensors_are_named(labels, projections, cap, message):
-    with pytest.raises(ValueError, match=message):
-        supervised_contrastive_loss(labels, projections, positives_cap=cap)
-
-
-def test_graphs_need_views_and_width():
-    with pytest.raises(ValueError, match=r"tf.ensure_shape"):
-        tf.function(supervised_contrastive_loss).get_concrete_function(
-            tf.TensorSpec([None], tf.int32), tf.TensorSpec([None, None, 3])
-        )

@@ -18,7 +18,7 @@ from supcon_tf.training.update import Penalty, Update
 
 def make_objective(state, stage, *, loss=None, use_labels=True, label_smoothing=0.1, batch_size=8):
     """What a stage called so minimises; `loss` are arguments of the contrastive loss."""
-    contrast = functools.partial(supervised_contrastive_loss, **(loss or {}))
+    contrast = functools.partial(supervised_contrastive_loss, normalize=False, **(loss or {}))  # as `run.recipe` does
     classes = state.networks.classifier.classes
     return {
         "contrastive": lambda: Contrastive(batch_size, contrast, use_labels),

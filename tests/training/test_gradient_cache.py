@@ -9,6 +9,7 @@ import tensorflow as tf
 from supcon_tf.losses.supcon import supervised_contrastive_loss
 from supcon_tf.training.compiled import compile_update
 from supcon_tf.training.gradient_cache import forward_state, value_and_gradients
+from tests.losses.problems import largest_difference
 from tests.training import stages
 
 LABELS = np.array([0, 1, 0, 1, 2, 2, 0, 1])
@@ -29,10 +30,6 @@ def weights_after(strategy, state, feed, batch, *, microbatches, count=2, stage=
         metrics, _ = update(*feed(strategy, *batch))
     weights = [weight.numpy() for part in state.networks.parts().values() for weight in part.weights]
     return weights, {name: float(value) for name, value in metrics.items()}
-
-
-def largest_difference(some, others):
-    return max(np.abs(one - other).max() for one, other in zip(some, others))
 
 
 @pytest.mark.parametrize("stage", ["contrastive", pytest.param("cross_entropy", marks=pytest.mark.slow)])

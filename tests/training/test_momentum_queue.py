@@ -12,6 +12,7 @@ from supcon_tf.training.checkpoints import StageCheckpoints
 from supcon_tf.training.compiled import compile_update
 from supcon_tf.training.momentum_queue import FOLLOWED, MomentumQueue
 from supcon_tf.training.state import StageState
+from tests.losses.problems import largest_difference
 from tests.tiny import tiny_networks
 from tests.training import stages
 
@@ -43,10 +44,6 @@ def everything(state):
     """Trained network, its follower, the queue."""
     queue = state.queue.read()
     return [*weights(state.networks), *weights(state.networks.follower), queue.rows.numpy(), queue.labels.numpy()]
-
-
-def largest_difference(some, others):
-    return max(float(np.abs(one - other).max()) for one, other in zip(some, others))
 
 
 def test_the_follower_takes_a_part_of_the_way_and_fills_the_places_in_turn(one_device, feed, batch):

@@ -1,1 +1,1 @@
-"""The loss tile by tile. One door: `kernel.anchor_losses`."""
+"""The loss tile by tile. One door: `kernel`. Nobody else imports the other files."""

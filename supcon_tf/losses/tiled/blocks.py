@@ -1,8 +1,8 @@
-"""Rows in order, cut into blocks of equal size, and the pairs of blocks that are visited.
+"""Rows in order, cut into blocks of equal size, and the tiles, pairs of blocks, that are visited.
 
 Rows are ordered by a group number such that two rows of different groups never need to be told apart: classes where
-the loss treats positives unlike negatives, else single rows. Then only the few pairs of blocks that share a group, or
-end in padding, need masks; all other tiles are plain.
+the loss treats positives unlike negatives, else single rows. A tile *touches* where its blocks share a group, or one of
+them ends in padding. Only in these few tiles are pairs told apart; in all others every pair is alike.
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ from typing import NamedTuple, Optional
 
 import tensorflow as tf
 
-from supcon_tf.losses.pairs import RowIds
-from supcon_tf.losses.tiled.compiling import on_cpu
+from supcon_tf.losses.pairs import RowIds, Rows
 
 # Rows of a block. On two cores at N = 12,288 blocks of 512 took 1.3 times as long, and blocks of 1,024 were about as
 # fast but used 130 MB and more. The number for accelerators is not measured: they want more work at once.
 _ROWS_ON_CPU, _ROWS_ON_ACCELERATOR = 768, 2048
 # Tiles in flight: while one is multiplied, the exponentials of another are taken. 4 were as fast and took 10 MB more.
-# Special ones hold many arrays: where they are few, one at a time is as fast and takes 25 MB less.
+# Those that touch hold many arrays: where they are few, one at a time is as fast and takes 25 MB less.
 _TILES_AT_ONCE = 2
 _AFTER_ALL = tf.int32.max  # the group of padding
 
@@ -30,17 +29,18 @@ class Blocks(NamedTuple):
     ids: RowIds  # of [n, T]
     first: tf.Tensor  # int32 [n], lowest group of each block
     last: tf.Tensor  # int32 [n], highest group of each block
+
+
+class Places(NamedTuple):
+    """Where the rows came to stand in their blocks."""
+
     order: Optional[tf.Tensor]  # int32 [number of rows], which row stands at each place; None: in row order
     count: object  # number of rows, int or int32 scalar
-
-    @property
-    def real(self) -> tf.Tensor:
-        """1 for a row, 0 for padding, [n, T]."""
-        return tf.cast(self.ids.row >= 0, self.rows.dtype)
+    size: object  # T, int or int32 scalar
 
     def place(self, values: tf.Tensor) -> tf.Tensor:
         """Values per row [number of rows, ...] at the places of their rows, [n, T, ...]; 0 at padding."""
-        return _cut(values, self.order, size=size_of(self.rows)[1], fill=0)
+        return _cut(values, self.order, size=self.size, fill=0)
 
     def take_back(self, values: tf.Tensor) -> tf.Tensor:
         """The inverse of `place`: [n, T, ...] to [number of rows, ...] in the order in which the rows came."""
@@ -54,9 +54,9 @@ def size_of(values: tf.Tensor) -> list:
     return [dynamic[axis] if known is None else known for axis, known in enumerate(values.shape)]
 
 
-def tile_rows(count) -> int:
+def tile_rows(count, *, accelerated: bool = False) -> int:
     """T for so many rows, int or int32 scalar as `count`: blocks of nearly equal size, with little padding."""
-    most = _ROWS_ON_CPU if on_cpu() else _ROWS_ON_ACCELERATOR
+    most = _ROWS_ON_ACCELERATOR if accelerated else _ROWS_ON_CPU
     maximum = max if isinstance(count, int) else tf.maximum
     blocks = maximum(-(-count // most), 1)
     fitting = -(-count // blocks)
@@ -65,27 +65,27 @@ def tile_rows(count) -> int:
     return tf.where(blocks == 1, tf.maximum(fitting, 1), -(-fitting // 16) * 16)
 
 
-def cut(rows: tf.Tensor, ids: RowIds, *, size: Optional[int], by_class: bool) -> Blocks:
+def cut(rows: Rows, *, size: object, by_class: bool) -> tuple[Blocks, Places]:
     """Rows in blocks.
 
     Args:
-        rows: float [n, D].
-        ids: ids of the rows, in ascending order of `ids.row`, but that padding may follow.
-        size: T, rows of a block; None chooses by their number and the device.
+        rows: float [n, D], in ascending order of `ids.row`, but that padding may follow.
+        size: T, rows of a block.
         by_class: whether the groups are classes; else every row is a group of its own.
     """
+    values, ids = rows
     group = tf.where(ids.row >= 0, ids.label if by_class else ids.row, _AFTER_ALL)  # [n]
-    size = size or tile_rows(size_of(rows)[0])
     order = tf.argsort(group, stable=True) if by_class else None  # [n]
     groups = _cut(group, order, size=size, fill=_AFTER_ALL)  # [n, T]
     fills = RowIds(row=-1, image=-1, label=_AFTER_ALL, rank=0, positives=0, label_set=0)
     placed = (None if field is None else _cut(field, order, size=size, fill=fill) for field, fill in zip(ids, fills))
-    blocked = _cut(rows, order, size=size, fill=0)  # [n, T, D]
-    return Blocks(blocked, RowIds(*placed), groups[:, 0], groups[:, -1], order, size_of(rows)[0])
+    blocked = _cut(values, order, size=size, fill=0)  # [n, T, D]
+    blocks = Blocks(blocked, RowIds(*placed), groups[:, 0], groups[:, -1])
+    return blocks, Places(order, size_of(values)[0], size_of(blocked)[1])
 
 
 def visits(*, anchors, keys, symmetric: bool):
-    """All pairs (i, j) of blocks that are visited, int32 [pairs] each, from the numbers of blocks.
+    """All tiles (i, j) that are visited, int32 [tiles] each, from the numbers of blocks.
 
     All pairs of anchor and key blocks; or, where anchors are the keys, each unordered pair of n blocks once: every
     block meets itself, then the one that follows it, around the circle, and so on up to half way. For an even n half
@@ -98,45 +98,42 @@ def visits(*, anchors, keys, symmetric: bool):
     return number % anchors, (number % anchors + number // anchors) % anchors
 
 
-def pairs_apart(a: Blocks, k: Blocks, symmetric: bool):
-    """All pairs that are visited, int32 [pairs, 2], and how many of them, which come first, are special.
-
-    A special pair shares a group, or one of its blocks ends in padding.
-    """
+def touching_first(a: Blocks, k: Blocks, symmetric: bool):
+    """All tiles that are visited, int32 [tiles, 2], and how many of them, which come first, touch."""
     i, j = visits(anchors=size_of(a.rows)[0], keys=size_of(k.rows)[0], symmetric=symmetric)
     (a_first, a_last), (k_first, k_last) = ((tf.gather(b.first, n), tf.gather(b.last, n)) for b, n in ((a, i), (k, j)))
     shared = (a_first <= k_last) & (k_first <= a_last)  # two paddings share one
-    special = shared | (a_last == _AFTER_ALL) | (k_last == _AFTER_ALL)  # [pairs]
-    order = tf.argsort(tf.cast(~special, tf.int32), stable=True)
-    return tf.gather(tf.stack([i, j], 1), order), tf.reduce_sum(tf.cast(special, tf.int32))
+    touching = shared | (a_last == _AFTER_ALL) | (k_last == _AFTER_ALL)  # [tiles]
+    order = tf.argsort(tf.cast(~touching, tf.int32), stable=True)
+    return tf.gather(tf.stack([i, j], 1), order), tf.reduce_sum(tf.cast(touching, tf.int32))
 
 
-def walk(a: Blocks, k: Blocks, state, add_tile, symmetric: bool, all_special=False):
-    """`state`, tensors [n, T, ...], after `add_tile(state, i, j, special)` was called for every pair that is visited.
+def fold(a: Blocks, k: Blocks, state, add_tile, *, symmetric: bool, all_touch=False):
+    """`state`, tensors [n, T, ...], after `add_tile(state, i, j, touching)` was called for every tile.
 
-    Special pairs come first, in a loop of their own, so that the usual ones have nothing to decide; `all_special`, a
+    Tiles that touch come first, in a loop of their own, so that the usual ones have nothing to decide; `all_touch`, a
     bool or bool scalar, makes all of them so. Meanwhile each tensor is a list of blocks, of which a tile changes one
     or two: a tensor would be copied whole.
     """
-    every, apart = pairs_apart(a, k, symmetric)
+    every, apart = touching_first(a, k, symmetric)
     end = size_of(every)[0]
 
-    def loop(state, begin, end, special, at_once=_TILES_AT_ONCE):
+    def loop(state, begin, end, touching, at_once=_TILES_AT_ONCE):
         with tf.control_dependencies([blocks.flow for blocks in tf.nest.flatten(state)]):
             begin = tf.identity(begin)  # no tile before what it adds to is there: it would wait, in memory
 
         def step(number, state):
             i, j = tf.unstack(tf.gather(every, number))
-            return number + 1, add_tile(state, i, j, special)
+            return number + 1, add_tile(state, i, j, touching)
 
         start = begin, state
         return tf.while_loop(lambda number, _: number < end, step, start, parallel_iterations=at_once)[1]
 
     state = tf.nest.map_structure(listed, state)
-    if all_special is True:  # no second loop in the graph
+    if all_touch is True:  # no second loop in the graph
         state = loop(state, tf.constant(0), end, True)
     else:
-        apart = tf.where(all_special, end, apart)
+        apart = tf.where(all_touch, end, apart)
         state = loop(state, tf.constant(0), apart, True, at_once=1)
         state = loop(state, apart, end, False)
     return tf.nest.map_structure(lambda blocks: blocks.stack(), state)

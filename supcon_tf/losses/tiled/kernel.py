@@ -16,99 +16,112 @@ where D_i, the denominator, is the sum of exp s_ia over a in A(i). Neither matri
   minus the positive term. So all that a row needs to know of another, besides x_j, is w_j and log D_j: two numbers.
 
 "in" (Eq. 3), the other denominators, caps and label sets differ only in tiles whose blocks share a class, where masks
-are made from the ids of the rows (`Walk.weights`). Everywhere else all pairs are negatives, and all modes the same.
+are made from the ids of the rows (`walk`). Everywhere else all pairs are negatives, and all modes the same.
 """
 
 from __future__ import annotations
 
-from typing import Callable, Optional
+from typing import Callable, NamedTuple, Optional
 
 import tensorflow as tf
 
-from supcon_tf.losses import pairs
+from supcon_tf.losses.modes import Mode
+from supcon_tf.losses.pairs import Rows
 from supcon_tf.losses.tiled import blocks
 from supcon_tf.losses.tiled.backward import backward
 from supcon_tf.losses.tiled.forward import forward
-from supcon_tf.losses.tiled.walk import Mode
+
+
+class Tiling(NamedTuple):
+    """How the matrix is cut into tiles, and these are computed."""
+
+    rows: Optional[int] = None  # T, rows of a block; None chooses by their number and the device
+    accelerated: bool = False  # whether there is an accelerator, which wants larger tiles
+    jit_compile: bool = False  # compile both passes with XLA; `exchange` stays outside
+
+
+def numbers_sent(mode: Mode) -> int:
+    """k, how many numbers an anchor tells the holders of its keys, in the backward pass.
+
+    log D_i and the incoming gradient; "in", the log of the sum over positives, too; where scores are not linear, the
+    mean of their slopes; with label sets, the weight of the positives.
+    """
+    return 2 + mode.inside + (not mode.denominator.linear) + mode.label_sets
 
 
 @tf.autograph.experimental.do_not_convert
 def anchor_losses(
-    anchors: tf.Tensor,
-    keys: Optional[tf.Tensor],
-    anchor_ids: pairs.RowIds,
-    key_ids: pairs.RowIds,
+    anchors: Rows,
+    keys: Rows,
     *,
+    mode: Mode,
     temperature: float,
-    summation_location: str,
-    denominator_mode: str,
-    kept_images: Optional[int],
     exchange: Callable[[tf.Tensor], tf.Tensor] = tf.identity,
-    tile_rows: Optional[int] = None,
-    jit_compile: bool = False,
+    tiling: Tiling = Tiling(),  # noqa: B008
 ) -> tf.Tensor:
     """One unscaled loss per anchor, as `dense.anchor_losses`; the gradient is that of all anchors of all replicas.
 
     Args:
         anchors: float32 or float64 [M, D], the rows of this replica; the gradient is by these.
-        keys: same type [N, D], the rows of all replicas and whatever else anchors meet, without gradient; None where
-            the anchors are all there are.
-        anchor_ids: ids of the anchors.
-        key_ids: ids of the keys.
+        keys: same type [N, D], the rows of all replicas and whatever else anchors meet, without gradient; `anchors`
+            itself where they are all there are.
+        mode: what stands in the denominator, and where the mean over positives (`modes`).
         temperature: tau > 0.
-        summation_location: "out" or "in".
-        denominator_mode: "all", "one_positive" or "only_negatives".
-        kept_images: see `pairs.row_ids`.
         exchange: gathers [M, k] over replicas to [N, k], with zeros for keys that are nobody's anchors; used in the
-            backward pass, with k = 2 for the default mode, and up to 5.
-        tile_rows: T, rows of a block; None chooses by their number and the device.
-        jit_compile: compile both passes with XLA; `exchange` stays outside.
+            backward pass, with k = `numbers_sent(mode)`, 2 for the default.
+        tiling: how tiles are cut and computed.
 
     Returns:
         Same type [M]; 0 for an anchor with nobody to compare.
     """
-    mode = Mode(summation_location, denominator_mode, kept_images, key_ids.label_set is not None)
-    symmetric = keys is None
-    how = {"mode": mode, "symmetric": symmetric, "jit_compile": jit_compile}
+    symmetric = keys is anchors
+    how = {"mode": mode, "symmetric": symmetric, "jit_compile": tiling.jit_compile}
     scale = temperature**-0.5
 
     @tf.custom_gradient
-    def losses(anchors):
-        rows = anchors * scale  # [M, D], x
-        everything = rows if symmetric else keys * scale  # [N, D]
-        a = blocks.cut(rows, anchor_ids, size=tile_rows, by_class=mode.by_class)
-        k = a if symmetric else blocks.cut(everything, key_ids, size=tile_rows, by_class=mode.by_class)
+    def losses(values):
+        a, places = _cut(anchors._replace(values=values * scale), tiling, mode)  # [n, T, D], x
+        if symmetric:
+            k, key_places = a, places
+        else:
+            k, key_places = _cut(keys._replace(values=tf.stop_gradient(keys.values) * scale), tiling, mode)
         value, counted, summary = forward(a, k, **how)  # [n, T] each
 
         def by_anchors(upstream):
-            of_anchors = {**summary, "weight": tf.where(counted, a.place(upstream), 0)}  # [n, T] each
+            of_anchors = {**summary, "weight": tf.where(counted, places.place(upstream), 0)}  # [n, T] each
             of_keys = of_anchors
             if not symmetric:
-                sent = tf.stack([a.take_back(field) for field in of_anchors.values()], 1)  # [M, 2 and more]
+                sent = tf.stack([places.take_back(field) for field in of_anchors.values()], 1)  # [M, k]
                 received = tf.unstack(exchange(sent), num=len(of_anchors), axis=1)  # [N] each
-                of_keys = {name: k.place(field) for name, field in zip(of_anchors, received)}
+                of_keys = {name: key_places.place(field) for name, field in zip(of_anchors, received)}
             by_rows = backward(a, k, of_anchors, of_keys, **how)  # [n, T, D]
-            return a.take_back(by_rows) * scale
+            return places.take_back(by_rows) * scale
 
         def gradient(upstream):
-            return _once_only(by_anchors)(upstream, anchors)
+            return _once_only(by_anchors)(upstream, values)
 
-        return a.take_back(value), gradient
+        return places.take_back(value), gradient
 
-    return losses(anchors)
+    return losses(anchors.values)
+
+
+def _cut(rows: Rows, tiling: Tiling, mode: Mode):
+    size = tiling.rows or blocks.tile_rows(blocks.size_of(rows.values)[0], accelerated=tiling.accelerated)
+    return blocks.cut(rows, size=size, by_class=mode.tells_classes)
 
 
 def _once_only(by_anchors):
-    """The gradient as a function of (upstream, anchors) that refuses to be differentiated: it would be wrong."""
+    """The gradient as a function of (upstream, values) that refuses to be differentiated: it would be wrong."""
 
     @tf.custom_gradient
-    def gradient(upstream, anchors):
-        del anchors  # named so that a second tape comes by here
+    def gradient(upstream, values):
+        del values  # named so that a second tape comes by here
 
         def second(*_):
             raise NotImplementedError(
-                "the loss by tiles has no second derivatives. For up to 512 rows on one replica leave `tile_rows` at "
-                "None: the loss is then computed from the whole matrix, and has them."
+                "the loss by tiles has no second derivatives. Pass tile_rows=0, or for up to 512 rows on one replica, "
+                "their number known, leave `tile_rows` at None: the loss is then computed from the whole matrix, and "
+                "has them."
             )
 
         return by_anchors(upstream), second

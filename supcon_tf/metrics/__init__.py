@@ -1,0 +1,1 @@
+"""Keras metrics of embeddings and their labels, for `compile`."""
