@@ -158,7 +158,7 @@ def _left_out(tree: Tree, unused: list[str], beside_classes: list[Tree]) -> str:
     hidden, loose = sum(below.hidden for below in tree.all()), sum(len(part.images) for part in beside_classes)
     kinds = ", ".join(f"{shown(kind)} {count:,}" for kind, count in others.most_common(_NAMED))
     parts = [
-        f"{_count(sum(others.values()), 'file')} that are no images by their names ({kinds})" if others else "",
+        f"{_count(sum(others.values()), 'file')} of other kinds ({kinds})" if others else "",
         f"{_count(hidden, 'hidden file')}" if hidden else "",
         f"{_count(loose, 'image')} outside the class folders" if loose else "",
         *(f"the folder {shown(name)} ({_count(len(tree.folders[name].all_images()), 'image')})" for name in unused),

@@ -7,7 +7,7 @@ import contextlib
 import copy
 import dataclasses
 import errno
-from typing import Callable, Optional
+from typing import Callable, Optional, Union
 
 import numpy as np
 import tensorflow as tf
@@ -164,8 +164,15 @@ def reading(source: Source):
         yield
     except tf.errors.ResourceExhaustedError:
         raise  # of memory, which is not what `source` is about
-    except tf.errors.OpError as error:
-        told = source.explain(error)
+    except (tf.errors.OpError, UnicodeDecodeError) as error:
+        told = source.explain(_as_op_error(error))
         if not told:
             raise
         raise OSError(errno.EIO, told) from error
+
+
+def _as_op_error(error: Union[tf.errors.OpError, UnicodeDecodeError]) -> tf.errors.OpError:
+    """TensorFlow's error, which Python cannot make where it names a file whose name is no UTF-8."""
+    if isinstance(error, tf.errors.OpError):
+        return error
+    return tf.errors.UnknownError(None, None, error.object.decode("utf-8", "backslashreplace"))

@@ -200,6 +200,8 @@ def _splits(name: str, info: tfds.core.DatasetInfo, train_split: str, test_split
 def _facts(name: str, builder: tfds.core.DatasetBuilder, reading: Reading, splits: dict[str, str]) -> source.Facts:
     info, base = builder.info, base_name(name)
     image = info.features[reading.image]
+    used = {part.name for split in splits.values() if split for part in tfds_files.stored_splits(builder, split)}
+    unused = [name for name in info.splits if name not in used]
     mean, std = _NORMALISATION.get(base, ((0.5,) * image.shape[-1],) * 2)
     return source.Facts(
         name=name,
@@ -212,4 +214,5 @@ def _facts(name: str, builder: tfds.core.DatasetBuilder, reading: Reading, split
         mean=mean,
         std=std,
         label_sets=reading.are_sets,
+        left_out=", ".join(f"the split {name} ({info.splits[name].num_examples:,} images)" for name in unused),
     )
