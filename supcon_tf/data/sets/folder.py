@@ -18,9 +18,8 @@ from supcon_tf.data.sets.paths import resolved, shown, told
 
 PREFIX = "folder:"
 _BITS_IN_USE = 14  # of 16: an image that uses fewer is dark, or of a camera that has no more
-_READING = re.compile(
-    r"DecodeImage|PyFunc|ReadFile|UnidentifiedImage|image file is truncated"
-)  # in errors of TensorFlow
+# What an error of TensorFlow says where it comes from reading a file.
+_READING = re.compile(r"DecodeImage|PyFunc|ReadFile|UnidentifiedImage|image file is truncated")
 
 
 class Folder(source.Source):
@@ -56,18 +55,16 @@ class Folder(source.Source):
         }
         folder_layout.require_classes(self._root, kept)
         classes = list(kept["train"])
+        number_of = {label: number if layout.labelled else -1 for number, label in enumerate(classes)}
         self._names = {split: [n for members in found.values() for n in members] for split, found in kept.items()}
         self._stored_labels = {
-            split: np.repeat([classes.index(label) for label in found], [len(members) for members in found.values()])
-            if layout.labelled
-            else np.full(len(self._names[split]), -1)
+            split: [number_of[label] for label, members in found.items() for _ in members]
             for split, found in kept.items()
         }
         super().__init__(self._facts(f"{PREFIX}{path}", classes, layout))
 
     def _labels(self, split: str) -> np.ndarray:
-        self.count(split)
-        return self._chosen(split, self._stored_labels[split]).astype(np.int64)
+        return np.array(self._chosen(split, self._stored_labels), np.int64)
 
     def _stream(self, split: str, first: Optional[tf.Tensor], end: Optional[tf.Tensor]) -> tf.data.Dataset:
         paths = tf.constant(self._paths(split))
@@ -96,25 +93,27 @@ class Folder(source.Source):
         return f"{len(self._checked)} files, {zlib.crc32(os.fsencode(listed)):08x}"
 
     def _image_of(self, split: str) -> Optional[Callable[[tf.Tensor], tf.Tensor]]:
-        stored_ways = np.array([self._checked[name].way for name in self._chosen(split, self._names[split])], np.int64)
-        shape = self.facts.image_shape
+        ways_of_all = [self._checked[name].way for name in self._chosen(split, self._names)]
+        shape, plain = self.facts.image_shape, set(ways_of_all) == {exif.AS_STORED}
         with tf.device("CPU:0"):
-            paths, ways = tf.constant(self._paths(split)), tf.constant(stored_ways)
+            paths, ways = tf.constant(self._paths(split)), tf.constant(ways_of_all, tf.int64)
 
         def image_of(number: tf.Tensor) -> tf.Tensor:
             encoded = tf.io.read_file(tf.gather(paths, number))
-            if (stored_ways == exif.AS_STORED).all():
+            if plain:
                 return tf.ensure_shape(image_files.decode_plain(encoded), shape)
             return tf.ensure_shape(image_files.decode(encoded, tf.gather(ways, number)), shape)
 
         return image_of
 
     def _paths(self, split: str) -> list[bytes]:
-        self.count(split)
-        return [os.fsencode(os.path.join(self._root, name)) for name in self._chosen(split, self._names[split])]
+        return [os.fsencode(os.path.join(self._root, name)) for name in self._chosen(split, self._names)]
 
-    def _chosen(self, split: str, stored):
-        return np.array(stored)[self._kept] if split == "train" and self._kept is not None else stored
+    def _chosen(self, split: str, stored: dict[str, list]) -> list:
+        """Those of a split, after a check that there is one, that are left after everything that is not trained on."""
+        self.count(split)
+        kept = self._kept if split == "train" else None
+        return stored[split] if kept is None else [stored[split][number] for number in kept]
 
     def _facts(self, name: str, classes: list[str], layout: folder_layout.Layout) -> source.Facts:
         used = [self._checked[name] for names in self._names.values() for name in names]

@@ -107,10 +107,8 @@ def _add_file(tree: Tree, entry: os.DirEntry, place: str) -> None:
 
 
 def _is_own(name: str, below: Tree, *, beside: bool) -> bool:
-    """Whether a folder holds nothing but what this package has written, or is the `data` beside its pictures."""
-    if below.has_images():
-        return False
-    return (beside and name == "data") or (below.own and not any(tree.others for tree in below.all()))
+    """Whether a folder without images is of runs or of data, or is the `data` beside pictures of this package."""
+    return not below.has_images() and (below.own or (beside and name == "data"))
 
 
 def _identity(path: str) -> tuple[int, int]:

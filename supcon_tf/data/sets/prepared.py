@@ -117,7 +117,10 @@ def _folders(folder: str, *, lenient: bool = False) -> list[str]:
     """Those in a folder. One that cannot be listed has none, where that is lenient: it may be somebody else's."""
     try:
         return [entry.path for entry in os.scandir(folder) if entry.is_dir()]
-    except OSError:
+    except OSError as error:
         if lenient:
             return []
-        raise
+        said = (
+            f"the data directory cannot be listed ({error.strerror}); let this user read it, or name another --data_dir"
+        )
+        raise OSError(error.errno, said, shown(folder)) from error

@@ -73,8 +73,11 @@ DAMAGE = {
     "no description": (_gone("dataset_info.json"), r"dataset_info\.json: it is missing"),
     "no name": (_without("name"), r"dataset_info\.json"),
     "no version": (_without("version"), r"dataset_info\.json"),
-    "no splits": (_without("splits"), r"dataset_info\.json: the name of the set or its splits are missing"),
-    "no lengths": (_without("shardLengths"), r"dataset_info\.json( or features\.json)?: "),
+    "no splits": (
+        _without("splits"),
+        r"dataset_info\.json: the name of the set, its splits or their lengths are missing",
+    ),
+    "no lengths": (_without("shardLengths"), r"dataset_info\.json: the name of the set, its splits or"),
     "a brace for features": (_text("features.json", "{"), r"features\.json: Expecting property name"),
     "empty features": (_text("features.json", "{}"), r"dataset_info\.json or features\.json: "),
     "no features": (_gone("features.json"), r"features\.json: .*No such file"),

@@ -59,7 +59,9 @@ def test_the_ignored_folder_is_passed_over_under_any_name(tmp_path):
 
 def test_directories_of_runs_and_checks_leave_no_trace(tmp_path):
     image_folder.write_plain(tmp_path / "a", 1)
-    for name in ("run/config.json", "run/environment.json", "run/checkpoints/x.index", "cache/checked-00c0ffee.json"):
+    run = ("config.json", "environment.json", "checkpoints/x.index", "data/checked-00c0ffee.json")
+    names = [*(f"run/{name}" for name in run), *(f"several/{number}/{name}" for name in run for number in range(2))]
+    for name in [*names, "several/report.html", "cache/checked-00c0ffee.json", "cache/digits/1.0.0/dataset_info.json"]:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("{}")
     tree = folder_tree.read(str(tmp_path))
@@ -67,11 +69,12 @@ def test_directories_of_runs_and_checks_leave_no_trace(tmp_path):
 
 
 def test_a_folder_of_other_files_is_not_ours(tmp_path):
-    for name in ("notes/a.txt", "cache/checked-00c0ffee.json", "cache/list.txt"):
+    image_folder.write_plain(tmp_path / "class", 1)
+    for name in ("notes/a.txt", "class/checked-00c0ffee.json", "data/a.txt", "other/config.json"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("{}")
     (tmp_path / "empty").mkdir()
-    assert list(folder_tree.read(str(tmp_path)).folders) == ["cache", "empty", "notes"]
+    assert list(folder_tree.read(str(tmp_path)).folders) == ["class", "data", "empty", "notes", "other"]
 
 
 def test_a_folder_that_cannot_be_listed_is_named(tmp_path, monkeypatch):

@@ -107,7 +107,7 @@ def test_a_directory_that_cannot_be_listed_is_an_error_of_the_system_and_one_bel
     monkeypatch.setattr(os, "scandir", forbidding)
     assert set(prepared(data_dir)) == {"cifar10", "cifar10:3.0.2", "cifar10:3.0.10"}
     secret.append(data_dir)
-    with pytest.raises(PermissionError):
+    with pytest.raises(PermissionError, match=r"cannot be listed \(Permission denied\); let this user read it"):
         prepared(data_dir)
 
 
