@@ -145,13 +145,20 @@ def _software() -> str:
     return f"TensorFlow {tf.__version__}, Pillow {PIL.__version__}"
 
 
+def _head(kept: bytes) -> dict:
+    """The first line of a note. The sum is there because a wrong digit below would turn an image in silence."""
+    return {"software": _software(), "fields": list(Checked._fields), "crc32": zlib.crc32(kept)}
+
+
 def _read(note: str) -> dict[str, Checked]:
-    """What the last check kept; nothing where it left no readable file, or was made by other software."""
+    """What the last check kept; nothing where its file is gone, damaged, or of other software."""
     try:
-        with open(note, encoding="utf-8") as file:
-            kept = json.load(file)
-        return {name: Checked(*values) for name, values in kept["images"].items() if kept["software"] == _software()}
-    except (OSError, ValueError, TypeError, AttributeError, KeyError):
+        with open(note, "rb") as file:
+            head, kept = file.read().split(b"\n", 1)
+        if json.loads(head) != _head(kept):
+            return {}
+        return {name: Checked(*values) for name, values in json.loads(kept).items()}
+    except (OSError, ValueError):
         return {}
 
 
@@ -160,8 +167,9 @@ def _write(note: str, checked: dict[str, Checked]) -> None:
     new = f"{note}.{os.getpid()}"
     try:
         os.makedirs(os.path.dirname(note), exist_ok=True)
-        with open(new, "w", encoding="utf-8") as file:
-            json.dump({"software": _software(), "images": checked}, file)
+        kept = json.dumps(checked).encode()
+        with open(new, "wb") as file:
+            file.write(json.dumps(_head(kept)).encode() + b"\n" + kept)
         os.replace(new, note)
     except OSError as error:
         with contextlib.suppress(OSError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import threading
@@ -41,6 +40,17 @@ def test_what_is_known_is_kept_and_read_by_the_next_check(images, tmp_path, monk
     first = check(images, tmp_path)
     monkeypatch.setattr(image_check, "_open", None)  # nothing may be opened
     assert check(images, tmp_path) == first
+
+
+def test_a_note_with_a_wrong_digit_is_not_believed(images, tmp_path):
+    first = check(images, tmp_path)
+    (note,) = tmp_path.glob("checked-*.json")
+    content = bytearray(note.read_bytes())
+    for place in range(0, len(content), 7):
+        content[place] ^= 1
+        note.write_bytes(content)
+        assert check(images, tmp_path) == first
+        content[place] ^= 1
 
 
 def test_other_software_reads_everything_again(images, tmp_path, monkeypatch):
@@ -85,7 +95,7 @@ def test_a_full_disk_leaves_no_half_written_note(images, tmp_path, monkeypatch, 
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(json, "dump", full)
+    monkeypatch.setattr(os, "replace", full)
     assert len(check(images, tmp_path)) == 4
     assert "is not kept: No space left on device" in capsys.readouterr().out
     assert not list(tmp_path.glob("checked-*"))
