@@ -8,9 +8,12 @@ import os
 from collections.abc import Iterator
 
 from supcon_tf.data.sets import image_files, own_files
+from supcon_tf.data.sets.paths import shown
 
 _HIDDEN = ("__MACOSX", "@eaDir")  # what an archive of macOS and a Synology disk add, copies of images among it
 _NO_FILES = "pipes and dead links"  # sockets, too, and links to a folder above
+
+_DEEPEST = 100  # folders within folders
 
 
 @dataclasses.dataclass
@@ -54,6 +57,7 @@ def read(root: str, *, ignored: str = "") -> Tree:
 
     Raises:
         OSError: a folder cannot be listed; the message names it.
+        ValueError: folders lie in folders without end.
     """
     if os.path.isdir(ignored) and not os.path.samefile(ignored, root):
         status = os.stat(ignored)
@@ -64,6 +68,8 @@ def read(root: str, *, ignored: str = "") -> Tree:
 def _read(root: str, place: str, ignored, above: tuple) -> Tree:
     """The tree of root/place; `ignored` and those `above` it are known by device and number."""
     tree, folder = Tree(), os.path.join(root, place)
+    if len(above) > _DEEPEST:
+        raise ValueError(f"{shown(root)} has folders within folders, more than {_DEEPEST} deep: is that meant?")
     try:
         status = os.stat(folder)
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)

@@ -53,7 +53,9 @@ def load_source(
         raise ValueError(f"{shown(data_dir)} is no directory; name one with --data_dir.")
     if name.startswith(PREFIX):
         if train_split or test_split:
-            raise ValueError(f"{name!r} has its splits in sub-folders; leave train_split and test_split empty.")
+            raise ValueError(f"'{shown(name)}' has its splits in sub-folders; leave train_split and test_split empty.")
+        if name == PREFIX:
+            raise ValueError("`folder:` names no folder: write data.name=folder:PATH.")
         source: Source = Folder(name[len(PREFIX) :], data_dir, broken_images=broken_images)
     else:
         if name == "digits":
@@ -67,15 +69,15 @@ def _changed(source: Source, examples: int, fraction: float, label_noise: float,
     count, classes = source.count("train"), source.facts.classes
     if source.facts.label_sets and (fraction < 1 or label_noise):
         raise ValueError(
-            f"an image of {source.facts.name!r} has several labels, and data.fraction and data.label_noise go by its "
+            f"an image of '{source.facts.name}' has several labels, and data.fraction and data.label_noise go by its "
             "one class: leave them out. data.train_split=train[:10%] takes a part."
         )
     if label_noise and not source.facts.labelled:
-        raise ValueError(f"the images of {source.facts.name!r} have no labels: leave data.label_noise out.")
+        raise ValueError(f"the images of '{source.facts.name}' have no labels: leave data.label_noise out.")
     kept = np.arange(count) if fraction == 1 else selection.stratified(source.labels("train"), fraction, seed)
     if not 0 <= examples <= len(kept):
         raise ValueError(
-            f"{source.facts.name!r} has {len(kept)} training images; got examples={examples}. Ask for 1 to "
+            f"'{source.facts.name}' has {len(kept)} training images; got examples={examples}. Ask for 1 to "
             f"{len(kept)}, or 0 for all."
         )
     kept = kept[: examples or None]

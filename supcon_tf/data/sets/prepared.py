@@ -66,8 +66,8 @@ def directory(name: str, data_dir: str) -> str:
     if _undescribed(name, data_dir):
         raise damage(_undescribed(name, data_dir), {_INFO: "it is missing"})
     names = sorted(shown(known) for known in there if ":" not in known)
-    data_dir = shown(resolved(data_dir))
-    searched = f"{data_dir} (prepared there: {', '.join(names) or 'nothing'})"
+    data_dir = resolved(data_dir)
+    searched = f"{shown(data_dir)} (prepared there: {', '.join(names) or 'nothing'})"
     known = {"digits", *names, *tfds.list_builders(with_community_datasets=False)}
     if base_name(name) in known:
         related = [other for other in names if base_name(other) == base_name(name)]
@@ -82,7 +82,7 @@ def directory(name: str, data_dir: str) -> str:
             f"TFDS has no {name!r}: sort its images into class sub-folders and read them with data.name=folder:PATH."
         )
     hint = nearest(name, names) or nearest(name, sorted(known))
-    raise DataNotPrepared(f"Data set {name!r} is neither prepared in {searched} nor known to TFDS.{hint}")
+    raise DataNotPrepared(f"Data set '{shown(name)}' is neither prepared in {searched} nor known to TFDS.{hint}")
 
 
 def base_name(name: str) -> str:

@@ -80,7 +80,7 @@ class Source(abc.ABC):
         counts = {"train": self.facts.train_examples, "test": self.facts.test_examples}
         if not counts.get(split):
             offered = ", ".join(repr(name) for name, count in counts.items() if count)
-            raise ValueError(f"{self.facts.name!r} has no split {split!r}; it has {offered}.")
+            raise ValueError(f"'{self.facts.name}' has no split {split!r}; it has {offered}.")
         return counts[split]
 
     def fetch(self, split: str) -> Optional[Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]]:

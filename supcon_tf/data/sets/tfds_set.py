@@ -81,7 +81,7 @@ class TfdsSet(source.Source):
         """
         if not self.fits_in_memory(split):
             raise ValueError(
-                f"{self.facts.name!r}, split {split!r}, does not fit in memory: {self.count(split)} images of shape "
+                f"'{self.facts.name}', split {split!r}, does not fit in memory: {self.count(split)} images of shape "
                 f"{self.facts.image_shape}, limit {source.MEMORY_LIMIT} bytes. Use `stream`."
             )
         with self._loading():

@@ -30,6 +30,15 @@ def test_every_folder_below_is_descended_into_links_too_and_never_in_a_circle(tm
     assert tree.folders["a"].others == {folder_tree._NO_FILES: 1}
 
 
+def test_folders_without_end_are_refused(tmp_path):
+    deep = tmp_path
+    for _ in range(101):
+        deep = deep / "d"
+    deep.mkdir(parents=True)
+    with pytest.raises(ValueError, match="folders within folders, more than 100 deep"):
+        folder_tree.read(str(tmp_path))
+
+
 def test_endings_are_known_in_any_case(tmp_path):
     for name in ("a.JPG", "b.WebP", "c.TIF", "d.jfif", "e.GIF", "f.bmp", "g.heic", "h"):
         (tmp_path / name).write_bytes(b"x")

@@ -78,6 +78,11 @@ def test_a_leading_tilde_means_one_directory_for_all_that_is_kept(there, tmp_pat
     assert not (other / "data").exists() and (there or not (here / "~").exists())
 
 
+def test_a_folder_without_a_name_is_not_the_current_directory(tmp_path):
+    with pytest.raises(ValueError, match="`folder:` names no folder"):
+        load_source("folder:", str(tmp_path))
+
+
 def test_a_data_directory_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match="file is no directory; name one with --data_dir"):

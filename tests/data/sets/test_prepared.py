@@ -83,6 +83,8 @@ def test_sets_are_found_in_a_directory_of_any_name(name, tmp_path):
     with pytest.raises(DataNotPrepared) as error:
         directory("cifar10", str(tmp_path / name))
     str(error.value).encode("utf-8")
+    with pytest.raises(DataNotPrepared, match=r"^Data set 'caf\\xe9' is neither prepared"):
+        directory("caf\udce9", str(tmp_path / name))
 
 
 def test_a_set_without_its_description_is_damaged_and_not_missing(data_dir):
