@@ -152,10 +152,11 @@ def _report_dark(path: str, checked: dict[str, image_check.Checked]) -> None:
     if not dark:
         return
     most = max(dark.values())
+    images = f"{len(dark):,} images" if len(dark) > 1 else "one image"
     print(
-        f"{shown(path)}: {len(dark):,} images of 16 bits a channel go up to {most:,} of 65,535 only, such as "
-        f"{shown(next(iter(dark)))}. They are read by their upper 8 bits, so they are dark or black. If that is not "
-        f"meant: multiply the values by {2 ** (16 - most.bit_length())}, which fills the range, or store 8 bits.",
+        f"{shown(path)}: of 65,535 no more than {most:,} is used by {images} of 16 bits a channel, such as "
+        f"{shown(next(iter(dark)))}. Read by the upper 8 bits, that is dark or black. If it is not meant: multiply the "
+        f"values by {2 ** (16 - most.bit_length())}, which fills the range, or store 8 bits.",
         flush=True,
     )
 

@@ -253,7 +253,7 @@ def test_a_camera_of_fewer_bits_is_said_with_what_to_do(peak, is_said, tmp_path,
         PIL.Image.fromarray(ramp).save(tmp_path / "set" / "a" / f"{name}.png")
     load_source(f"folder:{tmp_path / 'set'}", str(tmp_path))
     told = capsys.readouterr().out
-    assert ("2 images of 16 bits a channel go up to" in told) == is_said
+    assert ("is used by 2 images of 16 bits a channel" in told) == is_said
     assert ("multiply the values by 16," in told) == (peak == 4095)
 
 
