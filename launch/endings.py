@@ -13,6 +13,8 @@ import sys
 
 from absl import logging as absl_logging
 
+from supcon_tf.paths import ESCAPED
+
 ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)  # USR1: SLURM is about to take the node away
 CONTINUES = "the same command continues from the newest checkpoint"
 
@@ -75,7 +77,7 @@ def prepare_streams() -> None:
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 for as long as the program runs
         if hasattr(getattr(sys, name), "reconfigure"):
-            getattr(sys, name).reconfigure(errors="backslashreplace")
+            getattr(sys, name).reconfigure(errors=ESCAPED)
 
 
 def quiet() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import functools
 import os
 import re
@@ -58,6 +59,19 @@ def told(names: Iterable[str], most: int = 5) -> str:
     names = list(names)
     more = [f"... and {len(names) - most:,} more"] if len(names) > most else []
     return "".join(f"\n  {shown(name)}" for name in names[:most] + more)
+
+
+def _escape(error: UnicodeError):
+    """What an encoding has no place for, as `shown` has it or by its number."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    strange = error.object[error.start : error.end]
+    return "".join(map(_escaped, strange)).encode("ascii", "backslashreplace").decode("ascii"), error.end
+
+
+# For `open(..., errors=ESCAPED)` and streams: a name of any bytes is written as `shown` has it, and stops nothing.
+ESCAPED = "supcon_tf.escaped"
+codecs.register_error(ESCAPED, _escape)
 
 
 def _escaped(character: str) -> str:

@@ -7,12 +7,14 @@ import os
 import pathlib
 from typing import BinaryIO, Callable
 
+from supcon_tf.paths import ESCAPED
+
 _NEW = ".new"
 
 
 def replace_text(path: pathlib.Path, text: str) -> None:
     """Writes a file whole or not at all: an interruption leaves the old one."""
-    replace(path, lambda file: file.write(text.encode("utf-8", "backslashreplace")))
+    replace(path, lambda file: file.write(text.encode("utf-8", ESCAPED)))
 
 
 def replace(path: pathlib.Path, write: Callable[[BinaryIO], object]) -> None:

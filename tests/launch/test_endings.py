@@ -101,8 +101,9 @@ def test_closed_streams_take_no_file_of_the_run(closed, tmp_path):
     assert ended.returncode == 7 and (tmp_path / "kept").read_text() == "mine"
 
 
-def test_a_name_that_is_no_text_is_shown_escaped():
-    program = "from launch.endings import quiet; quiet(); print('caf\\udce9')"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
+@pytest.mark.parametrize("encoding, shown", [("utf-8", "caf\\xe9 é"), ("ascii", "caf\\xe9 \\xe9")])
+def test_a_name_that_is_no_text_is_shown_escaped(encoding, shown):
+    program = "from launch.endings import quiet; quiet(); print('caf\\udce9 \\xe9')"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": encoding}
     ended = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, timeout=60)
-    assert ended.returncode == 0 and ended.stdout == b"caf\\udce9\n"
+    assert ended.returncode == 0 and ended.stdout.decode(encoding) == f"{shown}\n"
