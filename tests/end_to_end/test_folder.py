@@ -12,6 +12,7 @@ import PIL.Image
 import pytest
 
 from tests.data import image_folder
+from tests.test_paths import LATIN
 
 ROOT = pathlib.Path(__file__).parents[2]
 LEVELS = {"dark": (0, 90), "light": (165, 255)}  # A difference that grey images and a single pixel have too.
@@ -73,3 +74,38 @@ def test_a_folder_is_trained_on_and_evaluated_without_its_broken_files(photos, t
     assert summary["test_images"] == 2 * TESTED == len(evaluation["labels"])
     assert summary["test_accuracy"] > 0.8  # chance is 0.5
     assert "<svg" in (tmp_path / "run" / "report.html").read_text()
+
+
+def compared(root: pathlib.Path):
+    """A comparison of two methods in a few steps, of the images in `root`, in a directory of as odd a name."""
+    command = [sys.executable, "-m", "launch.compare", "--experiments=digits.supcon,digits.cross_entropy", "--seeds=0",
+               f"--data.name=folder:{root / LATIN}", f"--workdir={root / ('runs ' + LATIN)}", "--encoder.width=0.0625",
+               "--contrastive.epochs=1", "--contrastive.batch_size=16", "--contrastive.warmup_epochs=0",
+               "--linear.epochs=1", "--linear.batch_size=16", "--cross_entropy.epochs=1", "--knn.every=0",
+               "--cross_entropy.batch_size=16", "--cross_entropy.warmup_epochs=0"]  # fmt: skip
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+
+
+@pytest.mark.slow
+def test_names_of_any_bytes_go_through_a_comparison_and_its_rerun(tmp_path):
+    for split, count in (("train", 16), ("test", 4)):
+        for name in (LATIN, "thé", "a\nb"):
+            image_folder.write_plain(tmp_path / LATIN / split / name, count)
+    for _ in range(2):
+        ended = compared(tmp_path)
+        assert ended.returncode == 0, ended.stderr[-2000:]
+        assert f"{tmp_path}/runs caf\\xe9/report.html" in ended.stdout and "digits.supcon            1 " in ended.stdout
+    page = (tmp_path / f"runs {LATIN}" / "report.html").read_text(encoding="utf-8")
+    assert "caf\\xe9" in page and "thé" in page and "a\\nb" in page
+
+
+@pytest.mark.slow
+def test_images_without_labels_are_for_simclr(tmp_path):
+    image_folder.write_plain(tmp_path / "flat", 40)
+    flags = ["--contrastive.epochs=2", "--contrastive.batch_size=16"]
+    ended = train(tmp_path / "flat", tmp_path / "supervised", *flags)
+    assert ended.returncode == 2 and "Images without a label (-1) are of use to a contrastive stage" in ended.stderr
+    ended = train(tmp_path / "flat", tmp_path / "run", *flags, "--loss.use_labels=false", "--linear.epochs=0")
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert summary["test_images"] == 8 and summary["test_accuracy"] is None
