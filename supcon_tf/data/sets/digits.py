@@ -15,7 +15,7 @@ import tensorflow_datasets as tfds
 
 from supcon_tf.data.sets.prepared import prepared
 from supcon_tf.data.sets.tfds_files import system_error
-from supcon_tf.paths import is_remote, resolved, shown, spellable
+from supcon_tf.paths import is_remote, shown, spellable
 
 TEST_SHARE = 0.3
 SHARDS = 4  # More than one, so that up to four hosts can each read their own files.
@@ -88,7 +88,6 @@ def prepare(data_dir: str) -> None:
         ImportError: scikit-learn, which holds the images, is not installed.
         OSError: they cannot be written: a full disk, no permission.
     """
-    data_dir = resolved(data_dir)
     if _there(data_dir):
         return
     config = tfds.download.DownloadConfig(num_shards=SHARDS, try_download_gcs=False)

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from supcon_tf.data.sets import exif, folder_layout, image_check, image_files, source
-from supcon_tf.paths import resolved, shown, told
+from supcon_tf.paths import shown, told
 
 PREFIX = "folder:"
 _BITS_IN_USE = 14  # of 16: an image that uses fewer is dark, or of a camera that has no more
@@ -40,7 +40,7 @@ class Folder(source.Source):
     """
 
     def __init__(self, path: str, known_in: str, *, broken_images: str = "fail"):
-        self._root, known_in = resolved(path), resolved(known_in)
+        self._root = path
         layout = folder_layout.read(self._root, ignored=known_in)
         for note in [*layout.notes, *([f"left out: {layout.left_out}"] if layout.left_out else [])]:
             print(f"{shown(path)}: {note}", flush=True)

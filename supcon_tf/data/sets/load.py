@@ -45,7 +45,7 @@ def load_source(
             raise ValueError(f"'{shown(name)}' has its splits in sub-folders; leave train_split and test_split empty.")
         if name == PREFIX:
             raise ValueError("`folder:` names no folder: write data.name=folder:PATH.")
-        return Folder(name[len(PREFIX) :], data_dir, broken_images=broken_images)
+        return Folder(resolved(name[len(PREFIX) :]), data_dir, broken_images=broken_images)
     if name == "digits":
         digits.prepare(data_dir)
     return TfdsSet(name, data_dir, train_split=train_split, test_split=test_split)

@@ -11,7 +11,7 @@ import tensorflow_datasets as tfds
 from supcon_tf.data.sets.tfds_files import damage
 from supcon_tf.data.sets.transfer import TRANSFER_SETS
 from supcon_tf.names import nearest
-from supcon_tf.paths import is_remote, resolved, shown
+from supcon_tf.paths import is_remote, shown
 
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
 _VERSIONED = re.compile(rf"(?P<name>.+)/(?P<version>{_VERSION.pattern})")
@@ -34,7 +34,7 @@ def prepared(data_dir: str) -> dict[str, str]:
     Raises:
         OSError: the directory cannot be listed.
     """
-    root = resolved(data_dir)
+    root = data_dir
     found = {}
     for place in _described(root):
         match = _VERSIONED.fullmatch(place[len(root) :].replace(os.sep, "/").strip("/"))
@@ -66,7 +66,6 @@ def directory(name: str, data_dir: str) -> str:
     if _undescribed(name, data_dir):
         raise damage(_undescribed(name, data_dir), {_INFO: "it is missing"})
     names = sorted(shown(known) for known in there if ":" not in known)
-    data_dir = resolved(data_dir)
     searched = f"{shown(data_dir)} (prepared there: {', '.join(names) or 'nothing'})"
     known = {"digits", *names, *tfds.list_builders(with_community_datasets=False)}
     if base_name(name) in known:
@@ -106,7 +105,7 @@ def _described(root: str) -> list[str]:
 def _undescribed(name: str, data_dir: str) -> str:
     """The directory of a version of this set that holds files and not its description; "" where there is none."""
     name, _, version = name.partition(":")
-    for folder in sorted(_folders(os.path.join(resolved(data_dir), name), lenient=True)):
+    for folder in sorted(_folders(os.path.join(data_dir, name), lenient=True)):
         found = os.path.basename(folder)
         if _VERSION.fullmatch(found) and version in ("", found) and os.listdir(folder):
             return folder
