@@ -28,23 +28,22 @@ def unread(experiment: Experiment) -> list[str]:
     that describes it may leave it out.
     """
     defaults = {setting.name: setting.value for setting in settings(Experiment(contrastive=Stage(epochs=1)))}
-    set_here = {s.name for s in settings(experiment) if s.value != defaults[s.name]}
+    set_here = [setting.name for setting in settings(experiment) if setting.value != defaults[setting.name]]
     idle = set(_of_the_run(experiment))
     for name in experiment.stages:
         idle |= {f"{name}.{field}" for field in _of_a_stage(experiment, name)}
-    return [setting.name for setting in settings(experiment) if setting.name in set_here & idle]
+    return [name for name in set_here if name in idle or name.split(".")[0] in idle]
 
 
 def _of_the_run(experiment: Experiment) -> Iterator[str]:
-    """Fields that no stage reads."""
+    """Fields, and whole sections, that no stage reads."""
     kinds = [STAGE_KINDS[name] for name in experiment.stages]
     if not any(kind.compares for kind in kinds):
-        yield from _section(experiment, "loss", "queue", "projection")
-        yield from ("data.views", "data.images_per_class")
+        yield from ("loss", "queue", "projection", "data.views", "data.images_per_class")
     elif not experiment.queue.size:
         yield "queue.momentum"
     if all(kind.classifies for kind in kinds):
-        yield from _section(experiment, "knn")
+        yield "knn"
     elif not experiment.knn.every:
         yield from ("knn.neighbours", "knn.temperature")
     if not any(kind.micro_batches for kind in kinds):
@@ -90,8 +89,3 @@ def _of_augmentation(stage: Stage) -> Iterator[str]:
     if {"jitter", "rand_augment"} <= set(actions):
         read.add("stacked_order")
     return (field for fields in (*READ_BY.values(), ("stacked_order",)) for field in fields if field not in read)
-
-
-def _section(experiment: Experiment, *names: str) -> Iterator[str]:
-    for name in names:
-        yield from (setting.name for setting in settings(getattr(experiment, name), f"{name}."))
