@@ -12,12 +12,14 @@ TPU_VENV := .venv-tpu
 TPU_PACKAGES := jax==0.10.2 jaxlib==0.10.2 libtpu==0.0.52
 TPU_SUITED := 3.11 3.12 3.13
 
-.PHONY: help demo test test-all check benchmark tpu-env clean
+.PHONY: help demo test test-layouts test-all lint check benchmark tpu-env clean
 
 help:
 	@echo "make demo      train cross-entropy and SupCon on the embedded digits, 3 seeds each; ends with a report"
 	@echo "make test      the tests (under 6 minutes on 2 cores)"
+	@echo "make test-layouts  slow tests of 4 and 8 replicas, of several processes and of kills"
 	@echo "make test-all  the tests, slow ones too"
+	@echo "make lint      format and lint"
 	@echo "make check     format, lint and tests"
 	@echo "make benchmark time, memory and accuracy of the loss, beside PyTorch's (about 10 minutes)"
 	@echo "make tpu-env   XLA's TPU compiler in an environment of its own, for launch.benchmark tpu"
@@ -32,10 +34,14 @@ test: $(VENV)/ready-test
 test-all: $(VENV)/ready-test
 	$(PYTEST)
 
-check: $(VENV)/ready-test
+test-layouts: $(VENV)/ready-test
+	$(PYTEST) -m slow tests/distributed tests/end_to_end/test_kills.py tests/test_documents.py
+
+lint: $(VENV)/ready-test
 	$(RUN) -m ruff format --check .
 	$(RUN) -m ruff check .
-	$(PYTEST) -m "not slow"
+
+check: lint test
 
 benchmark: $(VENV)/ready-benchmark
 	$(RUN) -m launch.benchmark loss

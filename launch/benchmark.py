@@ -9,7 +9,7 @@
 
 Each case of `loss`, `step` and `input` runs in a process of its own. PyTorch and pytorch-metric-learning are measured
 where they are installed (`make benchmark` installs them). Every result is a JSON line in --json, and a row of the table
-at the end.
+at the end, which --page writes into a page.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import pathlib
 
 from absl import flags
 
+from benchmarks.page import block, write
 from benchmarks.tpu.cases import fields_of
 from launch import catalogue
 from launch.endings import plain_endings, quiet
@@ -28,6 +29,7 @@ from launch.flags import run_app
 FLAGS = flags.FLAGS
 
 flags.DEFINE_string("json", None, "file that gets a JSON line per case; default: none")
+flags.DEFINE_string("page", None, "page with a block for what is measured, as those in docs/measured; gets the table")
 flags.DEFINE_bool("quick", False, "leave out the cases that take over a minute")
 flags.DEFINE_bool("dry_run", False, "print the cases, measure nothing")
 
@@ -65,6 +67,9 @@ def main(argv: list[str]) -> None:
         kept = pathlib.Path(FLAGS.json) if FLAGS.json and not FLAGS.dry_run else None
         if kept:
             kept.write_text("")  # what cannot be written is known before anything is measured
+        page = pathlib.Path(FLAGS.page) if FLAGS.page and not FLAGS.dry_run else None
+        if page:
+            block(page, _command(what))
         plan = importlib.import_module(PLANS[what])  # loads TensorFlow, and may load PyTorch
         if what == "tpu":
             experiment = catalogue.load(FLAGS.experiment)
@@ -73,8 +78,14 @@ def main(argv: list[str]) -> None:
         else:
             records, table = plan.run(quick=FLAGS.quick, dry_run=FLAGS.dry_run)
         print(table, flush=True)
+        if page:
+            write(page, _command(what), table)
         if kept:
             kept.write_text("".join(json.dumps(record) + "\n" for record in records))
+
+
+def _command(what: str) -> str:
+    return f"python -m launch.benchmark {what}" + (" --quick" if FLAGS.quick else "")
 
 
 def _fields(fields: dict) -> dict:

@@ -5,8 +5,9 @@
     python -m launch.prepare_data --data.name=cifar10 --data_dir=DATA_DIR --download --workdir=runs/look
     python -m launch.prepare_data --experiment=cifar10.supcon_small --data_dir=DATA_DIR --preview --workdir=runs/look
 
-Any field of the experiment is a flag. Nothing is downloaded without --download. Pictures go to --workdir: samples.png,
-and with --preview views_STAGE.png, where each row is an image and views of it as that stage draws them.
+Any field of the experiment is a flag. Nothing is downloaded without --download. What the set holds and a run would not
+read is listed as left out. Pictures go to --workdir: samples.png, and with --preview views_STAGE.png, where each row is
+an image and views of it as that stage draws them.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from launch import catalogue
 from launch.endings import plain_endings, quiet
 from launch.flags import chosen, run_app
 from supcon_tf.config import Experiment
+from supcon_tf.data.sets.paths import is_remote, resolved, shown, spellable
 
 FLAGS = flags.FLAGS
 
@@ -47,15 +49,16 @@ def main(argv: list[str]) -> None:
         experiment = chosen(catalogue.load(FLAGS.experiment))
         if not FLAGS.workdir:
             raise ValueError("say where the pictures go: --workdir=runs/look.")
-        workdir = pathlib.Path(FLAGS.workdir)
+        workdir = pathlib.Path(resolved(FLAGS.workdir))
+        if workdir.exists() and not workdir.is_dir():
+            raise ValueError(f"{shown(str(workdir))} is a file; name another --workdir.")
         data_dir = FLAGS.data_dir or str(workdir / "data")
         if FLAGS.download:
             download(experiment.data.name, data_dir)
         source = _load(experiment, data_dir)
-        print(facts_table(source))
+        print(facts_table(source), flush=True)
         workdir.mkdir(parents=True, exist_ok=True)
-        for name, rows in _pictures(source, experiment):
-            _save(workdir / name, rows)
+        _save_pictures(source, experiment, workdir)
 
 
 def download(name: str, data_dir: str) -> None:
@@ -64,17 +67,25 @@ def download(name: str, data_dir: str) -> None:
         raise ValueError(f"there is nothing to download for {name!r}; leave --download out.")
     from supcon_tf.data.sets.prepared import prepared
 
+    data_dir = resolved(data_dir)
     if name in prepared(data_dir):
-        print(f"{name} lies ready in {data_dir}.", flush=True)
+        print(f"{name} lies ready in {shown(data_dir)}.", flush=True)
         return
     import tensorflow_datasets as tfds
 
+    from supcon_tf.data.sets.tfds_files import system_error
     from supcon_tf.failures import first_line
 
     try:
-        tfds.builder(name, data_dir=data_dir).download_and_prepare()
+        if not is_remote(data_dir):
+            pathlib.Path(data_dir).mkdir(parents=True, exist_ok=True)
+        tfds.builder(name, data_dir=spellable(data_dir)).download_and_prepare()
     except Exception as error:  # Whatever a builder, its server or the disk comes up with: say which set it was.
-        raise ValueError(f"TFDS could not prepare {name!r} in {data_dir}: {first_line(error)}") from error
+        refused = system_error(error)
+        if refused:
+            said = f"{name!r} cannot be prepared ({refused.strerror}); make room, or name another --data_dir"
+            raise OSError(refused.errno, said, shown(data_dir)) from error
+        raise ValueError(f"TFDS could not prepare {name!r} in {shown(data_dir)}: {first_line(error)}") from error
 
 
 def facts_table(source) -> str:
@@ -87,11 +98,12 @@ def facts_table(source) -> str:
         ("images", f"{'any size' if height is None else f'{height} x {width}'}, {'grey' if channels == 1 else 'RGB'}"),
         ("training images", f"{facts.train_examples:,}"),
         ("test images", f"{facts.test_examples:,} ({facts.test_split})" if facts.test_examples else "none"),
-        ("classes", f"{facts.classes}"),
+        ("classes", f"{facts.classes}" if facts.labelled else "none: images without labels"),
         ("whitening", f"mean {_listed(facts.mean)}, deviation {_listed(facts.std)}"),
         ("shuffled", "as a whole" if by_number else "in blocks, as it is read from disk"),
+        ("left out", facts.left_out or "nothing"),
     ]
-    if by_number:  # Otherwise the whole set would have to be read for its labels.
+    if by_number and facts.labelled:  # Otherwise the whole set would have to be read for its labels.
         labels = source.labels("train")
         counts = np.sum(labels > 0, 0) if facts.label_sets else np.bincount(labels, minlength=facts.classes)
         if facts.label_sets:
@@ -121,6 +133,14 @@ def _load(experiment: Experiment, data_dir: str):
     return load_source(data_dir=data_dir, seed=experiment.seed, **experiment.data.source)
 
 
+def _save_pictures(source, experiment: Experiment, workdir: pathlib.Path) -> None:
+    from supcon_tf.data.sets.source import reading
+
+    with reading(source):
+        for name, rows in _pictures(source, experiment):
+            _save(workdir / name, rows)
+
+
 def _pictures(source, experiment: Experiment):
     """Name of a file, and rows of images float [k, n, S, S, ch] in [0, 1]."""
     from supcon_tf.augment.evaluation_crops import evaluation_crop
@@ -129,8 +149,7 @@ def _pictures(source, experiment: Experiment):
     known = experiment.data.image_size or source.facts.image_shape[0]
     size = known or UNKNOWN_SIDE
     crop = evaluation_crop(size=size)
-    numbers = _of_every_class(source) if source.fetch("train") else np.arange(ROWS * COLUMNS).reshape(ROWS, COLUMNS)
-    numbers = numbers[numbers.max(1) < source.count("train")]
+    numbers = _of_every_class(source) if source.fetch("train") and source.facts.labelled else _first(source)
     shown = pictures.pictures(source, "train", np.sort(numbers, axis=None), crop=crop)
     order = np.argsort(np.argsort(numbers, axis=None))  # Pictures come by ascending number.
     yield "samples.png", shown[order].reshape(*numbers.shape, *shown.shape[1:])
@@ -165,14 +184,25 @@ def _of_every_class(source) -> np.ndarray:
     return np.stack([np.resize(numbers[:COLUMNS], COLUMNS) for numbers in found])
 
 
+def _first(source) -> np.ndarray:
+    """Numbers of the first images, int [k, n]; a set of too few repeats them."""
+    count = source.count("train")
+    return np.resize(np.arange(count), (min(ROWS, -(-count // COLUMNS)), COLUMNS))
+
+
 def _save(path: pathlib.Path, rows: np.ndarray) -> None:
     import PIL.Image
+    import PIL.PngImagePlugin
 
+    from supcon_tf.data.sets.own_files import PICTURE_NOTE
+    from supcon_tf.records.files import replace
     from supcon_tf.report.thumbnails import sheet
 
-    pixels = sheet(rows)
-    PIL.Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(path)
-    print(f"{path}: {len(rows)} rows of {rows.shape[1]} images", flush=True)
+    pixels, note = sheet(rows), PIL.PngImagePlugin.PngInfo()
+    note.add_text(*PICTURE_NOTE)  # A folder of images that this is written into must not take it for one of them.
+    image = PIL.Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+    replace(path, lambda file: image.save(file, "png", pnginfo=note))
+    print(f"{shown(str(path))}: {len(rows)} rows of {rows.shape[1]} images", flush=True)
 
 
 def _listed(values) -> str:

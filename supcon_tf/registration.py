@@ -26,7 +26,7 @@ FRAMEWORKS = ("tensorflow", "keras", "tf_keras")
 
 def register_when_possible() -> None:
     """Registers now where TensorFlow is there already, else as soon as it is."""
-    if "tensorflow" in sys.modules and not _being_imported(FRAMEWORKS):
+    if sys.modules.get("tensorflow") and not _being_imported(FRAMEWORKS):
         _register()
     elif not any(isinstance(finder, _Watch) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Watch())
@@ -54,7 +54,7 @@ class _Watch(importlib.abc.MetaPathFinder):
     def _imported(self, name: str) -> None:
         """Called at the end of an import; that of Keras may be within that of TensorFlow, or the other way round."""
         others = [other for other in FRAMEWORKS if other != name]
-        if "tensorflow" in sys.modules and not _being_imported(others) and self in sys.meta_path:
+        if sys.modules.get("tensorflow") and not _being_imported(others) and self in sys.meta_path:
             sys.meta_path.remove(self)
             _register()
 

@@ -14,7 +14,8 @@ import pytest
 from tests.distributed.test_trainer import free_ports
 
 ROOT = pathlib.Path(__file__).parents[1]
-DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "experiments").rglob("*.md"))]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")),
+             *sorted((ROOT / "experiments").rglob("*.md"))]  # fmt: skip
 HEADERS = sorted((ROOT / "experiments").rglob("*.py"))
 
 
@@ -67,9 +68,9 @@ def test_a_launch_command_is_understood(command, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_two_processes_of_build_md_train_together(tmp_path):
+def test_the_two_processes_of_the_guide_train_together(tmp_path):
     """Its block for several hosts, as it stands, but for ports that are free, the directory and the size."""
-    (block,) = [text for text in blocks(ROOT / "BUILD.md") if text.startswith("TF_CONFIG=")]
+    (block,) = [text for text in blocks(ROOT / "docs/guides/distribute.md") if text.startswith("TF_CONFIG=")]
     for port, free in zip(("2222", "2223"), free_ports(2)):
         block = block.replace(port, str(free))
     small = "--data.examples=64 --contrastive.epochs=1 --contrastive.warmup_epochs=0 --linear.epochs=1"
@@ -108,12 +109,30 @@ def test_links_lead_to_files(path):
         assert (path.parent / target).exists(), target
 
 
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_files_that_are_named_are_there(path):
+    for name in re.findall(r"`((?:tests|supcon_tf|launch|benchmarks|experiments)/[\w./]+)`", path.read_text("utf-8")):
+        assert (ROOT / name).exists(), name
+
+
+def test_every_page_is_linked_from_the_index_and_from_the_readme():
+    pages = {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md")} - {"docs/README.md"}
+    for index in (ROOT / "docs" / "README.md", ROOT / "README.md"):
+        linked = re.findall(r"\]\(([^)#:]+\.md)\)", index.read_text(encoding="utf-8"))
+        assert pages <= {(index.parent / target).resolve().relative_to(ROOT).as_posix() for target in linked}, index
+
+
 def test_no_unsuited_python_gets_past_make():
     ended = subprocess.run(
         ["make", "test", "PYTHON=no-such-python"], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
     assert ended.returncode != 0
     assert "no Python answers to 'no-such-python'" in ended.stderr and len(ended.stderr.splitlines()) == 1
+
+
+def test_the_readme_is_short():
+    """What it is, the loss in a Keras model, one command, links, a map: a newcomer reads it to its end."""
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
 
 
 def test_the_version_is_one():
@@ -125,6 +144,7 @@ def test_the_version_is_one():
 def test_every_public_name_is_documented():
     import supcon_tf
 
+    written = "".join(path.read_text(encoding="utf-8") for path in DOCUMENTS)
     for name in supcon_tf.__all__:
-        assert len(getattr(supcon_tf, name).__doc__) > 200
-        assert name in (ROOT / "README.md").read_text(encoding="utf-8")
+        assert len(getattr(supcon_tf, name).__doc__) > (60 if name in supcon_tf._ROOMS else 200)
+        assert name in written, name

@@ -64,11 +64,22 @@ def run_all(commands: list[Command]) -> int:
     finally:
         for _, process in running:
             process.terminate()
+    statuses = [_ended(process) for _, process in running]
     for reader in readers:
         reader.join(timeout=5)
-    return failed or next((process.wait() for _, process in running if process.wait()), 0)
+    return failed or next(filter(None, statuses), 0)
 
 
-def _show(command, process):
-    for line in process.stdout:
-        print(f"{command.host}: {line}", end="", flush=True)
+def _ended(process: subprocess.Popen) -> int:
+    """The status of a process that was asked to end; one that does not is killed."""
+    try:
+        return process.wait(timeout=GRACE_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
+
+
+def _show(command: Command, process: subprocess.Popen) -> None:
+    with process.stdout:
+        for line in process.stdout:
+            print(f"{command.host}: {line}", end="", flush=True)

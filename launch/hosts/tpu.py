@@ -4,7 +4,7 @@
 
 TensorFlow drives all hosts of a pod from its first one. So the package is checked on every host, and `launch.train`
 runs on host 0 alone, with all cores of the pod; after `--` come its flags. `--dry_run` prints the commands. They need
-`gcloud`, and a TPU VM whose software version has TensorFlow with TPU kernels: see BUILD.md.
+`gcloud`, and a TPU VM whose software version has TensorFlow with TPU kernels: see docs/guides/distribute.md.
 """
 
 from __future__ import annotations

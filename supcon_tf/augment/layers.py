@@ -165,6 +165,10 @@ class GaussianBlur(RandomLayer):
 
     Raises:
         ValueError: `taps` is even.
+
+    Example:
+        >>> GaussianBlur(probability=1.0, taps=3)(tf.zeros([4, 16, 16, 3], tf.uint8)).shape
+        TensorShape([4, 16, 16, 3])
     """
 
     def __init__(self, probability: float = 0.5, *, taps: int = 0, **keywords):

@@ -44,6 +44,7 @@ def several(augment: Augmentation, *, count: int = 2) -> Views:
         ValueError: `count` < 1.
 
     Example:
+        >>> from supcon_tf.augment.policies import policy
         >>> two = several(policy("crop_flip", size=8), count=2)
         >>> two(tf.zeros([12, 12, 1]), tf.constant([0, 1])).shape
         TensorShape([2, 8, 8, 1])

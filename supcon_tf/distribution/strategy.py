@@ -104,7 +104,7 @@ def _tpu(address: str) -> tf.distribute.Strategy:
             reason = "this TensorFlow has no TPU kernels, or this host no TPU"
         raise ValueError(
             f"no TPU answers as '{address}' ({reason}). Give --tpu=NAME, --tpu=local on a TPU host, or "
-            "--tpu=grpc://HOST:PORT, and see BUILD.md for the TensorFlow builds that have TPU kernels."
+            "--tpu=grpc://HOST:PORT, and see docs/guides/distribute.md for the TensorFlow builds that have TPU kernels."
         ) from error
     return tf.distribute.TPUStrategy(resolver)
 

@@ -31,6 +31,12 @@ class ProjectionHead(tf.keras.layers.Layer):
 
     Raises:
         ValueError: no widths, or a width below 1.
+
+    Example:
+        >>> head = ProjectionHead(widths=(32, 16))
+        >>> projections = head(tf.random.normal([4, 64]))
+        >>> projections.shape, bool(tf.reduce_all(abs(tf.norm(projections, axis=-1) - 1) < 1e-5))
+        (TensorShape([4, 16]), True)
     """
 
     def __init__(
@@ -108,6 +114,10 @@ class ClassificationHead(tf.keras.layers.Layer):
 
     Raises:
         ValueError: `classes` is below 1.
+
+    Example:
+        >>> ClassificationHead(10, zero_init=True)(tf.ones([4, 64])).shape
+        TensorShape([4, 10])
     """
 
     def __init__(self, classes: int, zero_init: bool = False, dtype="float32", **kwargs):

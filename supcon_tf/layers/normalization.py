@@ -18,6 +18,10 @@ def unit_rows(x: tf.Tensor) -> tf.Tensor:
     Returns:
         float32 (float64 for float64) [..., D]. A zero vector stays zero and has a finite gradient; vectors shorter
         than 1e-6 keep their direction and stay shorter than 1.
+
+    Example:
+        >>> tf.norm(unit_rows(tf.constant([[3.0, 4.0]])), axis=-1).numpy().tolist()
+        [1.0]
     """
     x = tf.convert_to_tensor(x)
     if x.dtype != tf.float64:
@@ -27,7 +31,16 @@ def unit_rows(x: tf.Tensor) -> tf.Tensor:
 
 @tf.keras.utils.register_keras_serializable(package="supcon_tf")
 class UnitNorm(tf.keras.layers.Layer):
-    """`unit_rows` as a layer: float [..., D] to float32 [..., D], whatever the precision policy."""
+    """Rows of unit length: `unit_rows` as a layer (Sec. 3.1). What a contrastive loss wants at the end of a model.
+
+    Call:
+        x: float [..., D].
+        Returns float32 [..., D] under every precision policy, float64 for float64.
+
+    Example:
+        >>> UnitNorm()(tf.constant([[3.0, 4.0], [0.0, 0.0]])).numpy().round(3).tolist()
+        [[0.6000000238418579, 0.800000011920929], [0.0, 0.0]]
+    """
 
     def __init__(self, dtype="float32", **kwargs):
         # Without `autocast=False` Keras would round float64 and float32 inputs to the policy's type before `call`.

@@ -97,7 +97,7 @@ def build_networks(
     *,
     image_shape: tuple,
     classes: int,
-    cross_replica_batch_norm: bool,
+    cross_replica_batch_norm: bool = False,
     zero_initialize_classifier: bool = False,
     jit_compile: bool = False,
 ) -> Networks:

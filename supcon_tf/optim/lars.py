@@ -37,6 +37,11 @@ class LARS(tf.keras.optimizers.SGD):
 
     Raises:
         ValueError: a coefficient is out of its range.
+
+    Example:
+        >>> model = tf.keras.Sequential([tf.keras.Input([4]), tf.keras.layers.Dense(2)])
+        >>> optimizer = LARS(0.3, weight_decay=1e-6, undecayed=[model.layers[0].bias])
+        >>> model.compile(optimizer=optimizer, loss="mse")
     """
 
     def __init__(

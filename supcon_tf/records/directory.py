@@ -47,7 +47,7 @@ class RunDirectory:
 
     @property
     def data(self) -> pathlib.Path:
-        """Which data the run was begun with."""
+        """Which data the run was begun with, and how its networks want images."""
         return self.path / "data.json"
 
     @property
@@ -120,17 +120,23 @@ class RunDirectory:
         self.write(self.config, settings.to_json(experiment))
         self.write(self.environment, json.dumps(environment(), indent=2) + "\n")
 
-    def keep_same_data(self, name: str, fingerprint: str) -> None:
-        """Notes which data a run is trained on; ValueError when one that has started was trained on other data."""
+    def keep_same_data(self, name: str, fingerprint: str, **facts) -> None:
+        """Notes which data a run is trained on; ValueError when one that has started was trained on other data.
+
+        Args:
+            name: of the data set.
+            fingerprint: of its images.
+            facts: what else a person needs who uses the trained networks, such as the whitening.
+        """
         now = {"name": name, "fingerprint": fingerprint}
         if self.has_started and self.data.exists():
             begun = read_object(self.data)
-            if begun != now:
+            if {key: begun.get(key) for key in now} != now:
                 raise ValueError(
                     f"{name} is not what the run in {self} was begun with: {begun.get('fingerprint')} then, "
                     f"{fingerprint} now. Bring the data back, or use another --workdir."
                 )
-        self.write(self.data, json.dumps(now) + "\n")
+        self.write(self.data, json.dumps({**now, **facts}, indent=2) + "\n")
 
     def read_summary(self) -> dict:
         """What a finished run says of itself; ValueError where its file is damaged."""

@@ -82,6 +82,17 @@ def run_experiment(
         OSError: a file of the run or of the data set could not be written or read, as on a full disk.
         ConnectionError: another host of a "multi_worker" run is gone.
         InterruptedError: a signal came whose handler went on; the state is saved.
+
+    Example:
+        >>> from supcon_tf.config import Data, Encoder, Stage
+        >>> small, baseline = Encoder(name="resnet18", width=0.0625), Stage(epochs=1, batch_size=32)
+        >>> experiment = Experiment(
+        ...     name="mine.digits", data=Data(name="digits", examples=64), encoder=small, cross_entropy=baseline
+        ... )
+        >>> summary = run_experiment(experiment, tempfile.mkdtemp())
+        mine.digits: 64 training and 539 test images of digits, ...
+        >>> summary["test_images"]
+        539
     """
     directory = RunDirectory(directory)
     with _own_state(experiment), _with_others(experiment):
@@ -154,9 +165,9 @@ def _prepare(
     check_batches(experiment, replicas)
     source = load_source(data_dir=data_dir, seed=experiment.seed, **experiment.data.source)
     agree(strategy, "data", {experiment.data.name: source.fingerprint()})
-    if written is directory:
-        directory.keep_same_data(experiment.data.name, source.fingerprint())
     facts, size = source.facts, _image_size(experiment, source.facts)
+    if written is directory:
+        directory.keep_same_data(experiment.data.name, source.fingerprint(), **_expected(experiment, facts, size))
     source.count("test")  # Refuses a set with nothing to evaluate on.
     doubts = preflight.check(experiment, source, size=size, replicas=replicas)
     for stage in experiment.stages.values():
@@ -182,6 +193,20 @@ def _image_size(experiment: Experiment, facts: Facts) -> int:
     if size is None:
         raise ValueError(f"images of {facts.name} differ in size: set `data.image_size`, for instance to 224.")
     return size
+
+
+def _expected(experiment: Experiment, facts: Facts, size: int) -> dict:
+    """How the networks want an image, and what the classifier's answers mean: for who uses them elsewhere."""
+    data = experiment.data
+    image = {
+        "shape": [size, size, facts.image_shape[-1]],
+        "crop": data.evaluation_crop,
+        "padding": data.evaluation_padding,
+        "pixels": "float32, (value / 255 - mean) / std, channel by channel",
+        "mean": list(facts.mean),
+        "std": list(facts.std),
+    }
+    return {"image": image, "class_names": list(facts.class_names)}
 
 
 def _networks(experiment: Experiment, strategy, image_shape: tuple, classes: int, make_networks) -> Networks:

@@ -48,7 +48,8 @@ def check(experiment: Experiment, source: Source, *, size: int, replicas: int) -
     if facts.label_sets:
         return doubts + _label_sets(source)
     if source.fetch("test") is not None:
-        _check_range(source, "test", facts.classes, unlabelled=False)
+        alone = set(experiment.stages) == {"contrastive"}
+        _check_range(source, "test", facts.classes, unlabelled=alone and not knn.every)
     if source.fetch("train") is not None:
         doubts += _labels(experiment, source)
     return doubts
@@ -109,8 +110,13 @@ def _labels(experiment: Experiment, source: Source) -> list[str]:
     _check_range(source, "train", source.facts.classes, unlabelled=stages == {"contrastive"})
     labels, classes = source.labels("train"), source.facts.classes
     known = labels[labels >= 0]
-    if not len(known) and not experiment.loss.use_labels:
-        return []
+    if not len(known) and "contrastive" in stages and experiment.knn.every:
+        raise ValueError(
+            f"nearest neighbours vote for their classes, and no training image of {source.facts.name} has one: set "
+            "knn.every=0."
+        )
+    if stages == {"contrastive"} and not experiment.loss.use_labels:
+        return []  # nothing is told apart but images
     count = np.bincount(known, minlength=classes)  # [C]
     present = np.flatnonzero(count)
     if len(present) < 2 and not (len(known) < len(labels) and len(present)):
@@ -212,7 +218,8 @@ def _check_range(source: Source, split: str, classes: int, *, unlabelled: bool) 
             f"{len(wrong)} of the {len(labels)} labels of {source.facts.name}, split {split!r}, are outside 0 to "
             f"{classes - 1}, for instance {wrong[0]}. "
             + (
-                "Images without a label (-1) can only be trained on by a contrastive stage alone."
+                "Images without a label (-1) are of use to a contrastive stage alone: set linear.epochs=0, and "
+                "knn.every=0 where test images have none."
                 if wrong[0] < 0
                 else "The data set names fewer classes than its labels need: prepare it again."
             )

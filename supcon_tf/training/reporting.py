@@ -17,7 +17,7 @@ from supcon_tf.records.environment import memory
 from supcon_tf.training.duration import Duration
 from supcon_tf.training.plateau import PlateauWatch
 
-# What a line shows of what an epoch measured, in this order. BUILD.md has a table of all that is recorded.
+# What a line shows of what an epoch measured, in this order. docs/reference/records.md has all that is recorded.
 SHOWN = (
     ("loss", "loss {:.4f}"),
     ("plateau_distance", "{:.1%} below its plateau"),

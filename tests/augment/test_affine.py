@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image as pillow
 
 from supcon_tf.augment import affine
 
@@ -22,7 +23,6 @@ def random_image(height=31, width=24, channels=3):
 
 
 def pillow_affine(image, matrix):
-    pillow = pytest.importorskip("PIL.Image")
     size = image.shape[1], image.shape[0]
     moved = pillow.fromarray(image).transform(
         size, pillow.Transform.AFFINE, matrix, pillow.Resampling.NEAREST, fillcolor=FILL
@@ -56,7 +56,6 @@ def test_rotate_equals_pillow(degrees):
 
 
 def test_rotate_turns_against_the_clock():
-    pillow = pytest.importorskip("PIL.Image")
     image = random_image(32, 32)
     got = affine.rotate(planes(image), tf.constant(20.0)).numpy().transpose(1, 2, 0)
     expected = np.asarray(pillow.fromarray(image).rotate(20, fillcolor=FILL))

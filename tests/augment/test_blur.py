@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import ndimage
 
 from supcon_tf.augment import blur
 from supcon_tf.augment.geometry import unit_range
@@ -36,7 +37,6 @@ def test_blur_equals_the_full_convolution(channels, sigma, taps):
 @pytest.mark.parametrize("sigma", [0.5, 1.7])
 def test_blur_equals_scipy(sigma):
     """SciPy cuts its kernel at a distance; "mirror" is TensorFlow's "REFLECT"."""
-    ndimage = pytest.importorskip("scipy.ndimage")
     image = np.random.RandomState(2).rand(20, 17, 3).astype(np.float32)
     got = blur.gaussian_blur(tf.constant(image), tf.constant(sigma), taps=13)
     expected = ndimage.gaussian_filter(image, sigma, mode="mirror", radius=6, axes=(0, 1))

@@ -7,6 +7,8 @@ import colorsys
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image as pillow
+from PIL import ImageEnhance as enhance
 
 from supcon_tf.augment import color
 from supcon_tf.augment.geometry import unit_range
@@ -28,7 +30,6 @@ def random_image(size=12, channels=3, seed=0):
     ],
 )
 def test_changes_equal_pillow(ours, theirs, factor):
-    pillow, enhance = pytest.importorskip("PIL.Image"), pytest.importorskip("PIL.ImageEnhance")
     image = random_image()
     expected = np.asarray(getattr(enhance, theirs)(pillow.fromarray(image)).enhance(factor)) / 255
     got = np.stack(ours(tf.unstack(tf.constant(image / 255, tf.float32), axis=-1), factor), -1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image as pillow
 
 from supcon_tf.augment import geometry
 
@@ -38,7 +39,6 @@ def test_resize_equals_the_loop(shape, size):
 
 
 def test_resize_up_equals_pillow():
-    pillow = pytest.importorskip("PIL.Image")
     image = random_image(16, 16)
     expected = np.asarray(pillow.fromarray(image).resize((40, 40), pillow.Resampling.BILINEAR)) / 255
     np.testing.assert_allclose(geometry.resize(tf.constant(image), size=40), expected, atol=1.01 / 255)

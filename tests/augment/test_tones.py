@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image as pillow
+from PIL import ImageEnhance as enhance
+from PIL import ImageOps as image_ops
 
 from supcon_tf.augment import tones
-
-pillow = pytest.importorskip("PIL.Image")
-enhance = pytest.importorskip("PIL.ImageEnhance")
-image_ops = pytest.importorskip("PIL.ImageOps")
 
 
 def images():

@@ -1,4 +1,4 @@
-"""A folder of images as people have them: every kind of PNG and JPEG, and files that are no images."""
+"""A folder of images as people have them: every kind that is read, and files that are no images."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pathlib
 import numpy as np
 import PIL.Image
 
-# 8 x 6 pixels; Pillow's mode, the file's name, and what Pillow is told. The last is a PNG that is called JPEG.
+# 8 x 6 pixels; Pillow's mode, the file's name, and what Pillow is told. Two are called what they are not.
 GOOD = [
     ("RGB", "rgb.png", {}),
     ("L", "grey.png", {}),
@@ -20,6 +20,11 @@ GOOD = [
     ("CMYK", "cmyk.jpg", {"quality": 95}),
     ("RGB", "progressive.jpg", {"progressive": True}),
     ("RGB", "png_in_truth.jpg", {"format": "PNG"}),
+    ("RGB", "web.webp", {"lossless": True}),
+    ("RGB", "web_in_truth.jpg", {"format": "WEBP", "lossless": True}),
+    ("P", "palette.gif", {}),
+    ("P", "palette.bmp", {}),
+    ("RGB", "scan.TIFF", {}),
 ]
 BROKEN = ("cut.jpg", "cut.png", "empty.png", "gone.jpg", "text.jpg")
 

@@ -17,10 +17,13 @@ import tensorflow as tf
 
 from supcon_tf import settings
 from supcon_tf.config import Data, Encoder, Experiment, Knn, Projection, Stage
+from supcon_tf.data.sets.load import load_source
+from supcon_tf.networks.networks import build_networks
 from supcon_tf.optim.optimizers import build_optimizer
 from supcon_tf.run import experiment as run_module
 from supcon_tf.run import recipe as stage_module
 from supcon_tf.training.reporting import Reporter
+from supcon_tf.training.warm_start import load_encoder
 
 OF_THE_MACHINE = re.compile("second|input_share|memory")  # figures of a record that no two runs have in common
 ROOT = pathlib.Path(__file__).parents[2]
@@ -58,6 +61,12 @@ def test_a_run_leaves_everything_in_its_directory(finished):
     assert {path.name for path in (directory / "tensorboard").iterdir()} == {"contrastive", "linear"}
 
 
+def test_every_file_of_a_run_is_documented(finished):
+    page = (ROOT / "docs" / "reference" / "records.md").read_text(encoding="utf-8")
+    made = {path.name for path in finished[0].iterdir()} - {"lock", "data"}
+    assert {name for name in made if f"`{name}" not in page} == set()
+
+
 def test_the_records_cover_every_epoch_of_every_stage(finished):
     lines = records(finished[0])
     assert [(line["stage"], line["epoch"], line["step"]) for line in lines] == [
@@ -68,9 +77,24 @@ def test_the_records_cover_every_epoch_of_every_stage(finished):
     assert lines[-1]["test_accuracy"] == pytest.approx(finished[1]["test_accuracy"])
 
 
+def test_the_encoder_is_used_elsewhere_by_what_the_run_says_of_images(finished):
+    """`data.json`, a checkpoint and NumPy give the embeddings of `evaluation.npz`."""
+    facts = json.loads((finished[0] / "data.json").read_text())
+    assert facts["name"] == "digits" and facts["class_names"] == [str(digit) for digit in range(10)]
+    image = facts["image"]
+    networks = build_networks(EXPERIMENT.encoder, EXPERIMENT.projection, image_shape=image["shape"], classes=10)
+    load_encoder(networks, finished[0])
+    source = load_source("digits", str(finished[0] / "data"))
+    pixels = np.stack([source.fetch("test")(number)[0] for number in range(8)])  # uint8 [8, 8, 8, 1]
+    whitened = (pixels / 255 - image["mean"]) / image["std"]
+    saved = np.load(finished[0] / "evaluation.npz")["embeddings"][:8]
+    np.testing.assert_allclose(networks.features(tf.constant(whitened, tf.float32), training=False), saved, atol=1e-5)
+
+
 def test_what_is_recorded_is_documented_and_the_other_way_round(finished):
-    """The table of BUILD.md, but for what needs a loss on its plateau, mixed_float16, a joint stage or label sets."""
-    section = (ROOT / "BUILD.md").read_text(encoding="utf-8").split("## What a run records")[1].split("\n## ")[0]
+    """All keys, but for what needs a loss on its plateau, mixed_float16, a joint stage or label sets."""
+    page = (ROOT / "docs" / "reference" / "records.md").read_text(encoding="utf-8")
+    section = page.split("## Keys of metrics.jsonl")[1].split("\n## ")[0]
     rows = re.findall(r"^\| `(\w+)`([^|]*)\|", section, re.M)
     documented = {name for row in rows for name in re.findall(r"\w+", "".join(row).replace("`", ""))}
     assert documented == {key for record in records(finished[0]) for key in record} | {

@@ -78,6 +78,7 @@ def test_all_commands_run_at_once_and_one_failure_is_the_status(capfd, monkeypat
     assert sorted(capfd.readouterr().out.splitlines()) == ["a: one", "b: two"]
     monkeypatch.setattr(remote, "GRACE_SECONDS", 1.0)
     assert remote.run_all([shell("a", "exit 7"), shell("b", "exec sleep 60")]) == 7
+    assert remote.run_all([shell("a", "exit 7"), shell("b", "trap '' TERM; sleep 60 & wait; wait")]) == 7
 
 
 def test_bytes_that_are_no_text_are_shown_and_end_nothing(capfd):

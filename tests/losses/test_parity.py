@@ -1,4 +1,4 @@
-"""The table "the same name, different numbers" of the README: each row by the other's formula, in plain NumPy.
+"""The table "the same name, different numbers" (docs/reference/loss.md): each row by the other's formula, in NumPy.
 
 The authors' two implementations take rows as they are (normalize=False); pytorch-metric-learning brings them to unit
 length, as the default does here. So their rows here have other lengths.
@@ -123,14 +123,14 @@ def test_authors_tensorflow_code(scale_by_temperature, base_temperature):
 
 
 def test_n_pairs_is_one_positive_at_temperature_one():
-    """Sec. 3.2.3 of the supplement: one other sample of the class, tau = 1."""
-    rows, labels = unit_rows(6, 4), np.array([0, 1, 2, 0, 1, 2])
+    """Sec. 3.2.3 of the supplement: one other sample of the class, tau = 1; rows as they are."""
+    rows, labels = rows_of_many_lengths(6, 4), np.array([0, 1, 2, 0, 1, 2])
     s, expected = rows @ rows.T, []
     for i in range(6):
         p = (i + 3) % 6
         others = [n for n in range(6) if n not in (i, p)]
         expected.append(np.log(1 + sum(np.exp(s[i, n] - s[i, p]) for n in others)))
-    found = supervised_contrastive_loss(labels, rows, temperature=1.0, base_temperature=None)
+    found = supervised_contrastive_loss(labels, rows, temperature=1.0, base_temperature=None, normalize=False)
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 

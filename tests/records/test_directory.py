@@ -78,7 +78,8 @@ def test_another_experiment_is_none_in_any_layout(begun):
 
 def test_a_run_goes_on_with_the_data_it_was_begun_with(begun):
     RunDirectory(begun).keep_same_data("folder:a", "12 files")
-    RunDirectory(begun).keep_same_data("folder:a", "12 files")
+    RunDirectory(begun).keep_same_data("folder:a", "12 files", image={"mean": [0.5]})  # older runs had no more
+    assert json.loads((begun / "data.json").read_text())["image"] == {"mean": [0.5]}
     with pytest.raises(ValueError, match=r"folder:a is not what .* was begun with: 12 files then, 13 files now"):
         RunDirectory(begun).keep_same_data("folder:a", "13 files")
 

@@ -46,7 +46,11 @@ def test_a_good_experiment_raises_no_doubt():
         ("1 of the 64 labels of some, split 'train', are outside 0 to 2, for instance 3", {},
          {"train": [0, 1] * 31 + [2, 3]}),
         ("for instance -1. Images without a label", {}, {"train": [0, 1] * 31 + [2, -1]}),
-        ("split 'test', are outside 0 to 2, for instance -1", {"linear.epochs": 0}, {"test": [0, -1]}),
+        ("split 'test', are outside 0 to 2, for instance -1", {}, {"test": [0, -1]}),
+        ("set linear.epochs=0, and knn.every=0", {"linear.epochs": 0, "knn.every": 1, "knn.neighbours": 5},
+         {"test": [0, -1]}),
+        ("no training image of some has one: set knn.every=0", {"linear.epochs": 0, "knn.every": 1,
+         "knn.neighbours": 5, "loss.use_labels": False}, {"train": [-1] * 64}),
         (
             "no class has two training images: set data.views=2",
             {"data.views": 1, "contrastive.batch_size": 2},
@@ -92,7 +96,8 @@ def test_what_is_hardly_meant_is_said_in_a_sentence(words, changes, more):
 
 def test_unlabelled_images_are_for_a_contrastive_stage_alone():
     assert doubts({"linear.epochs": 0}, train=[0, 1, 2] * 40 + [-1] * 5) == []
-    assert doubts({"linear.epochs": 0, "loss.use_labels": False}, train=[-1] * 64) == []
+    for labels in ([-1] * 64, [0] * 64, [-1] * 60 + [0] * 4):
+        assert doubts({"linear.epochs": 0, "loss.use_labels": False}, train=labels, test=[-1, -1]) == []
 
 
 def test_labels_that_are_not_at_hand_are_not_read():

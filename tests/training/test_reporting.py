@@ -128,7 +128,8 @@ def test_a_resumed_stage_replaces_the_records_of_steps_it_does_again(tmp_path, c
 def test_records_that_are_lost_are_said(tmp_path, capfd):
     """Those of epochs that a checkpoint says are done: the curves have a gap."""
     report(tmp_path, epochs=4)
-    (tmp_path / "metrics.jsonl").write_text("".join((tmp_path / "metrics.jsonl").open().readlines()[:2]))
+    kept = (tmp_path / "metrics.jsonl").read_text().splitlines(keepends=True)[:2]
+    (tmp_path / "metrics.jsonl").write_text("".join(kept))
     report(tmp_path, epochs=5, start=4)
     assert [record["epoch"] for record in records(tmp_path)] == [1, 2, 5]
     assert capfd.readouterr().out.count("metrics.jsonl has lost records of epochs that are done") == 1

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
 
+from supcon_tf.data.sets.paths import is_remote, resolved, shown, spellable
 from supcon_tf.data.sets.prepared import prepared
+from supcon_tf.data.sets.tfds_files import system_error
 
 TEST_SHARE = 0.3
 SHARDS = 4  # More than one, so that up to four hosts can each read their own files.
@@ -83,15 +86,31 @@ def prepare(data_dir: str) -> None:
 
     Raises:
         ImportError: scikit-learn, which holds the images, is not installed.
+        OSError: they cannot be written: a full disk, no permission.
     """
-    builder = Digits(data_dir=data_dir)
+    data_dir = resolved(data_dir)
+    if _there(data_dir):
+        return
     config = tfds.download.DownloadConfig(num_shards=SHARDS, try_download_gcs=False)
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):  # TFDS's progress bars.
-        try:
-            builder.download_and_prepare(download_config=config)
-        except OSError:  # Of several processes that start together, all but the first to finish end up here.
-            if "digits" not in prepared(data_dir):
-                raise
+    try:
+        if not is_remote(data_dir):
+            os.makedirs(data_dir, exist_ok=True)
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):  # progress bars
+            Digits(data_dir=spellable(data_dir)).download_and_prepare(download_config=config)
+    except ImportError:
+        raise
+    except Exception as error:  # Of several processes that start together, all but the first to finish end up here.
+        if _there(data_dir):
+            return
+        refused = system_error(error)
+        if refused is None:
+            raise
+        said = f"the digits cannot be written ({refused.strerror}); make room, or name another --data_dir"
+        raise OSError(refused.errno, said, shown(data_dir)) from error
+
+
+def _there(data_dir: str) -> bool:
+    return f"digits:{Digits.VERSION}" in prepared(data_dir)
 
 
 def _images_and_labels() -> tuple[np.ndarray, np.ndarray]:

@@ -8,10 +8,14 @@ import re
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from supcon_tf.data.sets.paths import is_remote, resolved, shown
+from supcon_tf.data.sets.tfds_files import damage
 from supcon_tf.data.sets.transfer import TRANSFER_SETS
 from supcon_tf.names import nearest
 
-_VERSIONED_INFO = re.compile(r"(?P<name>.+)/(?P<version>\d+\.\d+\.\d+)/dataset_info\.json")
+_VERSION = re.compile(r"\d+\.\d+\.\d+")
+_VERSIONED = re.compile(rf"(?P<name>.+)/(?P<version>{_VERSION.pattern})")
+_INFO = "dataset_info.json"
 
 
 class DataNotPrepared(ValueError):
@@ -26,15 +30,17 @@ def prepared(data_dir: str) -> dict[str, str]:
 
     Returns:
         name -> directory: each set's newest version under its name, and every version under "name:version".
+
+    Raises:
+        OSError: the directory cannot be listed.
     """
-    root = os.path.expanduser(data_dir)
-    patterns = [os.path.join(root, *["*"] * depth, "dataset_info.json") for depth in (2, 3)]  # name[/config]/version
+    root = resolved(data_dir)
     found = {}
-    for path in tf.io.gfile.glob(patterns):
-        match = _VERSIONED_INFO.fullmatch(path[len(root) :].replace(os.sep, "/").lstrip("/"))
+    for place in _described(root):
+        match = _VERSIONED.fullmatch(place[len(root) :].replace(os.sep, "/").strip("/"))
         if match:
             version = tuple(int(part) for part in match["version"].split("."))
-            found[match["name"], version] = os.path.dirname(path)
+            found[match["name"], version] = place
     newest = {name: found[name, version] for name, version in sorted(found)}
     versions = {f"{name}:{'.'.join(map(str, version))}": where for (name, version), where in sorted(found.items())}
     return {**newest, **versions}
@@ -52,12 +58,16 @@ def directory(name: str, data_dir: str) -> str:
 
     Raises:
         DataNotPrepared: it is not there.
+        OSError: the data directory cannot be listed, or what describes the set is gone.
     """
     there = prepared(data_dir)
     if name in there:
         return there[name]
-    names = sorted(known for known in there if ":" not in known)
-    searched = f"{data_dir} (prepared there: {', '.join(names) or 'nothing'})"
+    if _undescribed(name, data_dir):
+        raise damage(_undescribed(name, data_dir), {_INFO: "it is missing"})
+    names = sorted(shown(known) for known in there if ":" not in known)
+    data_dir = resolved(data_dir)
+    searched = f"{shown(data_dir)} (prepared there: {', '.join(names) or 'nothing'})"
     known = {"digits", *names, *tfds.list_builders(with_community_datasets=False)}
     if base_name(name) in known:
         related = [other for other in names if base_name(other) == base_name(name)]
@@ -72,9 +82,45 @@ def directory(name: str, data_dir: str) -> str:
             f"TFDS has no {name!r}: sort its images into class sub-folders and read them with data.name=folder:PATH."
         )
     hint = nearest(name, names) or nearest(name, sorted(known))
-    raise DataNotPrepared(f"Data set {name!r} is neither prepared in {searched} nor known to TFDS.{hint}")
+    raise DataNotPrepared(f"Data set '{shown(name)}' is neither prepared in {searched} nor known to TFDS.{hint}")
 
 
 def base_name(name: str) -> str:
     """The name without config and version: "imagenet_resized/32x32:0.1.0" -> "imagenet_resized"."""
     return re.split("[/:]", name)[0]
+
+
+def _described(root: str) -> list[str]:
+    """Directories, two or three levels below (name[/config]/version), that hold the description of a set."""
+    if is_remote(root):
+        patterns = [os.path.join(root, *["*"] * depth, _INFO) for depth in (2, 3)]
+        return [os.path.dirname(path) for path in tf.io.gfile.glob(patterns)]
+    if not os.path.isdir(root):
+        return []
+    # Listed, since a pattern would give a meaning to characters of the path.
+    second = [below for first in _folders(root) for below in _folders(first, lenient=True)]
+    third = [below for folder in second for below in _folders(folder, lenient=True)]
+    return [folder for folder in second + third if os.path.isfile(os.path.join(folder, _INFO))]
+
+
+def _undescribed(name: str, data_dir: str) -> str:
+    """The directory of a version of this set that holds files and not its description; "" where there is none."""
+    name, _, version = name.partition(":")
+    for folder in sorted(_folders(os.path.join(resolved(data_dir), name), lenient=True)):
+        found = os.path.basename(folder)
+        if _VERSION.fullmatch(found) and version in ("", found) and os.listdir(folder):
+            return folder
+    return ""
+
+
+def _folders(folder: str, *, lenient: bool = False) -> list[str]:
+    """Those in a folder. One that cannot be listed has none, where that is lenient: it may be somebody else's."""
+    try:
+        return [entry.path for entry in os.scandir(folder) if entry.is_dir()]
+    except OSError as error:
+        if lenient:
+            return []
+        said = (
+            f"the data directory cannot be listed ({error.strerror}); let this user read it, or name another --data_dir"
+        )
+        raise OSError(error.errno, said, shown(folder)) from error

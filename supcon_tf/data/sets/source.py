@@ -6,10 +6,13 @@ import abc
 import contextlib
 import copy
 import dataclasses
-from typing import Callable, Optional
+import errno
+from typing import Callable, Optional, Union
 
 import numpy as np
 import tensorflow as tf
+
+from supcon_tf import failures
 
 MEMORY_LIMIT = 2**32  # Bytes. Below it a split is held in memory, above it is read from disk in every epoch.
 
@@ -28,6 +31,8 @@ class Facts:
         test_split: the split they come from ("test", else "validation"), or "".
         mean, std: ch values each, on the [0, 1] scale.
         label_sets: whether an image has a set of labels, float32 [C] (`tfds_labels.label_set`), and not one, int64 [].
+        labelled: whether images have labels at all; without, each has -1, and there is one class in name.
+        left_out: what lies there and is not read, in words; "" for nothing.
     """
 
     name: str
@@ -40,6 +45,8 @@ class Facts:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     label_sets: bool = False
+    labelled: bool = True
+    left_out: str = ""
 
 
 class Source(abc.ABC):
@@ -73,7 +80,7 @@ class Source(abc.ABC):
         counts = {"train": self.facts.train_examples, "test": self.facts.test_examples}
         if not counts.get(split):
             offered = ", ".join(repr(name) for name, count in counts.items() if count)
-            raise ValueError(f"{self.facts.name!r} has no split {split!r}; it has {offered}.")
+            raise ValueError(f"'{self.facts.name}' has no split {split!r}; it has {offered}.")
         return counts[split]
 
     def fetch(self, split: str) -> Optional[Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]]:
@@ -83,8 +90,13 @@ class Source(abc.ABC):
 
         None where an image cannot be had by its number: the split is too large for memory and its files hold many
         images each. Then `stream` reads it from beginning to end.
+
+        Raises:
+            OSError: a file is damaged or not readable; so does `labels`.
+            MemoryError: the split does not fit; so does `labels`.
         """
-        image_of = self._image_of(split)
+        with self._loading():
+            image_of = self._image_of(split)
         if image_of is None:
             return None
         with tf.device("CPU:0"):  # tf.data runs on the host; a constant made near an accelerator would land on it.
@@ -93,7 +105,8 @@ class Source(abc.ABC):
 
     def labels(self, split: str) -> np.ndarray:
         """int64 [n] or float32 [n, C], the label of every example, as training and evaluation see it."""
-        labels = self._labels(split)
+        with self._loading():
+            labels = self._labels(split)
         if split != "train" or self._replaced is None:
             return labels
         return np.where(self._replaced < 0, labels, self._replaced)
@@ -112,9 +125,16 @@ class Source(abc.ABC):
             lambda example, instead: (example[0], tf.where(instead < 0, example[1], instead))
         )
 
-    def explain(self) -> str:
-        """What may have made reading fail, for a person; "" where nothing is known."""
+    def explain(self, error: tf.errors.OpError) -> str:
+        """What made reading fail, and what to do, for a person; "" where it was something else than the images."""
         return ""
+
+    @contextlib.contextmanager
+    def _loading(self):
+        """A block that reads a split from beginning to end, before anything is trained."""
+        smaller = "Take a part of it, such as data.train_split=train[:50%]."
+        with failures.explained(f"reading {self.facts.name}", smaller=smaller), reading(self):
+            yield
 
     @abc.abstractmethod
     def fingerprint(self) -> str:
@@ -139,11 +159,20 @@ class Source(abc.ABC):
 
 @contextlib.contextmanager
 def reading(source: Source):
-    """Turns TensorFlow's failure to read an image into a ValueError, where `source` can say what happened to it."""
+    """Turns TensorFlow's failure to read an image into an OSError, where `source` can say what happened to it."""
     try:
         yield
-    except tf.errors.OpError as error:
-        told = source.explain()
+    except tf.errors.ResourceExhaustedError:
+        raise  # of memory, which is not what `source` is about
+    except (tf.errors.OpError, UnicodeDecodeError) as error:
+        told = source.explain(_as_op_error(error))
         if not told:
             raise
-        raise ValueError(f"{told}\nBring them back, or start again with another --workdir.") from error
+        raise OSError(errno.EIO, told) from error
+
+
+def _as_op_error(error: Union[tf.errors.OpError, UnicodeDecodeError]) -> tf.errors.OpError:
+    """TensorFlow's error, which Python cannot make where it names a file whose name is no UTF-8."""
+    if isinstance(error, tf.errors.OpError):
+        return error
+    return tf.errors.UnknownError(None, None, error.object.decode("utf-8", "backslashreplace"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Callable, NamedTuple
 
 import numpy as np
@@ -26,6 +27,7 @@ def reading_of(name: str, builder: tfds.core.DatasetBuilder) -> Reading:
 
     Raises:
         ValueError: they are not; the message calls the set `name`.
+        OSError: there are more or fewer names of classes than classes.
     """
     features = builder.info.features
     usual = LABELS if LABELS in features and "label" not in features else "label"
@@ -47,6 +49,12 @@ def reading_of(name: str, builder: tfds.core.DatasetBuilder) -> Reading:
             "1 or 3 channels can be augmented."
         )
     names = tuple(classes.names)
+    if len(names) != classes.num_classes:
+        raise OSError(
+            errno.EIO,
+            f"the data set {name!r} is damaged: {len(names)} names for {classes.num_classes} classes. Prepare it again",
+            str(classes.get_names_filepath(builder.data_dir, label_key)),
+        )
     if not are_sets:
         return Reading(image_key, names, are_sets, lambda example: example[label_key])
     sure = LABELS_NO_DIFFICULT if LABELS_NO_DIFFICULT in features else LABELS

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
@@ -18,7 +20,7 @@ class Records:
     def __init__(self, builder: tfds.core.DatasetBuilder, splits: str):
         self._builder, self._splits = builder, splits
         files = builder.info.splits[splits].file_instructions
-        self._paths = np.array([str(file.filename) for file in files])
+        self._paths = [os.fspath(file.filename) for file in files]
         self._skipped = np.array([file.skip for file in files], np.int64)
         self._starts = np.cumsum([0, *(file.take for file in files)]).astype(np.int64)  # of each file, and the end
 
@@ -38,6 +40,8 @@ class Records:
             tf.searchsorted(starts, [number], side="right", out_type=tf.int64)[0] - 1 for number in (first, end - 1)
         )
         records = tf.data.Dataset.range(file_of_first, file_of_last + 1).flat_map(of_file)
+        # A file that was cut between two records would end its part of the stream in silence.
+        records = records.apply(tf.data.experimental.assert_cardinality(end - first))
         return records.map(lambda record: self._builder.info.features.deserialize_example(record, decoders=decoders))
 
     def _whole(self, decoders: dict) -> tf.data.Dataset:

@@ -9,11 +9,12 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from supcon_tf.data.sets import source
+from supcon_tf.data.sets import source, tfds_files
 from supcon_tf.data.sets.prepared import base_name, directory
 from supcon_tf.data.sets.tfds_labels import Reading, reading_of
 from supcon_tf.data.sets.tfds_records import Records
 from supcon_tf.data.sets.transfer import TRANSFER_SETS
+from supcon_tf.failures import first_line
 
 # Per-channel mean and deviation on the [0, 1] scale. CIFAR: the authors' two codes; digits: measured on "train".
 # Every other set: 0.5 and 0.5, which is [-1, 1], as the authors do for ImageNet.
@@ -25,6 +26,11 @@ _NORMALISATION = {
 # Splits by name, where they are not "train" and "test". ImageNet's own "test" has no labels.
 _SPLITS = {"imagenet2012": ("train", "validation")}
 _SPLITS.update({base_name(row.tfds): (row.train, row.test) for row in TRANSFER_SETS.values() if row.tfds})
+
+# Errors of TensorFlow that come from the files of a set; others do, too, where they say so.
+_OF_FILES = (tf.errors.DataLossError, tf.errors.NotFoundError, tf.errors.PermissionDeniedError)
+_DECODING = re.compile(r"DecodeImage|DecodePng|DecodeJpeg|ParseSingleExample|ParseExample")
+_READING = re.compile(rf"{_DECODING.pattern}|Is a directory|Input/output error|was expected to contain")
 
 
 class TfdsSet(source.Source):
@@ -40,13 +46,17 @@ class TfdsSet(source.Source):
     Raises:
         DataNotPrepared: the set does not lie in `data_dir`.
         ValueError: it is no image-classification set, or has no such splits.
+        OSError: a file of it is damaged, missing or not readable.
     """
 
     def __init__(self, name: str, data_dir: str, *, train_split: str = "", test_split: str = ""):
-        self._builder = tfds.builder_from_directory(directory(name, data_dir))
+        self._place = directory(name, data_dir)
+        self._builder = tfds_files.opened(self._place)
         self._reading = reading_of(name, self._builder)
         self._held: dict[tuple[str, bool], tuple[np.ndarray, np.ndarray]] = {}
         self._splits = _splits(name, self._builder.info, train_split, test_split)
+        for selected in filter(None, self._splits.values()):
+            tfds_files.require_whole(self._place, self._builder, selected)
         super().__init__(_facts(name, self._builder, self._reading, self._splits))
         # A set that is too large as a whole is read by ranges, in the order of its files; TFDS mixes them otherwise.
         self._records = {
@@ -71,10 +81,11 @@ class TfdsSet(source.Source):
         """
         if not self.fits_in_memory(split):
             raise ValueError(
-                f"{self.facts.name!r}, split {split!r}, does not fit in memory: {self.count(split)} images of shape "
+                f"'{self.facts.name}', split {split!r}, does not fit in memory: {self.count(split)} images of shape "
                 f"{self.facts.image_shape}, limit {source.MEMORY_LIMIT} bytes. Use `stream`."
             )
-        return self._hold(split, encoded=False)
+        with self._loading():
+            return self._hold(split, encoded=False)
 
     def restricted(self, numbers: np.ndarray) -> source.Source:
         chosen = super().restricted(numbers)
@@ -105,6 +116,16 @@ class TfdsSet(source.Source):
     def decode(self, encoded: tf.Tensor) -> tf.Tensor:
         return self._builder.info.features[self._reading.image].decode_example(encoded)
 
+    def explain(self, error: tf.errors.OpError) -> str:
+        said = str(error)
+        if not isinstance(error, _OF_FILES) and not _READING.search(said):
+            return ""
+        for selected in filter(None, self._splits.values()):
+            faults = tfds_files.faults(self._builder, selected)
+            if faults:
+                return tfds_files.damage_told(self._place, faults)
+        return tfds_files.damage_told(self._place, {"an example": first_line(error)}) if _DECODING.search(said) else ""
+
     def fingerprint(self) -> str:
         info = self._builder.info
         return f"{info.full_name} {' '.join(f'{name}={split.num_examples}' for name, split in info.splits.items())}"
@@ -121,10 +142,9 @@ class TfdsSet(source.Source):
 
     def _files_fit_in_memory(self, split: str) -> bool:
         """Whether the encoded images do, by the mean size of the stored ones."""
-        splits = self._builder.info.splits
-        named = [splits[name] for name in re.findall(r"[^+\[\]]+(?=\+|\[|$)", self._splits[split]) if name in splits]
-        stored = sum(split_info.num_examples for split_info in named)
-        return self.count(split) / stored * sum(info.num_bytes for info in named) <= source.MEMORY_LIMIT
+        stored = tfds_files.stored_splits(self._builder, self._splits[split])
+        share = self.count(split) / sum(info.num_examples for info in stored)
+        return share * sum(info.num_bytes for info in stored) <= source.MEMORY_LIMIT
 
     def _hold(self, split: str, *, encoded: bool) -> tuple[np.ndarray, np.ndarray]:
         if (split, encoded) not in self._held:
@@ -180,6 +200,8 @@ def _splits(name: str, info: tfds.core.DatasetInfo, train_split: str, test_split
 def _facts(name: str, builder: tfds.core.DatasetBuilder, reading: Reading, splits: dict[str, str]) -> source.Facts:
     info, base = builder.info, base_name(name)
     image = info.features[reading.image]
+    used = {part.name for split in splits.values() if split for part in tfds_files.stored_splits(builder, split)}
+    unused = [name for name in info.splits if name not in used]
     mean, std = _NORMALISATION.get(base, ((0.5,) * image.shape[-1],) * 2)
     return source.Facts(
         name=name,
@@ -192,4 +214,5 @@ def _facts(name: str, builder: tfds.core.DatasetBuilder, reading: Reading, split
         mean=mean,
         std=std,
         label_sets=reading.are_sets,
+        left_out=", ".join(f"the split {name} ({info.splits[name].num_examples:,} images)" for name in unused),
     )

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import pathlib
+import subprocess
 import sys
+import textwrap
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tensorflow_datasets as tfds
 from sklearn.datasets import load_digits
 
@@ -80,6 +85,46 @@ def test_a_disk_that_fails_is_reported(tmp_path, monkeypatch):
     monkeypatch.setattr(digits.Digits, "download_and_prepare", full)
     with pytest.raises(OSError, match="disk full"):
         digits.prepare(str(tmp_path))
+
+
+def test_a_disk_that_is_full_and_a_directory_that_may_not_be_written_are_told_with_what_to_do(tmp_path, monkeypatch):
+    """As TFDS raises it: an error of its own, behind which TensorFlow's stands."""
+
+    def full(self, **options):
+        try:
+            raise tf.errors.ResourceExhaustedError(None, None, f"{tmp_path}/x; No space left on device")
+        except tf.errors.OpError as error:
+            raise RuntimeError("Failed to finalize writing of split") from error
+
+    monkeypatch.setattr(digits.Digits, "download_and_prepare", full)
+    with pytest.raises(OSError, match=r"digits cannot be written \(No space left on device\); make room, or") as error:
+        digits.prepare(str(tmp_path))
+    assert error.value.errno == errno.ENOSPC and error.value.filename == str(tmp_path)
+
+    def forbidden(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied", str(tmp_path))
+
+    monkeypatch.setattr(os, "makedirs", forbidden)
+    with pytest.raises(OSError, match=r"digits cannot be written \(Permission denied\)") as error:
+        digits.prepare(str(tmp_path))
+    assert error.value.errno == errno.EACCES
+
+
+def test_a_file_size_limit_ends_the_writing_with_words_and_leaves_no_set(tmp_path):
+    """The same from the system itself, in a process of its own."""
+    program = textwrap.dedent("""
+        import resource, signal, sys
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        from supcon_tf.data.sets import digits
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+        try:
+            digits.prepare(sys.argv[1])
+        except OSError as error:
+            print("told:", error.errno, error.strerror)
+    """)
+    ended = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, timeout=120)
+    assert f"told: {errno.EFBIG} the digits cannot be written (File too large)" in ended.stdout, ended.stderr[-2000:]
+    assert not list(tmp_path.glob("digits/*/dataset_info.json"))
 
 
 def test_without_scikit_learn_the_error_says_what_to_install(tmp_path, monkeypatch):

@@ -6,14 +6,17 @@ import os
 
 import numpy as np
 import PIL.Image
+import PIL.ImageOps
 import pytest
 import tensorflow as tf
 
-from supcon_tf.data.sets import image_files
+from supcon_tf.data.sets import image_check
 from supcon_tf.data.sets.folder import Folder
 from supcon_tf.data.sets.load import load_source
 from supcon_tf.data.sets.source import reading
 from tests.data import image_folder
+from tests.data.sets.test_exif import note
+from tests.data.sets.test_paths import LATIN
 from tests.data.streams import train
 
 
@@ -108,8 +111,13 @@ def test_the_stream_is_repeatable_and_resumes_whatever_the_parallelism(broken, t
 
 
 def test_an_unchanged_folder_is_not_read_again_and_a_changed_file_is(broken, tmp_path, monkeypatch):
-    opened, open_file = [], image_files._open
-    monkeypatch.setattr(image_files, "_open", lambda path: opened.append(os.path.basename(path)) or open_file(path))
+    opened, open_file = [], image_check._open
+
+    def noting(path, stamp):
+        opened.append(os.path.basename(path))
+        return open_file(path, stamp)
+
+    monkeypatch.setattr(image_check, "_open", noting)
     Folder(str(broken), str(tmp_path), broken_images="skip")
     assert len(opened) == 20 + 5 + 5
     opened.clear()
@@ -131,7 +139,10 @@ def test_a_damaged_note_of_the_check_is_made_anew(broken, tmp_path, content):
 def test_a_file_that_goes_away_during_a_run_is_named(broken, tmp_path):
     source = Folder(str(broken), str(tmp_path), broken_images="skip")
     (broken / "train" / "b" / "017.png").unlink()
-    with pytest.raises(ValueError, match=r"(?s)changed or went away:\n  train/b/017\.png"), reading(source):
+    with (
+        pytest.raises(OSError, match=r"(?s)changed or went away:\n  train/b/017\.png\nBring them back"),
+        reading(source),
+    ):
         batches(source, 5)
 
 
@@ -164,27 +175,99 @@ def whiten(image):
     return (image.numpy()[None] / 255 - 0.5) / 0.5
 
 
-@pytest.mark.parametrize(
-    "folders, message",
-    [
-        ([], "has no class sub-folders"),
-        (["train"], "has no class sub-folders"),
-        (["train/full", "train/empty"], r"no image to train on in\n  empty"),
-        (["train/full", "test/other"], r"classes in the test that are not in train:\n  other"),
-    ],
-)
-def test_folders_that_are_no_data_set_are_refused(folders, message, tmp_path):
-    root = tmp_path / "set"
-    root.mkdir()
-    for folder in folders:
-        image_folder.write_plain(root / folder, 0 if folder in ("train", "train/empty") else 2)
-    with pytest.raises(ValueError, match=message):
-        load_source(f"folder:{root}", str(tmp_path))
+def test_a_flat_folder_is_a_set_of_unlabelled_images(tmp_path, capsys):
+    image_folder.write_plain(tmp_path / "set", 20)
+    source = load_source(f"folder:{tmp_path / 'set'}", str(tmp_path))
+    facts = source.facts
+    assert not facts.labelled and facts.class_names == ("unlabelled",) and facts.classes == 1
+    assert (facts.train_examples, facts.test_examples) == (16, 4)
+    assert set(source.labels("train")) == set(source.labels("test")) == {-1}
+    seen = np.concatenate([numbers(images) for images, labels in batches(source, 2) if set(labels) == {-1}])
+    assert sorted(seen) == [number for number in range(20) if number % 5 != 4]
+    with pytest.raises(ValueError, match=r"have no labels: leave data\.label_noise out"):
+        load_source(f"folder:{tmp_path / 'set'}", str(tmp_path), label_noise=0.1)
+    assert load_source(f"folder:{tmp_path / 'set'}", str(tmp_path), fraction=0.5).count("train") == 8
 
 
-def test_a_missing_folder_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"There is no folder .*nowhere; `data.name=folder:PATH`"):
-        load_source(f"folder:{tmp_path / 'nowhere'}", str(tmp_path))
+def test_images_stand_upright_from_files_and_from_the_stream(tmp_path):
+    root = tmp_path / "set" / "a"
+    root.mkdir(parents=True)
+    for number, kind in enumerate(("png", "jpg", "webp", "tif", "png")):
+        options = {"tiffinfo": {0x0112: 6}} if kind == "tif" else {"exif": note(6), "lossless": True, "quality": 95}
+        image_folder.picture(number, size=(12, 8)).save(root / f"{number}.{kind}", **options)
+    source = load_source(f"folder:{tmp_path / 'set'}", str(tmp_path))
+    assert source.facts.image_shape == (12, 8, 3)
+    fetch, streamed = source.fetch("train"), [source.decode(encoded) for encoded, _ in source.stream("train")]
+    for number, name in enumerate(sorted(path.name for path in root.iterdir())[:4]):
+        expected = np.asarray(PIL.ImageOps.exif_transpose(PIL.Image.open(root / name)).convert("RGB"), int)
+        image, _ = fetch(tf.constant(number, tf.int64))
+        assert np.abs(image.numpy() - expected).max() <= (12 if name.endswith("jpg") else 0), name
+        np.testing.assert_array_equal(streamed[number], image)
+
+
+def test_images_of_any_kind_are_trained_on(tmp_path):
+    kinds = ("jpg", "jpeg", "jfif", "png", "gif", "bmp", "webp", "tif", "tiff", "JPG")
+    for label in range(2):
+        (tmp_path / "set" / f"{label}").mkdir(parents=True)
+        for number, kind in enumerate(kinds):
+            PIL.Image.new("RGB", (8, 8), (10 * label + number,) * 3).save(tmp_path / f"set/{label}/{number:02}.{kind}")
+    source = load_source(f"folder:{tmp_path / 'set'}", str(tmp_path))
+    assert (source.count("train"), source.count("test")) == (16, 4)
+    seen = np.sort(np.concatenate([numbers(images) for images, _ in batches(source, 2)]))
+    assert np.abs(seen - [10 * label + n for label in range(2) for n in range(10) if n % 5 != 4]).max() <= 1
+
+
+def test_names_that_are_no_utf8_are_shown_escaped_and_end_nothing(tmp_path, capsys):
+    root = tmp_path / LATIN
+    image_folder.write_plain(root / "train" / LATIN, 10)
+    image_folder.write_plain(root / "train" / "b", 10, first=100)
+    image_folder.write_plain(root / "test" / LATIN, 2)
+    (root / "train" / "b" / f"{LATIN}.png").write_text("no image")
+    with pytest.raises(ValueError, match=r"train/b/caf\\xe9\.png: neither"):
+        load_source(f"folder:{root}", str(root / "data"))
+    source = load_source(f"folder:{root}", str(root / "data"), broken_images="skip")
+    assert source.facts.class_names == ("b", "caf\\xe9") and source.facts.name.endswith("caf\\xe9")
+    assert len(batches(source, 3)) == 3 and source.fingerprint()
+    (root / "train" / LATIN / "003.png").unlink()
+    with pytest.raises(OSError, match=r"went away:\n  train/caf\\xe9/003\.png") as error, reading(source):
+        batches(source, 5)
+    for text in (capsys.readouterr().out, str(error.value)):
+        text.encode("utf-8")
+
+
+def test_damage_that_leaves_size_and_age_is_found_when_the_image_is_read(broken, tmp_path):
+    source = Folder(str(broken), str(tmp_path), broken_images="skip")
+    path = broken / "train" / "b" / "017.png"
+    status = path.stat()
+    path.write_bytes(bytes(status.st_size))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    with pytest.raises(OSError, match=r"no longer be read:\n  train/b/017\.png: .*\nBring them back"), reading(source):
+        batches(source, 5)
+
+
+@pytest.mark.parametrize("peak, is_said", [(4095, True), (16383, True), (16384, False), (65535, False)])
+def test_a_camera_of_fewer_bits_is_said_with_what_to_do(peak, is_said, tmp_path, capsys):
+    image_folder.write_plain(tmp_path / "set" / "a", 4)
+    for name in ("x", "y"):
+        ramp = np.linspace(0, peak, 64).astype(np.uint16).reshape(8, 8)
+        PIL.Image.fromarray(ramp).save(tmp_path / "set" / "a" / f"{name}.png")
+    load_source(f"folder:{tmp_path / 'set'}", str(tmp_path))
+    told = capsys.readouterr().out
+    assert ("is used by 2 images of 16 bits a channel" in told) == is_said
+    assert ("multiply the values by 16," in told) == (peak == 4095)
+
+
+def test_what_is_left_out_is_said_and_kept_in_the_facts(kinds, tmp_path, capsys):
+    (kinds / "notes.txt").write_text("")
+    facts = load_source(f"folder:{kinds}", str(tmp_path)).facts
+    assert facts.left_out == "1 file of other kinds (.txt 1)"
+    assert f"{kinds}: left out: {facts.left_out}\n" in capsys.readouterr().out
+    (kinds / "notes.txt").unlink()
+
+
+def test_the_home_directory_is_found(kinds, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(kinds.parent))
+    assert load_source(f"folder:~/{kinds.name}", str(tmp_path)).facts.classes == 2
 
 
 def test_splits_of_a_folder_are_its_own(kinds, tmp_path):

@@ -1,4 +1,4 @@
-"""Sources: facts of any image-classification set, its examples in stored order, clear words for all else."""
+"""From a name to a source: the digits are written, parts are taken, a data directory is found whatever it is called."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import dataclasses
 
 import numpy as np
 import pytest
-import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from supcon_tf.data.sets import source as source_module
 from supcon_tf.data.sets.load import load_source
 from supcon_tf.data.sets.prepared import DataNotPrepared
 from supcon_tf.data.sets.source import Facts
+from tests.data import image_folder
+from tests.data.sets.test_paths import LATIN
 
 
 def test_facts_of_the_digits_are_read_and_the_data_written_on_first_use(tmp_path):
@@ -32,56 +32,6 @@ def test_facts_of_the_digits_are_read_and_the_data_written_on_first_use(tmp_path
         facts.classes = 3
 
 
-def test_digits_moments_are_those_of_the_training_images(digits_dir):
-    source = load_source("digits", digits_dir)
-    unit = source.arrays("train")[0] / 255
-    np.testing.assert_allclose([unit.mean(), unit.std()], [source.facts.mean[0], source.facts.std[0]], atol=5e-5)
-
-
-def test_a_set_of_ones_own_is_read_like_any_other(numbered_dir):
-    facts = load_source("numbered_photos", numbered_dir).facts
-    assert facts.image_shape == (None, None, 3)
-    assert facts.class_names == ("north", "east", "south", "west")
-    assert (facts.train_examples, facts.test_examples, facts.test_split) == (40, 13, "validation")
-    assert facts.mean == facts.std == (0.5, 0.5, 0.5)
-
-
-def test_arrays_hold_every_image_in_stored_order_and_are_read_once(numbered_dir):
-    source = load_source("numbered_grey", numbered_dir)
-    assert source.fits_in_memory("train")
-    images, labels = source.arrays("train")
-    assert images.dtype == np.uint8 and images.shape == (40, 8, 8, 1) and labels.dtype == np.int64
-    np.testing.assert_array_equal(images[:, 3, 4, 0], np.arange(40))
-    np.testing.assert_array_equal(labels, np.arange(40) % 4)
-    assert source.arrays("train")[0] is images
-    np.testing.assert_array_equal(source.arrays("test")[0][:, 0, 0, 0], np.arange(100, 113))
-
-
-@pytest.mark.parametrize("limit", [0, 2**32])
-@pytest.mark.parametrize("name", ["numbered_grey", "numbered_photos"])
-def test_the_stream_gives_the_same_images_encoded(numbered_dir, monkeypatch, name, limit):
-    monkeypatch.setattr(source_module, "MEMORY_LIMIT", limit)
-    source = load_source(name, numbered_dir)
-    for _ in range(2):  # The second pass comes from the cache, where there is one.
-        numbers = []
-        for encoded, label in source.stream("test"):
-            assert encoded.dtype == tf.string
-            image = source.decode(encoded).numpy()
-            assert image.dtype == np.uint8 and image.min() == image.max() and image.min() % 4 == label
-            numbers.append(image.min())
-        assert numbers == list(range(100, 113))
-
-
-def test_images_of_many_shapes_or_too_many_are_no_array(numbered_dir, monkeypatch):
-    photos = load_source("numbered_photos", numbered_dir)
-    assert not photos.fits_in_memory("train")
-    with pytest.raises(ValueError, match=r"numbered_photos.*does not fit in memory: 40 images.*Use `stream`"):
-        photos.arrays("train")
-    grey = load_source("numbered_grey", numbered_dir)
-    monkeypatch.setattr(source_module, "MEMORY_LIMIT", 40 * 64 - 1)
-    assert not grey.fits_in_memory("train") and grey.fits_in_memory("test")
-
-
 def test_a_subset_is_the_first_training_images_and_leaves_the_test_alone(numbered_dir):
     source = load_source("numbered_grey", numbered_dir, examples=7)
     assert (source.facts.train_examples, source.facts.test_examples) == (7, 13)
@@ -96,16 +46,6 @@ def test_a_subset_larger_than_the_set_is_refused(numbered_dir, examples):
         load_source("numbered_grey", numbered_dir, examples=examples)
 
 
-def test_unknown_splits_are_refused(numbered_dir):
-    with pytest.raises(ValueError, match=r"no split 'validation'; it has 'train', 'test'"):
-        load_source("numbered_grey", numbered_dir).arrays("validation")
-
-
-def test_several_labels_an_image_are_no_classification_set(numbered_dir):
-    with pytest.raises(ValueError, match=r"'numbered_pairs' is not an image-classification set.*label: Sequence"):
-        load_source("numbered_pairs", numbered_dir)
-
-
 def test_nothing_is_downloaded_for_a_set_that_is_missing(tmp_path, monkeypatch):
     def refuse(*_, **__):
         raise AssertionError("asked TFDS to prepare data")
@@ -116,13 +56,34 @@ def test_nothing_is_downloaded_for_a_set_that_is_missing(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_cifar10_is_read(cifar10_dir):
-    source = load_source("cifar10", cifar10_dir)
-    facts = source.facts
-    assert facts.classes == 10 and facts.class_names[:2] == ("airplane", "automobile")
-    assert facts.image_shape == (32, 32, 3) and facts.mean == (0.4914, 0.4822, 0.4465)
-    images, labels = source.arrays("test")
-    assert images.shape == (facts.test_examples, 32, 32, 3)
-    assert set(np.bincount(labels)) == {facts.test_examples // 10}
-    white = (images / 255 - facts.mean) / facts.std
-    assert abs(white.mean()) < 0.05 and 0.95 < white.std() < 1.3  # 1.22: the .20 of all tables is a mean over images.
+@pytest.mark.parametrize("name", ["a[b]c", "a*b?", "back\\slash", "~", "~nobody", "sp ace", LATIN])
+def test_a_data_directory_may_be_called_anything(name, tmp_path):
+    for _ in range(2):  # It is written, and found again.
+        assert load_source("digits", str(tmp_path / name)).count("train") == 1258
+    assert (tmp_path / name / "digits" / "1.0.0").is_dir()
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_leading_tilde_means_one_directory_for_all_that_is_kept(there, tmp_path, monkeypatch):
+    home, here = tmp_path / "home", tmp_path / "here"
+    for folder in (home, here, here / "~") if there else (home, here):
+        folder.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(here)
+    image_folder.write_plain(tmp_path / "images" / "a", 5)
+    load_source("digits", "~/data")
+    load_source(f"folder:{tmp_path / 'images'}", "~/data")
+    used, other = (here / "~", home) if there else (home, here)
+    assert len(list((used / "data").glob("checked-*.json"))) == len(list((used / "data").glob("digits/1.0.0"))) == 1
+    assert not (other / "data").exists() and (there or not (here / "~").exists())
+
+
+def test_a_folder_without_a_name_is_not_the_current_directory(tmp_path):
+    with pytest.raises(ValueError, match="`folder:` names no folder"):
+        load_source("folder:", str(tmp_path))
+
+
+def test_a_data_directory_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match="file is no directory; name one with --data_dir"):
+        load_source("digits", str(tmp_path / "file"))

@@ -73,3 +73,8 @@ def test_what_goes_by_the_one_class_of_an_image_is_refused(numbered_dir, asked):
 def test_batches_of_so_many_images_a_class_are_refused(numbered_dir):
     with pytest.raises(ValueError, match="images_per_class=2 needs one class an image"):
         train(load_source("numbered_sets", numbered_dir), batch_size=8, images_per_class=2, **VIEWS)
+
+
+def test_several_labels_an_image_are_no_classification_set(numbered_dir):
+    with pytest.raises(ValueError, match=r"'numbered_pairs' is not an image-classification set.*label: Sequence"):
+        load_source("numbered_pairs", numbered_dir)

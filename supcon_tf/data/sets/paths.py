@@ -1,0 +1,72 @@
+"""Paths: as a person types them, as TensorFlow can spell them, and as a person can read them."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import tempfile
+import unicodedata
+from collections.abc import Iterable
+
+
+def resolved(path: str) -> str:
+    """The absolute path that is meant, so that nobody after this has to ask again what it starts with.
+
+    A leading `~` is the home directory, as a shell has it, unless something of that name lies in the current
+    directory: then it is that. An address such as gs://bucket/data stays as it is.
+    """
+    path = os.fspath(path)
+    if is_remote(path):
+        return path
+    first = path.split(os.sep, 1)[0]
+    if first.startswith("~") and not os.path.lexists(first):
+        path = os.path.expanduser(path)
+    return os.path.abspath(path)
+
+
+def is_remote(path: str) -> bool:
+    """Whether a path is the address of a store that TensorFlow alone can read, such as gs://bucket."""
+    return re.match(r"[a-z][a-z0-9+.-]*://", path) is not None
+
+
+def spellable(path: str) -> str:
+    """The path, or a link to it where it is no UTF-8: TFDS and TensorFlow's Python take no other names.
+
+    The link lies in the system's temporary directory until the process ends.
+    """
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        return os.path.join(_linked(path).name, "data")
+    return path
+
+
+def shown(text: str) -> str:
+    r"""The text in characters that can be printed: bytes that are no UTF-8, and what controls a terminal, escaped.
+
+    A folder whose name has the byte e9 is shown as `caf\xe9`, one with a line break as `a\nb`.
+    """
+    return text if text.isprintable() else "".join(map(_escaped, text))
+
+
+def told(names: Iterable[str], most: int = 5) -> str:
+    """The first names, a line each, and how many more there are."""
+    names = list(names)
+    more = [f"... and {len(names) - most:,} more"] if len(names) > most else []
+    return "".join(f"\n  {shown(name)}" for name in names[:most] + more)
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:  # what Python makes of a byte that is no UTF-8 (PEP 383)
+        return f"\\x{code - 0xDC00:02x}"
+    hidden = unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
+    return character.encode("unicode_escape").decode("ascii") if hidden else character
+
+
+@functools.cache
+def _linked(path: str) -> tempfile.TemporaryDirectory:
+    place = tempfile.TemporaryDirectory(prefix="supcon_tf_")
+    os.symlink(path, os.path.join(place.name, "data"))
+    return place
