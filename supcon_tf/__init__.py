@@ -22,7 +22,6 @@ _HOME = {
     "SupConLoss": "losses.supcon",
     "supervised_contrastive_loss": "losses.supcon",
     "Queue": "losses.queue",
-    "AnchorsWithoutPositives": "metrics.positives",
     "ProjectionHead": "layers.heads",
     "ClassificationHead": "layers.heads",
     "UnitNorm": "layers.normalization",
