@@ -60,7 +60,7 @@ PLANS = {
 def main(argv: list[str]) -> None:
     """Runs the benchmark named on the command line."""
     quiet()
-    with plain_endings():
+    with plain_endings(afterwards="the same command begins again"):
         what = argv[1] if len(argv) == 2 else None
         if what not in PLANS:
             raise ValueError(f"say what to measure: {', '.join(PLANS)}; got {' '.join(argv[1:]) or 'nothing'}.")

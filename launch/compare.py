@@ -16,7 +16,7 @@ from absl import flags
 
 from launch import catalogue
 from launch.endings import plain_endings, quiet
-from launch.flags import chosen, run_app, typed
+from launch.flags import chosen, define_directory, run_app, typed
 from supcon_tf.config import Experiment
 from supcon_tf.names import STAGE_KINDS
 from supcon_tf.records.directory import RunDirectory
@@ -25,8 +25,8 @@ FLAGS = flags.FLAGS
 
 flags.DEFINE_list("experiments", [], "what to compare: names of experiments, separated by commas")
 flags.DEFINE_list("seeds", ["0", "1", "2"], "each experiment runs once with each of these seeds")
-flags.DEFINE_string("workdir", None, "directory of all runs; made if absent, continued if it holds them")
-flags.DEFINE_string("data_dir", None, "directory of prepared TFDS data sets; default: `data` inside the workdir")
+define_directory("workdir", "directory of all runs; made if absent, continued if it holds them")
+define_directory("data_dir", "directory of prepared TFDS data sets; default: `data` inside the workdir")
 
 
 def planned() -> dict[pathlib.Path, Experiment]:

@@ -22,10 +22,11 @@ class _Terminated(BaseException):
 
 
 @contextlib.contextmanager
-def plain_endings(*, time_limit: float = 0.0):
+def plain_endings(*, afterwards: str = CONTINUES, time_limit: float = 0.0):
     """Ends the program with one message and a status.
 
     Args:
+        afterwards: what the same command then does, said where something from outside ended it.
         time_limit: minutes after which the program is asked to stop, as by a signal; 0 sets none.
     """
     for number in (*ENDING, *((signal.SIGALRM,) if time_limit else ())):
@@ -37,13 +38,15 @@ def plain_endings(*, time_limit: float = 0.0):
         yield
     except ValueError as error:
         refuse(str(error))
+    except ImportError as error:
+        refuse(f"{error}. Install what setup.py names, or the extra that this command needs.")
     except FloatingPointError as error:
         _end(3, f"error: {error}")
     except MemoryError as error:
         _end(71, f"error: {str(error) or 'the memory of this machine is used up; lower the batch size.'}")
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python would fail again when it flushes the rest
-        _end(74, f"error: what reads the output is gone; {CONTINUES}")
+        _end(74, f"error: what reads the output is gone; {afterwards}")
     except ConnectionError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         os._exit(75)  # at a plain exit TensorFlow would wait for the host that is gone
@@ -51,12 +54,12 @@ def plain_endings(*, time_limit: float = 0.0):
         where = f": {error.filename}" if error.filename else ""
         _end(74, f"error: {error.strerror or error}{where}.")
     except KeyboardInterrupt:
-        _end(130, f"\ninterrupted; {CONTINUES}")
+        _end(130, f"\ninterrupted; {afterwards}")
     except _Terminated as stop:
         (number,) = stop.args
         if number == signal.SIGALRM:
-            _end(75, f"stopped after --time_limit={time_limit:g} minutes; {CONTINUES}")
-        _end(128 + number, f"stopped by {signal.Signals(number).name}; {CONTINUES}")
+            _end(75, f"stopped after --time_limit={time_limit:g} minutes; {afterwards}")
+        _end(128 + number, f"stopped by {signal.Signals(number).name}; {afterwards}")
 
 
 def prepare_streams() -> None:

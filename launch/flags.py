@@ -16,6 +16,9 @@ from launch import catalogue
 from launch.endings import refuse
 from supcon_tf import names, settings
 from supcon_tf.config import Experiment
+from supcon_tf.paths import expanded
+
+flags.disclaim_key_flags()  # what is defined here belongs to the command line that asked for it
 
 HELPS_WITH = "digits.supcon"  # what a command line without an experiment shows, where it shows anything
 
@@ -116,6 +119,21 @@ def chosen(experiment: Experiment, *, only_its_stages: bool = False) -> Experime
         return settings.override(experiment, given)
     except ValueError as error:
         raise ValueError(f"{experiment.name}: {error}") from error
+
+
+def define_directory(name: str, help: str) -> None:
+    """Defines a flag that names a directory; a leading `~` is the home directory, as a shell has it."""
+    flags.DEFINE(_DirectoryParser(), name, None, help, serializer=flags.ArgumentSerializer())
+
+
+class _DirectoryParser(flags.ArgumentParser):
+    syntactic_help = "a directory"
+
+    def parse(self, argument: str) -> str:
+        return expanded(argument)
+
+    def flag_type(self) -> str:
+        return "str"
 
 
 def typed(module: str) -> str:

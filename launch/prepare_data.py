@@ -20,15 +20,15 @@ from absl import flags
 
 from launch import catalogue
 from launch.endings import plain_endings, quiet
-from launch.flags import chosen, run_app
+from launch.flags import chosen, define_directory, run_app
 from supcon_tf.config import Experiment
-from supcon_tf.data.sets.paths import is_remote, resolved, shown, spellable
+from supcon_tf.paths import is_remote, resolved, shown, spellable
 
 FLAGS = flags.FLAGS
 
 flags.DEFINE_string("experiment", "digits.supcon", "whose data and augmentation: a module under experiments/")
-flags.DEFINE_string("workdir", None, "directory that the pictures are written to; made if absent")
-flags.DEFINE_string("data_dir", None, "directory of prepared TFDS data sets; default: `data` inside the workdir")
+define_directory("workdir", "directory that the pictures are written to; made if absent")
+define_directory("data_dir", "directory of prepared TFDS data sets; default: `data` inside the workdir")
 flags.DEFINE_bool("download", False, "let TFDS download and prepare the set into --data_dir, which needs a network")
 flags.DEFINE_bool("preview", False, "write the augmented views of every stage of the experiment, too")
 flags.DEFINE_bool("transfer_sets", False, "only list the twelve data sets of the paper's transfer table")
@@ -42,7 +42,7 @@ def main(argv: list[str]) -> None:
     """Checks the command before TensorFlow is loaded, then loads the set."""
     del argv  # absl has parsed it
     quiet()
-    with plain_endings():
+    with plain_endings(afterwards="the same command begins again, and knows what it has checked"):
         if FLAGS.transfer_sets:
             print(transfer_table())
             return
@@ -128,9 +128,12 @@ def transfer_table() -> str:
 
 
 def _load(experiment: Experiment, data_dir: str):
-    from supcon_tf.data.sets.load import load_source  # Loads TensorFlow: seconds that a misspelt flag should not cost.
+    # These load TensorFlow: seconds that a misspelt flag should not cost.
+    from supcon_tf.data.sets.load import load_source
+    from supcon_tf.data.sets.selection import selected
 
-    return load_source(data_dir=data_dir, seed=experiment.seed, **experiment.data.source)
+    source = load_source(data_dir=data_dir, **experiment.data.source)
+    return selected(source, seed=experiment.seed, **experiment.data.selection)
 
 
 def _save_pictures(source, experiment: Experiment, workdir: pathlib.Path) -> None:

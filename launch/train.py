@@ -12,14 +12,14 @@ from absl import flags
 
 from launch import catalogue
 from launch.endings import plain_endings, quiet
-from launch.flags import chosen, run_app, typed
+from launch.flags import chosen, define_directory, run_app, typed
 from supcon_tf.records.directory import RunDirectory
 
 FLAGS = flags.FLAGS
 
 flags.DEFINE_string("experiment", "", "what to run: a module under experiments/, by its dotted name")
-flags.DEFINE_string("workdir", None, "directory of the run; made if absent, continued if it holds this experiment")
-flags.DEFINE_string("data_dir", None, "directory of prepared TFDS data sets; default: `data` inside the workdir")
+define_directory("workdir", "directory of the run; made if absent, continued if it holds this experiment")
+define_directory("data_dir", "directory of prepared TFDS data sets; default: `data` inside the workdir")
 
 flags.DEFINE_float("time_limit", 0.0, "minutes after which a run saves its state and ends; 0: none", lower_bound=0.0)
 

@@ -37,9 +37,13 @@ class Data(Checked):
 
     @property
     def source(self) -> dict:
-        """What `data.sets.load_source` is told, beside the seed: which images, not how they are shown."""
-        which = ("name", "train_split", "test_split", "examples", "fraction", "label_noise", "broken_images")
-        return {name: getattr(self, name) for name in which}
+        """What `data.sets.load.load_source` is told: which set."""
+        return {name: getattr(self, name) for name in ("name", "train_split", "test_split", "broken_images")}
+
+    @property
+    def selection(self) -> dict:
+        """What `data.sets.selection.selected` is told, beside the seed: which of its training images."""
+        return {name: getattr(self, name) for name in ("examples", "fraction", "label_noise")}
 
 
 @dataclasses.dataclass(frozen=True)

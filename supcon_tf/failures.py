@@ -37,7 +37,7 @@ def explained(where: str, *, smaller: str):
 
 def first_line(error: Exception) -> str:
     """What an error of TensorFlow says first, without the names of its graph, at most 300 characters."""
-    text = re.sub(r"\{\{.*?\}\}|\[Op:.*?\]( name:)?", "", str(error))
+    text = re.sub(r"\{\{.*?\}\}|\[Op:.*?\]( name:)?|Error in user-defined function passed to .*?: ", "", str(error))
     lines = [line.strip() for line in text.splitlines()]
     told = [line for line in lines if line and not line.startswith(("Graph execution error", "Detected at node"))]
     return (told or [type(error).__name__])[0][-300:]

@@ -70,12 +70,12 @@ def training(
     fetch = source.fetch("train")
     if images_per_class and source.facts.label_sets:
         raise ValueError(
-            f"images_per_class={images_per_class} needs one class an image, and those of {source.facts.name!r} have "
+            f"images_per_class={images_per_class} needs one class an image, and those of '{source.facts.name}' have "
             "several labels; use 0."
         )
     if images_per_class and not fetch:
         raise ValueError(
-            f"images_per_class={images_per_class} needs any image at any time, and {source.facts.name!r} can only be "
+            f"images_per_class={images_per_class} needs any image at any time, and '{source.facts.name}' can only be "
             "read in its order: it is too large for memory. Use a folder of images, fewer examples, or 0."
         )
     if images_per_class:

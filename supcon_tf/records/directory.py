@@ -11,6 +11,7 @@ from typing import Optional, Union
 
 from supcon_tf import settings
 from supcon_tf.config import LAYOUT, Experiment, numbers_depend_on_layout
+from supcon_tf.paths import shown, spellable
 from supcon_tf.records.environment import environment, software
 from supcon_tf.records.files import read_object, replace_text
 
@@ -33,7 +34,7 @@ class RunDirectory:
         self._lock: Optional[int] = None  # file number of the lock, while this process holds the directory
 
     def __str__(self) -> str:
-        return str(self.path)
+        return shown(str(self.path))
 
     @property
     def config(self) -> pathlib.Path:
@@ -72,11 +73,16 @@ class RunDirectory:
 
     def checkpoints(self, stage: str) -> pathlib.Path:
         """The newest checkpoints of a stage."""
-        return self.path / "checkpoints" / stage
+        return self._for_tensorflow / "checkpoints" / stage
 
     def tensorboard(self, stage: str) -> pathlib.Path:
         """TensorBoard's event files of a stage."""
-        return self.path / "tensorboard" / stage
+        return self._for_tensorflow / "tensorboard" / stage
+
+    @property
+    def _for_tensorflow(self) -> pathlib.Path:
+        """The directory by a name that TensorFlow can spell."""
+        return pathlib.Path(spellable(os.path.abspath(self.path)))
 
     @property
     def has_started(self) -> bool:

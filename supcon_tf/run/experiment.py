@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import json
 import pathlib
 import tempfile
@@ -23,27 +22,23 @@ from typing import Callable, Optional, Union
 import tensorflow as tf
 
 from supcon_tf import failures
-from supcon_tf.config import Experiment, check_batches
-from supcon_tf.data.sets.load import load_source
-from supcon_tf.data.sets.source import Facts, reading
+from supcon_tf.config import Experiment
+from supcon_tf.data.sets.source import reading
 from supcon_tf.distribution import cluster
-from supcon_tf.distribution.strategy import describe, is_chief, make_strategy
+from supcon_tf.distribution.strategy import is_chief
 from supcon_tf.evaluation.features import embed_split
 from supcon_tf.keras_generations import own_random_state
 from supcon_tf.names import STAGE_KINDS
 from supcon_tf.networks.networks import Networks, build_networks
 from supcon_tf.records.directory import RunDirectory
-from supcon_tf.records.environment import environment, software
 from supcon_tf.report.report import RunningReport
-from supcon_tf.run import preflight, recipe, result
+from supcon_tf.run import recipe, result
 from supcon_tf.run.context import RunContext
-from supcon_tf.run.hosts import agree
-from supcon_tf.settings import to_json
+from supcon_tf.run.preparation import prepared
 from supcon_tf.training.checkpoints import StageCheckpoints
 from supcon_tf.training.loop import train_stage
 from supcon_tf.training.observer import Observer
 from supcon_tf.training.reporting import Reporter
-from supcon_tf.training.warm_start import load_encoder
 
 
 def run_experiment(
@@ -132,10 +127,12 @@ def _lead(experiment, directory: RunDirectory, data_dir, command: str, page: Opt
     with directory.held():
         directory.open(experiment)
         if not directory.summary.exists():
-            run = _prepare(experiment, directory, directory, data_dir or str(directory.path / "data"), make_networks)
+            run = prepared(experiment, directory, directory, data_dir or str(directory.path / "data"), make_networks)
             run = dataclasses.replace(run, page=page)
             _train_all(run)
-            directory.write(directory.summary, json.dumps({**_result(run), "command": command}, indent=2) + "\n")
+            with _evaluating(run):
+                summary = {**_result(run), "command": command}
+            directory.write(directory.summary, json.dumps(summary, indent=2) + "\n")
         if page:
             page.write()
             print(f"report: {page.path}", flush=True)
@@ -147,94 +144,11 @@ def _assist(experiment: Experiment, directory: RunDirectory, data_dir: Optional[
         return {}
     with tempfile.TemporaryDirectory() as own:
         written = RunDirectory(own)
-        run = _prepare(experiment, directory, written, data_dir or str(written.path / "data"), make_networks)
+        run = prepared(experiment, directory, written, data_dir or str(written.path / "data"), make_networks)
         _train_all(run)
-        _embedded(run)  # the chief's evaluation needs all
+        with _evaluating(run):
+            _embedded(run)  # the chief's evaluation needs all
     return {}
-
-
-def _prepare(
-    experiment: Experiment, directory: RunDirectory, written: RunDirectory, data_dir: str, make_networks
-) -> RunContext:
-    """Devices, data and networks; whatever is wrong with a run shows here, before it trains."""
-    strategy = make_strategy(  # First: it may have to make devices.
-        experiment.strategy, replicas=experiment.replicas, tpu=experiment.tpu, wait_seconds=experiment.wait_seconds
-    )
-    replicas = strategy.num_replicas_in_sync
-    agree(strategy, "experiments or software", {**json.loads(to_json(experiment)), **software(environment())})
-    check_batches(experiment, replicas)
-    source = load_source(data_dir=data_dir, seed=experiment.seed, **experiment.data.source)
-    agree(strategy, "data", {experiment.data.name: source.fingerprint()})
-    facts, size = source.facts, _image_size(experiment, source.facts)
-    if written is directory:
-        directory.keep_same_data(experiment.data.name, source.fingerprint(), **_expected(experiment, facts, size))
-    source.count("test")  # Refuses a set with nothing to evaluate on.
-    doubts = preflight.check(experiment, source, size=size, replicas=replicas)
-    for stage in experiment.stages.values():
-        recipe.duration_of(stage, facts.train_examples)
-    with failures.explained("making the networks", smaller="A smaller encoder.width or queue.size helps."):
-        networks = _networks(experiment, strategy, (size, size, facts.image_shape[-1]), facts.classes, make_networks)
-    print(
-        f"{experiment.name}: {facts.train_examples:,} training and {facts.test_examples:,} test images of "
-        f"{facts.name}, {networks.encoder.count_params():,} encoder weights; "
-        f"{describe(experiment.strategy, strategy, next(iter(experiment.stages.values())).batch_size)}",
-        flush=True,
-    )
-    if experiment.encoder_from:
-        print(f"the encoder is that of {load_encoder(networks, pathlib.Path(experiment.encoder_from))}", flush=True)
-    for doubt in doubts:
-        print(f"{experiment.name}: WARNING: {doubt}", flush=True)
-    return RunContext(experiment, directory, written, strategy, source, size, networks)
-
-
-def _image_size(experiment: Experiment, facts: Facts) -> int:
-    """S, the side of the images that the encoder sees."""
-    size = experiment.data.image_size or facts.image_shape[0]
-    if size is None:
-        raise ValueError(f"images of {facts.name} differ in size: set `data.image_size`, for instance to 224.")
-    return size
-
-
-def _expected(experiment: Experiment, facts: Facts, size: int) -> dict:
-    """How the networks want an image, and what the classifier's answers mean: for who uses them elsewhere."""
-    data = experiment.data
-    image = {
-        "shape": [size, size, facts.image_shape[-1]],
-        "crop": data.evaluation_crop,
-        "padding": data.evaluation_padding,
-        "pixels": "float32, (value / 255 - mean) / std, channel by channel",
-        "mean": list(facts.mean),
-        "std": list(facts.std),
-    }
-    return {"image": image, "class_names": list(facts.class_names)}
-
-
-def _networks(experiment: Experiment, strategy, image_shape: tuple, classes: int, make_networks) -> Networks:
-    """Networks in their first state, whatever ran before in the process."""
-    replicas, across = strategy.num_replicas_in_sync, experiment.cross_replica_batch_norm
-    compiled = recipe.compiles_parts(experiment, replicas)
-    build = functools.partial(
-        make_networks,
-        experiment.encoder,
-        experiment.projection,
-        image_shape=image_shape,
-        classes=classes,
-        # On one device the statistics are the batch's own either way, and the plain layer has the fused kernel.
-        cross_replica_batch_norm=across and replicas > 1,
-        zero_initialize_classifier=experiment.zero_initialize_classifier,
-        jit_compile=compiled and not across,
-    )
-    with strategy.scope():
-        networks = build()
-        if experiment.queue.size and any(STAGE_KINDS[name].compares for name in experiment.stages):
-            networks.follower = build()
-    if compiled and across:
-        print(
-            "train.jit_compile: XLA compiles the loss alone, since replicas meet in every batch norm of the networks; "
-            "cross_replica_batch_norm=false has the networks compiled too.",
-            flush=True,
-        )
-    return networks
 
 
 def _train_all(run: RunContext) -> None:
@@ -285,11 +199,17 @@ def _train(run: RunContext, name: str) -> None:
     )
 
 
-def _embedded(run: RunContext) -> dict:
-    """Embeddings, logits and labels of the test split."""
+@contextlib.contextmanager
+def _evaluating(run: RunContext):
+    """A block that evaluates: what goes wrong in it is told, and the state is saved."""
     smaller = "The state is saved; a device with more memory can go on from it."
     with failures.explained("the evaluation", smaller=smaller), reading(run.source):
-        return embed_split(run.networks, strategy=run.strategy, batches=recipe.evaluation_batches(run, "test"))
+        yield
+
+
+def _embedded(run: RunContext) -> dict:
+    """Embeddings, logits and labels of the test split."""
+    return embed_split(run.networks, strategy=run.strategy, batches=recipe.evaluation_batches(run, "test"))
 
 
 def _result(run: RunContext) -> dict:

@@ -42,7 +42,7 @@ def check(experiment: Experiment, source: Source, *, size: int, replicas: int) -
         raise ValueError(
             f"`knn.neighbours` must be at most the {facts.train_examples} training images; got {knn.neighbours}."
         )
-    doubts = _idle(experiment) + _sizes(experiment, size, replicas)
+    doubts = _idle(experiment) + _shared(experiment, facts) + _sizes(experiment, size, replicas)
     for name, stage in experiment.stages.items():
         doubts += _schedule(name, stage) + _decay(name, stage)
     if facts.label_sets:
@@ -62,6 +62,17 @@ def _idle(experiment: Experiment) -> list[str]:
         return []
     named = ", ".join(idle[:6]) + (f" and {len(idle) - 6} more" if len(idle) > 6 else "")
     return [f"these settings have no effect in this run, where nothing reads them: {named}."]
+
+
+def _shared(experiment: Experiment, facts: Facts) -> list[str]:
+    """Whether the network is tested on images that it was trained on."""
+    if not facts.shared:
+        return []
+    train = experiment.data.train_split or "the usual one"
+    return [
+        f"{facts.shared} of the {facts.test_examples} test images are training images, too (data.train_split: {train}; "
+        f"data.test_split: {facts.test_split}), so accuracy says nothing of other images."
+    ]
 
 
 def _refuse_one_class(experiment: Experiment, name: str) -> None:

@@ -79,13 +79,10 @@ def test_every_call_and_every_image_draws_anew_and_a_seed_decides(make):
     assert np.abs(make(seed=6)(same) - first).max() > 0.01
 
 
-@every_layer
-@pytest.mark.parametrize("batched", [True, False])
-def test_in_a_data_set_every_example_is_drawn_anew(make, batched):
-    layer, image = make(), images()[:1]
+@pytest.mark.parametrize("kind, batched", [*((kind, True) for kind in LAYERS), ("two views", False)])
+def test_in_a_data_set_every_example_is_drawn_anew(kind, batched):
+    layer, image = LAYERS[kind](), images()[:1]
     data = tf.data.Dataset.from_tensor_slices(tf.tile(image, [12, 1, 1, 1]))
-    if not batched and not isinstance(layer, TwoViews):
-        pytest.skip("acts on batches")
     data = data.batch(4).map(layer).unbatch() if batched else data.map(layer)
     for _ in range(2):
         drawn = {view.tobytes() for view in data.as_numpy_iterator()}

@@ -11,6 +11,7 @@ import tensorflow as tf
 from supcon_tf.augment.evaluation_crops import evaluation_crop
 from supcon_tf.data import order, pipeline
 from supcon_tf.data.sets.load import load_source
+from supcon_tf.data.sets.selection import selected
 from tests.data.streams import CROP, train
 
 TRAIN = 40
@@ -94,7 +95,7 @@ def test_a_resumed_stream_equals_the_uninterrupted_one(source):
 
 
 def test_views_resume_too(digits_dir):
-    source = load_source("digits", digits_dir, examples=20)
+    source = selected(load_source("digits", digits_dir), examples=20)
     uninterrupted = batches(train(source), 7)
     for start_step in (2, 5):
         assert_same(batches(train(source, start_step=start_step), 2), uninterrupted[start_step : start_step + 2])
@@ -111,7 +112,7 @@ def test_another_seed_gives_another_order(source):
 
 
 def test_another_seed_and_another_epoch_give_other_views(digits_dir):
-    source = load_source("digits", digits_dir, examples=1)  # One image, so that only the views can differ.
+    source = selected(load_source("digits", digits_dir), examples=1)  # One image, so that only the views can differ.
     views = []
     for seed in (1, 2):
         for images, _ in batches(train(source, batch_size=1, seed=seed), 4):
@@ -275,7 +276,7 @@ def test_two_replicas_share_the_global_training_batch(numbered_dir, two_replicas
 
 
 def test_cifar10_trains_the_same_way(cifar10_dir):
-    source = load_source("cifar10", cifar10_dir, examples=512)
+    source = selected(load_source("cifar10", cifar10_dir), examples=512)
     dataset = train(source, batch_size=64, size=32, strength=0.5)
     first = batches(dataset, 3)
     assert first[0][0].shape == (64, 2, 32, 32, 3)

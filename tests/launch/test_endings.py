@@ -69,13 +69,13 @@ def test_output_that_nobody_reads_ends_with_one_message():
         "with plain_endings():\n    while True:\n        print('a line', flush=True)\n"
     )
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    process = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, **pipes)
-    process.stdout.readline()
-    process.stdout.close()
-    assert process.wait(timeout=60) == 74
-    assert process.stderr.read() == (
-        b"error: what reads the output is gone; the same command continues from the newest checkpoint\n"
-    )
+    with subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, **pipes) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(timeout=60) == 74
+        assert process.stderr.read() == (
+            b"error: what reads the output is gone; the same command continues from the newest checkpoint\n"
+        )
 
 
 @pytest.mark.usefixtures("_own_signals")

@@ -25,8 +25,8 @@ from launch import prepare_data
 from supcon_tf.data.sets.load import load_source
 from tests.data import image_folder
 from tests.data.sets.damage import DAMAGE
-from tests.data.sets.test_paths import LATIN
 from tests.launch import test_flags
+from tests.test_paths import LATIN
 
 ROOT = pathlib.Path(__file__).parents[2]
 

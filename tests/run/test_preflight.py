@@ -16,10 +16,11 @@ GOOD = Experiment(contrastive=Stage(epochs=4, batch_size=32), linear=Stage(epoch
 class Labels:
     """A data set of which only facts and labels are asked for; without `at_hand` they would have to be read."""
 
-    def __init__(self, train, test=None, classes=3, at_hand=True, label_sets=False):
+    def __init__(self, train, test=None, classes=3, at_hand=True, label_sets=False, shared=0):
         test = test or ([[1, 0, 0], [0, 1, 1]] if label_sets else [0, 1])
         names = tuple("abcdefgh"[:classes])
-        self.facts = Facts("some", classes, names, (32, 32, 3), len(train), len(test), "test", (), (), label_sets)
+        self.facts = Facts("some", classes, names, (32, 32, 3), len(train), len(test), "test", (), (), label_sets,
+                           shared=shared)  # fmt: skip
         self._labels, self._at_hand = {"train": np.array(train), "test": np.array(test)}, at_hand
 
     def labels(self, split):
@@ -85,6 +86,8 @@ def test_what_cannot_be_trained_on_is_refused(message, changes, source):
           "contrastive.warmup_epochs": 1.0}, {}),
         ("contrastive.weight_decay=100 at a learning rate of 0.0125 takes 1.25 of each weight in a step. Lower",
          {"contrastive.weight_decay": 100.0}, {}),
+        ("1 of the 2 test images are training images, too (data.train_split: train+test; data.test_split: test)",
+         {"data.train_split": "train+test"}, {"shared": 1}),
         ("linear.schedule=piecewise without linear.decay_epochs", {"linear.schedule": "piecewise"}, {}),
     ],
 )  # fmt: skip

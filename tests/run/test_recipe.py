@@ -11,6 +11,7 @@ import tensorflow as tf
 from supcon_tf import settings
 from supcon_tf.config import Data, Experiment, Loss, Stage
 from supcon_tf.data.sets.load import load_source
+from supcon_tf.data.sets.selection import selected
 from supcon_tf.records.directory import RunDirectory
 from supcon_tf.run import recipe
 from supcon_tf.run.context import RunContext
@@ -25,7 +26,7 @@ EXPERIMENT = Experiment(
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
-    return load_source("digits", str(tmp_path_factory.mktemp("data")), examples=60)
+    return selected(load_source("digits", str(tmp_path_factory.mktemp("data"))), examples=60)
 
 
 @pytest.fixture

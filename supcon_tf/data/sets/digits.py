@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from supcon_tf.data.sets.paths import is_remote, resolved, shown, spellable
 from supcon_tf.data.sets.prepared import prepared
 from supcon_tf.data.sets.tfds_files import system_error
+from supcon_tf.paths import is_remote, resolved, shown, spellable
 
 TEST_SHARE = 0.3
 SHARDS = 4  # More than one, so that up to four hosts can each read their own files.

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from supcon_tf.data.sets import exif, folder_layout, image_check, image_files, source
-from supcon_tf.data.sets.paths import resolved, shown, told
+from supcon_tf.paths import resolved, shown, told
 
 PREFIX = "folder:"
 _BITS_IN_USE = 14  # of 16: an image that uses fewer is dark, or of a camera that has no more

@@ -21,7 +21,7 @@ from typing import NamedTuple
 from supcon_tf.data.sets import folder_tree
 from supcon_tf.data.sets.folder_tree import Tree
 from supcon_tf.data.sets.image_files import SUFFIXES
-from supcon_tf.data.sets.paths import shown, told
+from supcon_tf.paths import shown, told
 
 HELD_OUT = 5  # Of a folder without splits, every fifth image of a class.
 UNLABELLED = "unlabelled"  # the one class of images without labels

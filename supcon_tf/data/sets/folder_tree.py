@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 
 from supcon_tf.data.sets import image_files, own_files
-from supcon_tf.data.sets.paths import shown
+from supcon_tf.paths import shown
 
 _HIDDEN = ("__MACOSX", "@eaDir")  # what an archive of macOS and a Synology disk add, copies of images among it
 _NO_FILES = "pipes and dead links"  # sockets, too, and links to a folder above

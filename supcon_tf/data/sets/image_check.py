@@ -17,7 +17,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from supcon_tf.data.sets import image_files
-from supcon_tf.data.sets.paths import shown
+from supcon_tf.paths import shown
 
 _AT_ONCE = 1024  # files given to the threads together; a stop waits for none that still has its turn to come
 _KEPT_EVERY = 60  # seconds of work that a kill may cost

@@ -8,10 +8,10 @@ import re
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from supcon_tf.data.sets.paths import is_remote, resolved, shown
 from supcon_tf.data.sets.tfds_files import damage
 from supcon_tf.data.sets.transfer import TRANSFER_SETS
 from supcon_tf.names import nearest
+from supcon_tf.paths import is_remote, resolved, shown
 
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
 _VERSIONED = re.compile(rf"(?P<name>.+)/(?P<version>{_VERSION.pattern})")

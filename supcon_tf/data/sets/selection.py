@@ -4,7 +4,45 @@ from __future__ import annotations
 
 import numpy as np
 
+from supcon_tf.data.sets.source import Source
+
 _SUBSET, _NOISE = 0, 1  # Second word of the seed: what the randomness is for.
+
+
+def selected(
+    source: Source, *, examples: int = 0, fraction: float = 1.0, label_noise: float = 0.0, seed: int = 0
+) -> Source:
+    """The source with fewer training images and noisy labels, where these are asked for; its test split stays whole.
+
+    Args:
+        source: as it was loaded.
+        examples: train on the first `examples` images only; 0 for all.
+        fraction: train on this share of each class, drawn by `seed`; `examples` then counts among these.
+        label_noise: probability of a training label to be replaced by a class drawn uniformly, once and for all.
+        seed: decides which images `fraction` and `label_noise` mean.
+
+    Raises:
+        ValueError: there are fewer than `examples` training images; or a `fraction` or `label_noise` is asked for
+            where an image has several labels, or none.
+    """
+    count, classes = source.count("train"), source.facts.classes
+    if source.facts.label_sets and (fraction < 1 or label_noise):
+        raise ValueError(
+            f"an image of '{source.facts.name}' has several labels, and data.fraction and data.label_noise go by its "
+            "one class: leave them out. data.train_split=train[:10%] takes a part."
+        )
+    if label_noise and not source.facts.labelled:
+        raise ValueError(f"the images of '{source.facts.name}' have no labels: leave data.label_noise out.")
+    kept = np.arange(count) if fraction == 1 else stratified(source.labels("train"), fraction, seed)
+    if not 0 <= examples <= len(kept):
+        raise ValueError(
+            f"'{source.facts.name}' has {len(kept)} training images; got examples={examples}. Ask for 1 to "
+            f"{len(kept)}, or 0 for all."
+        )
+    kept = kept[: examples or None]
+    if label_noise:
+        source = source.relabelled(noise(count, classes, label_noise, seed))
+    return source if len(kept) == count else source.restricted(kept)
 
 
 def stratified(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:

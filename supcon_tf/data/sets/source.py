@@ -33,6 +33,7 @@ class Facts:
         label_sets: whether an image has a set of labels, float32 [C] (`tfds_labels.label_set`), and not one, int64 [].
         labelled: whether images have labels at all; without, each has -1, and there is one class in name.
         left_out: what lies there and is not read, in words; "" for nothing.
+        shared: test images that are among the training images, before any of those were left out.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Facts:
     label_sets: bool = False
     labelled: bool = True
     left_out: str = ""
+    shared: int = 0
 
 
 class Source(abc.ABC):

@@ -11,8 +11,8 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from tqdm import tqdm
 
-from supcon_tf.data.sets.paths import is_remote, shown, spellable, told
 from supcon_tf.failures import first_line
+from supcon_tf.paths import is_remote, shown, spellable, told
 
 _DESCRIPTIONS = ("dataset_info.json", "features.json")
 _FRAME = 16  # bytes of a TFRecord around what it holds: its length, and two sums
@@ -50,6 +50,21 @@ def stored_splits(builder: tfds.core.DatasetBuilder, splits: str) -> list[tfds.c
     """The stored splits that a selection of TFDS, such as "train+validation[:10%]", reads from."""
     used = {os.path.basename(file.filename) for file in builder.info.splits[splits].file_instructions}
     return [info for info in builder.info.splits.values() if used.intersection(path.name for path in info.filepaths)]
+
+
+def shared(builder: tfds.core.DatasetBuilder, one: str, other: str) -> int:
+    """How many examples two selections of TFDS have in common."""
+    return sum(
+        max(0, min(a.skip + _taken(a), b.skip + _taken(b)) - max(a.skip, b.skip))
+        for a in builder.info.splits[one].file_instructions
+        for b in builder.info.splits[other].file_instructions
+        if a.filename == b.filename
+    )
+
+
+def _taken(part) -> int:
+    """Examples of a file that a selection takes; TFDS writes -1 for all that follow."""
+    return part.examples_in_shard - part.skip if part.take < 0 else part.take
 
 
 def require_whole(place: str, builder: tfds.core.DatasetBuilder, splits: str) -> None:

@@ -214,5 +214,6 @@ def _facts(name: str, builder: tfds.core.DatasetBuilder, reading: Reading, split
         mean=mean,
         std=std,
         label_sets=reading.are_sets,
+        shared=tfds_files.shared(builder, splits["train"], splits["test"]) if splits["test"] else 0,
         left_out=", ".join(f"the split {name} ({info.splits[name].num_examples:,} images)" for name in unused),
     )

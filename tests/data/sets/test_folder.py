@@ -13,11 +13,12 @@ import tensorflow as tf
 from supcon_tf.data.sets import image_check
 from supcon_tf.data.sets.folder import Folder
 from supcon_tf.data.sets.load import load_source
+from supcon_tf.data.sets.selection import selected
 from supcon_tf.data.sets.source import reading
 from tests.data import image_folder
 from tests.data.sets.test_exif import note
-from tests.data.sets.test_paths import LATIN
 from tests.data.streams import train
+from tests.test_paths import LATIN
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +63,8 @@ def test_every_kind_of_file_is_read_as_pillow_reads_it(kinds, tmp_path):
     fetch, names = source.fetch("train"), sorted(path.name for path in (kinds / "train" / "every_kind").iterdir())
     for number, name in enumerate(names):
         image, label = fetch(tf.constant(number, tf.int64))
-        expected = np.asarray(PIL.Image.open(kinds / "train" / "every_kind" / name).convert("RGB"), int)
+        with PIL.Image.open(kinds / "train" / "every_kind" / name) as opened:
+            expected = np.asarray(opened.convert("RGB"), int)
         assert image.dtype == tf.uint8 and image.shape == expected.shape and label == 0, name
         # TensorFlow decodes JPEG by the faster transform. Inverted CMYK would be off by far more.
         assert np.abs(image.numpy() - expected).max() <= (0 if b"PNG" in read(kinds, name)[:8] else 12), name
@@ -185,8 +187,8 @@ def test_a_flat_folder_is_a_set_of_unlabelled_images(tmp_path, capsys):
     seen = np.concatenate([numbers(images) for images, labels in batches(source, 2) if set(labels) == {-1}])
     assert sorted(seen) == [number for number in range(20) if number % 5 != 4]
     with pytest.raises(ValueError, match=r"have no labels: leave data\.label_noise out"):
-        load_source(f"folder:{tmp_path / 'set'}", str(tmp_path), label_noise=0.1)
-    assert load_source(f"folder:{tmp_path / 'set'}", str(tmp_path), fraction=0.5).count("train") == 8
+        selected(load_source(f"folder:{tmp_path / 'set'}", str(tmp_path)), label_noise=0.1)
+    assert selected(load_source(f"folder:{tmp_path / 'set'}", str(tmp_path)), fraction=0.5).count("train") == 8
 
 
 def test_images_stand_upright_from_files_and_from_the_stream(tmp_path):
@@ -199,7 +201,8 @@ def test_images_stand_upright_from_files_and_from_the_stream(tmp_path):
     assert source.facts.image_shape == (12, 8, 3)
     fetch, streamed = source.fetch("train"), [source.decode(encoded) for encoded, _ in source.stream("train")]
     for number, name in enumerate(sorted(path.name for path in root.iterdir())[:4]):
-        expected = np.asarray(PIL.ImageOps.exif_transpose(PIL.Image.open(root / name)).convert("RGB"), int)
+        with PIL.Image.open(root / name) as opened:
+            expected = np.asarray(PIL.ImageOps.exif_transpose(opened).convert("RGB"), int)
         image, _ = fetch(tf.constant(number, tf.int64))
         assert np.abs(image.numpy() - expected).max() <= (12 if name.endswith("jpg") else 0), name
         np.testing.assert_array_equal(streamed[number], image)

@@ -8,7 +8,7 @@ import pytest
 
 from supcon_tf.data.sets import folder_layout
 from tests.data import image_folder
-from tests.data.sets.test_paths import LATIN
+from tests.test_paths import LATIN
 
 
 def layout(root, *places, images=5):

@@ -8,7 +8,7 @@ import pytest
 
 from supcon_tf.data.sets import folder_tree
 from tests.data import image_folder
-from tests.data.sets.test_paths import LATIN
+from tests.test_paths import LATIN
 
 
 def test_images_and_the_rest_are_told_apart(tmp_path):

@@ -11,7 +11,7 @@ import pytest
 
 from supcon_tf.data.sets import image_check, image_files
 from tests.data import image_folder
-from tests.data.sets.test_paths import LATIN
+from tests.test_paths import LATIN
 
 
 @pytest.fixture

@@ -10,9 +10,10 @@ import tensorflow_datasets as tfds
 
 from supcon_tf.data.sets.load import load_source
 from supcon_tf.data.sets.prepared import DataNotPrepared
+from supcon_tf.data.sets.selection import selected
 from supcon_tf.data.sets.source import Facts
 from tests.data import image_folder
-from tests.data.sets.test_paths import LATIN
+from tests.test_paths import LATIN
 
 
 def test_facts_of_the_digits_are_read_and_the_data_written_on_first_use(tmp_path):
@@ -33,17 +34,17 @@ def test_facts_of_the_digits_are_read_and_the_data_written_on_first_use(tmp_path
 
 
 def test_a_subset_is_the_first_training_images_and_leaves_the_test_alone(numbered_dir):
-    source = load_source("numbered_grey", numbered_dir, examples=7)
+    source = selected(load_source("numbered_grey", numbered_dir), examples=7)
     assert (source.facts.train_examples, source.facts.test_examples) == (7, 13)
     np.testing.assert_array_equal(source.arrays("train")[0][:, 0, 0, 0], np.arange(7))
     assert len(source.arrays("test")[1]) == 13
-    assert load_source("numbered_grey", numbered_dir, examples=0).facts.train_examples == 40
+    assert selected(load_source("numbered_grey", numbered_dir), examples=0).facts.train_examples == 40
 
 
 @pytest.mark.parametrize("examples", [-1, 41])
 def test_a_subset_larger_than_the_set_is_refused(numbered_dir, examples):
     with pytest.raises(ValueError, match=rf"has 40 training images; got examples={examples}. Ask for 1 to 40"):
-        load_source("numbered_grey", numbered_dir, examples=examples)
+        selected(load_source("numbered_grey", numbered_dir), examples=examples)
 
 
 def test_nothing_is_downloaded_for_a_set_that_is_missing(tmp_path, monkeypatch):

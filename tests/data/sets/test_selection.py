@@ -9,6 +9,7 @@ import tensorflow as tf
 from supcon_tf.data import order, pipeline
 from supcon_tf.data.sets import selection
 from supcon_tf.data.sets.load import load_source
+from supcon_tf.data.sets.selection import selected
 from tests.data.streams import train
 
 LABELS = np.random.RandomState(0).permutation(np.repeat([0, 1, 2], [100, 40, 3]))
@@ -59,7 +60,7 @@ def load(request, numbered_dir, monkeypatch):
     if request.param == "disk":
         monkeypatch.setattr("supcon_tf.data.sets.source.MEMORY_LIMIT", 0)
     name = "numbered_photos" if "files" in request.param else "numbered_grey"
-    return lambda **options: load_source(name, numbered_dir, **options)
+    return lambda **options: selected(load_source(name, numbered_dir), **options)
 
 
 def examples(source, count):

@@ -14,7 +14,7 @@ from supcon_tf.data.sets import tfds_files
 from supcon_tf.data.sets.load import load_source
 from supcon_tf.data.sets.source import reading
 from tests.data.sets.damage import DAMAGE, HARMLESS, SHARD
-from tests.data.sets.test_paths import LATIN
+from tests.test_paths import LATIN
 
 
 @pytest.fixture
@@ -22,6 +22,16 @@ def digits_copy(digits_dir, tmp_path):
     """A copy of the digits to do harm to: the data directory, and the directory of the set."""
     shutil.copytree(digits_dir, tmp_path / "data")
     return tmp_path / "data", tmp_path / "data" / "digits" / "1.0.0"
+
+
+@pytest.mark.parametrize(
+    "one, other, expected",
+    [("train", "test", 0), ("train[:50%]", "train[50%:]", 0), ("train[:60%]", "train[50%:]", 126),
+     ("train+test", "test[:10]", 10), ("all", "test", 539)],
+)  # fmt: skip
+def test_images_that_two_selections_share_are_counted(digits_dir, one, other, expected):
+    facts = load_source("digits", digits_dir, train_split=one, test_split=other).facts
+    assert facts.shared == expected
 
 
 def read_all(data_dir):

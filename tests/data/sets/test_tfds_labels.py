@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from supcon_tf.data import pipeline
 from supcon_tf.data.sets.load import load_source
+from supcon_tf.data.sets.selection import selected
 from supcon_tf.data.sets.tfds_labels import label_set
 from tests.data.streams import CROP, train
 
@@ -65,9 +66,9 @@ def test_evaluation_fills_up_with_empty_sets(numbered_dir):
 @pytest.mark.parametrize("asked", [{"fraction": 0.5}, {"label_noise": 0.1}])
 def test_what_goes_by_the_one_class_of_an_image_is_refused(numbered_dir, asked):
     with pytest.raises(ValueError, match=r"several labels, and .* go by its one class"):
-        load_source("numbered_sets", numbered_dir, **asked)
+        selected(load_source("numbered_sets", numbered_dir), **asked)
     assert load_source("numbered_sets", numbered_dir, train_split="train[:50%]").count("train") == 20
-    assert load_source("numbered_sets", numbered_dir, examples=7).labels("train").shape == (7, 4)
+    assert selected(load_source("numbered_sets", numbered_dir), examples=7).labels("train").shape == (7, 4)
 
 
 def test_batches_of_so_many_images_a_class_are_refused(numbered_dir):

@@ -7,6 +7,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 from supcon_tf.data.sets.load import load_source
+from supcon_tf.data.sets.selection import selected
 from supcon_tf.data.sets.transfer import TRANSFER_SETS
 from tests.data.conftest import NumberedGrey
 
@@ -58,7 +59,9 @@ def dtd_dir(tmp_path_factory):
 @pytest.mark.parametrize("limit", [0, pytest.param(2**32, marks=pytest.mark.slow)])
 def test_splits_are_those_of_the_table_or_those_asked_for(dtd_dir, monkeypatch, splits, train, test, limit):
     monkeypatch.setattr("supcon_tf.data.sets.source.MEMORY_LIMIT", limit)
-    source = load_source("dtd", dtd_dir, **splits)
+    examples = splits.get("examples", 0)
+    splits = {name: split for name, split in splits.items() if name != "examples"}
+    source = selected(load_source("dtd", dtd_dir, **splits), examples=examples)
     for split, expected in (("train", train), ("test", test)):
         found = [int(source.decode(image).numpy().max()) for image, _ in source.stream(split)]
         assert found == list(expected) and source.count(split) == len(found)

@@ -13,16 +13,19 @@ from collections.abc import Iterable
 def resolved(path: str) -> str:
     """The absolute path that is meant, so that nobody after this has to ask again what it starts with.
 
-    A leading `~` is the home directory, as a shell has it, unless something of that name lies in the current
-    directory: then it is that. An address such as gs://bucket/data stays as it is.
+    An address such as gs://bucket/data stays as it is.
     """
     path = os.fspath(path)
-    if is_remote(path):
-        return path
+    return path if is_remote(path) else os.path.abspath(expanded(path))
+
+
+def expanded(path: str) -> str:
+    """The path with the home directory in the place of a leading `~`, as a shell has it.
+
+    But where something of that name lies in the current directory it is that.
+    """
     first = path.split(os.sep, 1)[0]
-    if first.startswith("~") and not os.path.lexists(first):
-        path = os.path.expanduser(path)
-    return os.path.abspath(path)
+    return os.path.expanduser(path) if first.startswith("~") and not os.path.lexists(first) else path
 
 
 def is_remote(path: str) -> bool:

@@ -7,7 +7,7 @@ import pathlib
 
 import pytest
 
-from supcon_tf.data.sets import paths
+from supcon_tf import paths
 
 LATIN = os.fsdecode(b"caf\xe9")  # a name that is no UTF-8
 

@@ -1,0 +1,81 @@
+"""What a run has before it trains, and what it says of itself by then."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from supcon_tf import settings
+from supcon_tf.config import Data, Encoder, Experiment, Projection, Stage
+from supcon_tf.networks.networks import build_networks
+from supcon_tf.records.directory import RunDirectory
+from supcon_tf.run.preparation import prepared
+from tests.data import image_folder
+
+SMALL = Experiment(
+    name="tests.prepared",
+    data=Data(name="digits", examples=40),
+    encoder=Encoder(name="resnet18", width=0.0625),
+    projection=Projection(widths=(8,)),
+    contrastive=Stage(epochs=1, batch_size=20),
+)
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    return str(tmp_path_factory.mktemp("data"))
+
+
+def prepare(tmp_path, data_dir, make_networks=build_networks, **changes):
+    directory = RunDirectory(tmp_path / "run")
+    directory.open(SMALL)
+    return prepared(settings.override(SMALL, changes), directory, directory, data_dir, make_networks)
+
+
+def test_it_has_data_networks_and_a_note_of_both(tmp_path, data_dir, capsys):
+    run = prepare(tmp_path, data_dir, **{"data.fraction": 0.5, "data.examples": 30, "loss.temperature": 2.0})
+    assert run.source.count("train") == 30 and run.source.count("test") == 539 and run.size == 8
+    assert run.networks.encoder.input_shape == (None, 8, 8, 1) and run.networks.follower is None
+    told = capsys.readouterr().out
+    assert "30 training and 539 test images of digits" in told and "WARNING: at loss.temperature=2 " in told
+    image = json.loads((tmp_path / "run" / "data.json").read_text())["image"]
+    assert image["shape"] == [8, 8, 1] and image["crop"] == "crop_then_resize"
+    np.testing.assert_allclose((image["mean"], image["std"]), [run.source.facts.mean, run.source.facts.std])
+
+
+def test_with_a_queue_there_is_a_follower(tmp_path, data_dir):
+    run = prepare(tmp_path, data_dir, **{"queue.size": 40})
+    assert run.networks.follower.encoder is not run.networks.encoder
+
+
+def test_networks_of_ones_own_are_taken(tmp_path, data_dir):
+    asked = []
+
+    def make(encoder, projection, **how):
+        asked.append((encoder.width, projection.widths, how["image_shape"], how["classes"]))
+        return build_networks(encoder, projection, **how)
+
+    prepare(tmp_path, data_dir, make)
+    assert asked == [(0.0625, (8,), (8, 8, 1), 10)]
+
+
+def test_images_that_differ_in_size_need_one(tmp_path):
+    for name in ("a", "b"):
+        image_folder.write_every_kind(tmp_path / "set" / "train" / name)
+        image_folder.write_plain(tmp_path / "set" / "test" / name, 2)
+    changes = {"data.name": f"folder:{tmp_path / 'set'}", "data.examples": 0}
+    with pytest.raises(ValueError, match=r"differ in size: set `data.image_size`, for instance to 224"):
+        prepare(tmp_path, str(tmp_path / "data"), **changes)
+    assert prepare(tmp_path, str(tmp_path / "data"), **changes, **{"data.image_size": 16}).size == 16
+
+
+def test_too_little_memory_for_the_networks_is_told(tmp_path, data_dir):
+    def make(*_, **__):
+        import tensorflow as tf
+
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor with shape[9]")
+
+    with pytest.raises(MemoryError, match=r"out of memory in making the networks .* A smaller encoder.width"):
+        prepare(tmp_path, data_dir, make)
