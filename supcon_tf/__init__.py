@@ -22,6 +22,7 @@ _HOME = {
     "SupConLoss": "losses.supcon",
     "supervised_contrastive_loss": "losses.supcon",
     "Queue": "losses.queue",
+    "AnchorsWithoutPositives": "metrics.positives",
     "ProjectionHead": "layers.heads",
     "ClassificationHead": "layers.heads",
     "UnitNorm": "layers.normalization",
