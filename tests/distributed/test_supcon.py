@@ -279,6 +279,7 @@ def test_fit_weighs_replicas_by_their_share_of_a_batch(two_replicas, monkeypatch
     assert np.abs(unweighed - uneven_by_hand(count)[0]).max() > 1e-2  # the control
 
 
+@pytest.mark.slow
 @pytest.mark.two_replicas_required
 def test_a_sum_is_not_weighed(two_replicas):
     """Replicas' sums add up to that of the batch as they are."""
