@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import codecs
 import functools
 import os
 import re
+import shutil
 import tempfile
 import unicodedata
 from collections.abc import Iterable
@@ -42,7 +44,7 @@ def spellable(path: str) -> str:
     try:
         path.encode("utf-8")
     except UnicodeEncodeError:
-        return os.path.join(_linked(path).name, "data")
+        return _link(path)
     return path
 
 
@@ -83,7 +85,9 @@ def _escaped(character: str) -> str:
 
 
 @functools.cache
-def _linked(path: str) -> tempfile.TemporaryDirectory:
-    place = tempfile.TemporaryDirectory(prefix="supcon_tf_")
-    os.symlink(path, os.path.join(place.name, "data"))
-    return place
+def _link(path: str) -> str:
+    place = tempfile.mkdtemp(prefix="supcon_tf_")
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    link = os.path.join(place, "data")
+    os.symlink(path, link)
+    return link

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pathlib
+import subprocess
+import sys
 
 import pytest
 
@@ -74,6 +76,15 @@ def test_a_path_that_tensorflow_cannot_spell_has_a_link_that_it_can(tmp_path):
     link = paths.spellable(str(place))
     link.encode("utf-8")
     assert (pathlib.Path(link) / "file").read_text() == "here" and paths.spellable(str(place)) == link
-    paths._linked(str(place)).cleanup()  # as at the end of the process: the link goes, and nothing that it leads to
-    paths._linked.cache_clear()
-    assert not os.path.lexists(link) and (place / "file").read_text() == "here"
+
+
+def test_a_link_ends_with_its_process_without_a_word_and_nothing_that_it_leads_to(tmp_path):
+    place = tmp_path / LATIN
+    place.mkdir()
+    (place / "file").write_text("here")
+    program = "import sys; from supcon_tf import paths; print(paths.spellable(sys.argv[1]))"
+    command = [sys.executable, "-W", "error", "-c", program, str(place)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    link = ended.stdout.rstrip("\n")
+    assert (ended.returncode, ended.stderr) == (0, "") and link != str(place)
+    assert not os.path.lexists(os.path.dirname(link)) and (place / "file").read_text() == "here"

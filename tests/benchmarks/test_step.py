@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from benchmarks.step import case, plan
+from benchmarks.step import plan
 
 SMALL = {"images": 8, "width": 0.0625, "side": 8, "calls": 1}
 
@@ -57,10 +57,10 @@ def test_the_loop_is_measured_beside_bare_steps():
 def test_the_step_in_pytorch_is_the_same():
     """The same number of weights, and from equal projections the same loss: that of the first call here and there."""
     pytest.importorskip("torch", reason="PyTorch is not installed: make benchmark")
-    from benchmarks.step import peer
+    from benchmarks.step import peer, setup
 
     network, features = peer.resnet18(0.25)
-    state = case._state(tf.distribute.OneDeviceStrategy("CPU:0"), "resnet18", 0.25, 32)
+    state = setup.state_of(tf.distribute.OneDeviceStrategy("CPU:0"), "resnet18", 0.25, 32)
     theirs = sum(weight.numel() for weight in network.parameters())
     assert theirs == sum(int(np.prod(weight.shape)) for weight in state.networks.encoder.trainable_weights)
     assert features == state.networks.encoder.output_shape[-1]

@@ -102,4 +102,4 @@ def test_on_one_thread_the_step_is_no_waiting(tmp_path):
         ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
         assert ended.returncode == 0, ended.stderr
         shares[which] = float(ended.stdout)
-    assert shares["ordered"] < 0.1 < 0.5 < shares["control"], shares
+    assert shares["ordered"] < shares["control"] / 2, shares  # some 0.002 and 0.997 on a machine at rest
