@@ -9,7 +9,7 @@
 
 Each case of `loss`, `step` and `input` runs in a process of its own. PyTorch and pytorch-metric-learning are measured
 where they are installed (`make benchmark` installs them). Every result is a JSON line in --json, and a row of the table
-at the end, which --page writes into a page.
+at the end, which --page writes into a page, and --in_short, of `loss`, in four lines.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ FLAGS = flags.FLAGS
 
 flags.DEFINE_string("json", None, "file that gets a JSON line per case; default: none")
 flags.DEFINE_string("page", None, "page with a block for what is measured, as those in docs/measured; gets the table")
+flags.DEFINE_string("in_short", None, "loss: page with a block too, as README; gets the figures of the paper's batch")
 flags.DEFINE_bool("quick", False, "leave out the cases that take over a minute")
 flags.DEFINE_bool("dry_run", False, "print the cases, measure nothing")
 
@@ -67,9 +68,13 @@ def main(argv: list[str]) -> None:
         kept = pathlib.Path(FLAGS.json) if FLAGS.json and not FLAGS.dry_run else None
         if kept:
             kept.write_text("")  # what cannot be written is known before anything is measured
-        page = pathlib.Path(FLAGS.page) if FLAGS.page and not FLAGS.dry_run else None
-        if page:
-            block(page, _command(what))
+        page, short = (
+            pathlib.Path(name) if name and not FLAGS.dry_run else None for name in (FLAGS.page, FLAGS.in_short)
+        )
+        if short and what != "loss":
+            raise ValueError(f"--in_short is for `loss` alone; `{what}` has no figures in short.")
+        for where in filter(None, (page, short)):
+            block(where, _command(what))
         plan = importlib.import_module(PLANS[what])  # loads TensorFlow, and may load PyTorch
         if what == "tpu":
             experiment = catalogue.load(FLAGS.experiment)
@@ -80,6 +85,8 @@ def main(argv: list[str]) -> None:
         print(table, flush=True)
         if page:
             write(page, _command(what), table)
+        if short:
+            write(short, _command(what), plan.in_short(records))
         if kept:
             kept.write_text("".join(json.dumps(record) + "\n" for record in records))
 

@@ -10,7 +10,12 @@ from typing import Optional
 from benchmarks.process import measure_all
 
 PAPER = 12_288  # rows: the paper's batch of 6,144 images in two views
-PEERS = ("dense_tensorflow", "dense_pytorch", "pytorch_metric_learning")
+TITLES = {
+    "dense_tensorflow": "the whole matrix in TensorFlow",
+    "dense_pytorch": "the whole matrix in PyTorch, as SupContrast",
+    "pytorch_metric_learning": "pytorch-metric-learning",
+}
+PEERS = tuple(TITLES)
 MODES = [
     {"summation_location": where, "denominator_mode": which}
     for where in ("out", "in")
@@ -94,6 +99,21 @@ def _ratios(records: list[dict]) -> str:
         for key in ("first_call_mb", "seconds"):
             exponent = math.log(grown[-1][key] / grown[0][key]) / span
             lines.append(f"{key} from N = {grown[0]['rows']:,} to {grown[-1]['rows']:,}: exponent {exponent:.2f}")
+    return "\n".join(lines)
+
+
+def in_short(records: list[dict]) -> str:
+    """The paper's batch, beside each of the peers that was measured: a table in Markdown."""
+    own = _find(records, "tiled", PAPER)
+    lines = ["| loss | seconds | MB | ours takes, of its time |", "| --- | --- | --- | --- |"]
+    lines += [f"| ours | {own['seconds']:.2f} | {own['first_call_mb']:,.0f} | |"] if own else []
+    for peer, title in TITLES.items():
+        turns = [
+            r["ours_over_this"] for r in records if r["what"] == peer and r["rows"] == PAPER and "ours_over_this" in r
+        ]
+        record = _find(records, peer, PAPER)
+        if record and turns:
+            lines.append(f"| {title} | {record['seconds']:.2f} | {record['first_call_mb']:,.0f} | {turns[0]:.2f} |")
     return "\n".join(lines)
 
 

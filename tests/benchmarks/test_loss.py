@@ -106,6 +106,11 @@ def test_the_table_and_the_ratios_are_of_the_records():
     assert "first_call_mb from N = 8,192 to 65,536: exponent 1.00" in text and "exponent 2.00" in text
     records.append({**records[3], "rows": 64, "unknown_batch": True, "ours_over_this": 1.7})
     assert "chosen takes 1.700 of dense_tensorflow in a graph for any batch at N = 64" in plan._ratios(records)
+    short = plan.in_short([*records, record("dense_pytorch", plan.PAPER, 6.2, 1234)])
+    assert short.splitlines()[2:] == [
+        "| ours | 0.50 | 10 | |",
+        "| the whole matrix in PyTorch, as SupContrast | 6.20 | 1,234 | 0.10 |",
+    ]
     assert "tiled in all" in plan._table(records) and "failed: no memory" in plan._table(records)
 
 

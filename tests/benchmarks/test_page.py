@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pathlib
+import re
 
 import pytest
 
 from benchmarks.page import block, write
 
 ROOT = pathlib.Path(__file__).parents[2]
-PAGES = sorted((ROOT / "docs" / "measured").glob("*.md"))
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "measured").glob("*.md"))]
 TEXT = "# Page\n\nBefore.\n\n<!-- measured: python -m x -->\nold\n<!-- end -->\n\nAfter.\n"
 
 
@@ -35,7 +36,25 @@ def test_a_page_without_its_block_is_refused(text, tmp_path):
         block(tmp_path / "none.md", "python -m x")
 
 
-def test_pages_have_blocks():
-    assert {page.name for page in PAGES if "<!-- measured: python -m launch.benchmark" in page.read_text()} >= {
-        "loss.md"
-    }
+BLOCKS = re.compile(r"<!-- measured: python -m launch.benchmark (.*?) -->\n(.*?)<!-- end -->", re.DOTALL)
+
+
+def test_what_a_page_says_was_measured_is_there():
+    blocks = {(page.name, what): text for page in PAGES for what, text in BLOCKS.findall(page.read_text())}
+    assert {("loss.md", "loss"), ("loss.md", "accuracy"), ("input.md", "input"), ("README.md", "loss")} <= set(blocks)
+    assert all("Python 3." in text and "cores" in text for text in blocks.values())
+
+
+def test_readme_and_page_are_of_one_measurement():
+    """Seconds and MB of README's table are those of the page, rounded; and so are the ratios."""
+    (short,), (long,) = ([text for what, text in BLOCKS.findall((ROOT / name).read_text()) if what == "loss"]
+                         for name in ("README.md", "docs/measured/loss.md"))  # fmt: skip
+    names = ["tiled", "dense_tensorflow", "dense_pytorch", "pytorch_metric_learning"]
+    rows = [[cell.strip() for cell in line.split("|")[2:5]] for line in short.splitlines() if line.startswith("|")][2:]
+    assert len(rows) == len(names)
+    for name, (seconds, mb, ratio) in zip(names, rows):
+        own = re.search(rf"^{name} +12,288 +([\d.]+) +[\d.]+ +(\d+)", long, re.MULTILINE)
+        assert f"{float(own[1]):.2f}" == seconds and f"{int(own[2]):,}" == mb
+        if ratio:
+            turn = re.search(rf"tiled takes ([\d.]+) of {name} at N = 12,288", long)
+            assert abs(float(turn[1]) - float(ratio)) < 0.006

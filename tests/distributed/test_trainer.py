@@ -83,6 +83,7 @@ def test_any_number_of_replicas_trains_as_one_device(replicas, alone, tmp_path):
     assert_same(train(tmp_path, replicas), alone)
 
 
+@pytest.mark.slow
 @pytest.mark.two_replicas_required
 def test_two_processes_train_as_one_device(alone, tmp_path):
     statuses, outputs = ended(start_workers(tmp_path), seconds=240)
@@ -123,6 +124,7 @@ def test_a_worker_that_dies_ends_the_others_with_one_message(killed, tmp_path):
         statuses, outputs = ended([processes[1 - killed]], seconds=90)
     finally:
         processes[killed].kill()
+        processes[killed].communicate()  # closes its pipe
     assert statuses == [75], outputs
     assert "another host of the run is gone" in outputs[0] and "Traceback" not in outputs[0]
 

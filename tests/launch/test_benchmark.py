@@ -32,3 +32,10 @@ def test_records_are_kept_and_the_table_is_shown(tmp_path):
     assert ended.returncode == 0, ended.stderr
     assert "| replicas | batch |" in ended.stdout
     assert len((tmp_path / "x").read_text().splitlines()) == 6
+
+
+def test_only_the_loss_has_figures_in_short(tmp_path):
+    ended = benchmark("communication", f"--in_short={tmp_path}/page.md")
+    assert ended.returncode == 2 and "--in_short is for `loss` alone" in ended.stderr
+    ended = benchmark("loss", f"--in_short={tmp_path}/page.md")
+    assert ended.returncode == 2 and "page.md is no page for this" in ended.stderr and not ended.stdout
