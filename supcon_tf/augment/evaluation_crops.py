@@ -53,7 +53,7 @@ def _resize_then_crop(image: tf.Tensor, size: int, padding: int) -> tf.Tensor:
     sides = tf.shape(image)[:2]
     scale = (size + padding) / tf.reduce_min(sides)  # float64 []
     scaled = tf.maximum(tf.cast(tf.round(tf.cast(sides, tf.float64) * scale), tf.int32), size + padding)
-    return _window_of_resized(unit_range(image), scaled, size)
+    return _window_of_resized(image, scaled, size)
 
 
 def _window_of_resized(image: tf.Tensor, scaled: tf.Tensor, size: int) -> tf.Tensor:
@@ -65,7 +65,7 @@ def _window_of_resized(image: tf.Tensor, scaled: tf.Tensor, size: int) -> tf.Ten
     (top, bottom, down), (left, right, across) = (_neighbours(tf.shape(image)[a], scaled[a], size) for a in (0, 1))
     kept = tf.range(tf.reduce_min(top), tf.reduce_max(bottom) + 1)
     image, top, bottom = tf.gather(image, kept), top - kept[0], bottom - kept[0]  # [rows, width, ch]
-    before, after = tf.gather(image, left, axis=1), tf.gather(image, right, axis=1)  # [rows, S, ch]
+    before, after = (unit_range(tf.gather(image, side, axis=1)) for side in (left, right))  # [rows, S, ch]
     mixed = before + (after - before) * across[:, None]  # [rows, S, ch]
     upper, lower = tf.gather(mixed, top), tf.gather(mixed, bottom)  # [S, S, ch]
     return upper + (lower - upper) * down[:, None, None]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from benchmarks import memory
 from supcon_tf.augment.evaluation_crops import evaluation_crop
 from supcon_tf.augment.geometry import central_square, resize, unit_range
 from supcon_tf.names import EVALUATION_CROPS
@@ -40,6 +41,28 @@ def test_what_is_left(crop, square, shape):
 def test_the_default_is_the_central_square():
     image = tf.constant(np.random.RandomState(0).randint(0, 256, (9, 14, 3), dtype=np.uint8))
     np.testing.assert_array_equal(evaluation_crop(size=8)(image), resize(central_square(image), size=8))
+
+
+@pytest.mark.parametrize("shape", [(64, 80), (23, 1500), (1500, 23), (28, 28), (7, 9), (1, 300), (211, 300)])
+@pytest.mark.parametrize("padding", [0, 1, 4])
+def test_resize_then_crop_has_the_pixels_of_the_whole_image_resized(shape, padding):
+    image = tf.constant(np.random.RandomState(0).randint(0, 256, (*shape, 3), dtype=np.uint8))
+    sides = [max(round(side * (28 + padding) / min(shape)), 28 + padding) for side in shape]
+    whole = tf.image.resize(unit_range(image), sides)
+    top, left = ((side - 28) // 2 for side in sides)
+    found = evaluation_crop("resize_then_crop", size=28, padding=padding)(image)
+    np.testing.assert_allclose(found, whole[top : top + 28, left : left + 28], atol=1e-6)
+
+
+def test_a_narrow_image_takes_little_memory():
+    """224 of 256 pixels in height would be 364,388 in width, 1.1 GB of float32."""
+    image = tf.zeros([23, 32738, 3], tf.uint8)
+    crop = evaluation_crop("resize_then_crop", size=224, padding=32)
+    crop(image[:, :100])
+    memory.forget_peak()
+    before = memory.resident_mb()
+    assert crop(image).shape == [224, 224, 3]
+    assert memory.peak_mb() - before < 100
 
 
 @pytest.mark.parametrize("crop", EVALUATION_CROPS)
