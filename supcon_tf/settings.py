@@ -161,6 +161,31 @@ def to_json(section: Any) -> str:
     return json.dumps(dataclasses.asdict(section), indent=2) + "\n"
 
 
+def from_json(kind: type, tree: dict[str, Any], prefix: str = "") -> Any:
+    """The config that `to_json` wrote, checked as a whole; what an older version did not write has its default.
+
+    Args:
+        kind: the dataclass.
+        tree: what `json.loads` makes of the text.
+        prefix: of the section itself, for messages.
+
+    Raises:
+        ValueError: a field that this version does not know, or a value that it does not allow.
+    """
+    if not isinstance(tree, dict):
+        raise ValueError(f"`{prefix.rstrip('.') or kind.__name__}` must be an object with fields; got {tree!r}.")
+    hints = typing.get_type_hints(kind)
+    values = {}
+    for name, value in tree.items():
+        if name not in hints:
+            raise ValueError(f"no field is called `{prefix}{name}`; another version of this package wrote it.")
+        if dataclasses.is_dataclass(hints[name]):
+            values[name] = from_json(hints[name], value, f"{prefix}{name}.")
+        else:
+            values[name] = tuple(value) if isinstance(value, list) else value
+    return kind(**values)
+
+
 def flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested settings, as JSON has them, by dotted name."""
     rows: dict[str, Any] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from typing import Optional
 
@@ -9,6 +10,7 @@ import tensorflow as tf
 
 from supcon_tf.config import Experiment
 from supcon_tf.data.sets.source import Source
+from supcon_tf.keras_generations import own_random_state
 from supcon_tf.networks.networks import Networks
 from supcon_tf.records.directory import RunDirectory
 from supcon_tf.report.report import RunningReport
@@ -37,3 +39,15 @@ class RunContext:
     size: int
     networks: Networks
     page: Optional[RunningReport] = None
+
+
+@contextlib.contextmanager
+def own_state(experiment: Experiment):
+    """A block with the experiment's seed and precision policy, which leaves those of the caller as they were."""
+    policy = tf.keras.mixed_precision.global_policy()
+    with own_random_state(experiment.seed):
+        tf.keras.mixed_precision.set_global_policy(experiment.precision)
+        try:
+            yield
+        finally:
+            tf.keras.mixed_precision.set_global_policy(policy)

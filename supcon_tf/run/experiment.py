@@ -19,21 +19,18 @@ import pathlib
 import tempfile
 from typing import Callable, Optional, Union
 
-import tensorflow as tf
-
 from supcon_tf import failures
 from supcon_tf.config import Experiment
 from supcon_tf.data.sets.source import reading
 from supcon_tf.distribution import cluster
 from supcon_tf.distribution.strategy import is_chief
 from supcon_tf.evaluation.features import embed_split
-from supcon_tf.keras_generations import own_random_state
 from supcon_tf.names import STAGE_KINDS
 from supcon_tf.networks.networks import Networks, build_networks
 from supcon_tf.records.directory import RunDirectory
 from supcon_tf.report.report import RunningReport
 from supcon_tf.run import recipe, result
-from supcon_tf.run.context import RunContext
+from supcon_tf.run.context import RunContext, own_state
 from supcon_tf.run.preparation import prepared
 from supcon_tf.training.checkpoints import StageCheckpoints
 from supcon_tf.training.loop import train_stage
@@ -90,25 +87,13 @@ def run_experiment(
         539
     """
     directory = RunDirectory(directory)
-    with _own_state(experiment), _with_others(experiment):
+    with own_state(experiment), _with_others(experiment):
         if not is_chief(experiment.strategy):
             return _assist(experiment, directory, data_dir, make_networks)
         _lead(
             experiment, directory, data_dir, command, RunningReport(directory) if write_report else None, make_networks
         )
     return directory.read_summary()
-
-
-@contextlib.contextmanager
-def _own_state(experiment: Experiment):
-    """A block with the experiment's seed and precision policy, which leaves those of the caller as they were."""
-    policy = tf.keras.mixed_precision.global_policy()
-    with own_random_state(experiment.seed):
-        tf.keras.mixed_precision.set_global_policy(experiment.precision)
-        try:
-            yield
-        finally:
-            tf.keras.mixed_precision.set_global_policy(policy)
 
 
 def _with_others(experiment: Experiment):

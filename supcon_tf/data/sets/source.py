@@ -77,6 +77,12 @@ class Source(abc.ABC):
         changed._replaced = replaced
         return changed
 
+    def whitened_by(self, mean: tuple[float, ...], std: tuple[float, ...]) -> Source:
+        """The same set with the constants of another in its facts: networks see images as they were trained to."""
+        changed = copy.copy(self)
+        changed.facts = dataclasses.replace(self.facts, mean=tuple(mean), std=tuple(std))
+        return changed
+
     def count(self, split: str) -> int:
         """Number of examples of a split; ValueError where the set has no such split."""
         counts = {"train": self.facts.train_examples, "test": self.facts.test_examples}

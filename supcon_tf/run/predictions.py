@@ -1,0 +1,125 @@
+"""Features and logits of a split, computed once, and kept beside the run with what made them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pathlib
+import re
+import zipfile
+from typing import NamedTuple, Optional
+
+import numpy as np
+import tensorflow as tf
+
+from supcon_tf import failures
+from supcon_tf.augment.evaluation_crops import evaluation_crop
+from supcon_tf.config import Data
+from supcon_tf.data import pipeline
+from supcon_tf.data.sets.source import reading
+from supcon_tf.evaluation.features import embed_split
+from supcon_tf.records.directory import RunDirectory
+from supcon_tf.records.environment import environment, software
+from supcon_tf.records.files import replace
+from supcon_tf.run.recipe import EVALUATION_BATCH
+from supcon_tf.run.restored import Restored, source_of
+
+
+class Predictions(NamedTuple):
+    """What networks make of a split.
+
+    Attributes:
+        features: float32 [n, F], in the order of the data.
+        logits: float32 [n, C]; None where the run has trained no classifier, or one of other classes than the data's.
+        labels: int64 [n] or float32 [n, C].
+        made: of what: checkpoint, data, split, software.
+    """
+
+    features: np.ndarray
+    logits: Optional[np.ndarray]
+    labels: np.ndarray
+    made: dict
+
+
+class Predictor:
+    """Makes the predictions of a run on one data set, each once.
+
+    Args:
+        directory: of the run; predictions are kept in its `predictions/`.
+        trained: its networks.
+        data: a set and its splits.
+        data_dir: where TFDS data sets are prepared.
+        strategy: that the networks were made under.
+
+    Attributes:
+        source: the images.
+        own_classes: whether they have the classes of the run's classifier.
+    """
+
+    def __init__(
+        self, directory: RunDirectory, trained: Restored, data: Data, data_dir: str, strategy: tf.distribute.Strategy
+    ):
+        self._directory, self._trained, self._data, self._strategy = directory, trained, data, strategy
+        self.source = source_of(trained, data, data_dir)
+        self.own_classes = trained.class_names == self.source.facts.class_names
+
+    def of(self, split: str) -> Predictions:
+        """Features, logits and labels of "train" or "test": those that are kept, where they are of the same things.
+
+        Raises:
+            OSError: a file of the data could not be read, or the predictions not be written.
+            MemoryError: the networks need more than there is.
+        """
+        made = self._made(split)
+        path = self._path(made)
+        kept = _read(path, made)
+        if kept:
+            return self._checked(kept, made)
+        crop = evaluation_crop(
+            self._trained.image["crop"], size=self._trained.size, padding=self._trained.image["padding"]
+        )
+
+        def batches(context):
+            return pipeline.evaluation(self.source, split, crop, batch_size=EVALUATION_BATCH, input_context=context)
+
+        smaller = "A device with more memory can evaluate the run."
+        with failures.explained("the evaluation", smaller=smaller), reading(self.source):
+            arrays = embed_split(self._trained.networks, strategy=self._strategy, batches=batches)
+        path.parent.mkdir(exist_ok=True)
+        text = np.frombuffer(json.dumps(made).encode(), np.uint8)
+        replace(path, lambda file: np.savez(file, made=text, **arrays))
+        return self._checked(arrays, made)
+
+    def _checked(self, arrays: dict, made: dict) -> Predictions:
+        classified = self._trained.classified and self.own_classes
+        return Predictions(arrays["embeddings"], arrays["logits"] if classified else None, arrays["labels"], made)
+
+    def _made(self, split: str) -> dict:
+        checkpoint = self._trained.checkpoint
+        sums = checkpoint.with_suffix(".sha256").read_bytes()
+        return {
+            "checkpoint": f"{checkpoint.parent.name}/{checkpoint.name}",
+            "weights": hashlib.sha256(sums).hexdigest(),
+            "data": self._data.source,
+            "fingerprint": self.source.fingerprint(),
+            "split": split,
+            "images": self.source.count(split),
+            "image": self._trained.image,
+            "software": software(environment()),
+        }
+
+    def _path(self, made: dict) -> pathlib.Path:
+        name = re.sub(r"[^A-Za-z0-9.-]+", "_", self._data.name)[-60:]
+        which = hashlib.sha256(json.dumps([made["data"], made["fingerprint"]]).encode()).hexdigest()[:8]
+        return self._directory.path / "predictions" / f"{name}-{which}-{made['split']}.npz"
+
+
+def _read(path: pathlib.Path, made: dict) -> Optional[dict]:
+    """The arrays in a file, where it is whole and of the same things; else None."""
+    try:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            if json.loads(file["made"].tobytes()) != made:
+                return None
+            return {name: file[name] for name in ("embeddings", "logits", "labels")}
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return None

@@ -1,0 +1,130 @@
+"""The trained networks of a run, from its directory alone."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+
+import tensorflow as tf
+
+from supcon_tf import settings
+from supcon_tf.config import Data, Experiment
+from supcon_tf.data.sets.load import load_source
+from supcon_tf.data.sets.source import Source
+from supcon_tf.failures import first_line
+from supcon_tf.names import STAGE_KINDS
+from supcon_tf.networks.networks import Networks, build_networks
+from supcon_tf.records.directory import RunDirectory
+from supcon_tf.records.files import read_object
+from supcon_tf.training.checkpoints import newest_whole
+
+
+@dataclasses.dataclass(frozen=True)
+class Restored:
+    """What a finished or interrupted run has trained.
+
+    Attributes:
+        experiment: as the run has it.
+        networks: with the weights of `checkpoint`.
+        checkpoint: the newest whole one of the last stage that has any, without the ending of its files.
+        image: how the networks want an image: "shape", "crop", "padding", "mean", "std".
+        class_names: of the classifier.
+    """
+
+    experiment: Experiment
+    networks: Networks
+    checkpoint: pathlib.Path
+    image: dict
+    class_names: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        """S, the side in pixels of the images that the encoder sees."""
+        return self.image["shape"][0]
+
+    @property
+    def classified(self) -> bool:
+        """Whether the classifier was trained: in the stage of the checkpoint, or in one before it."""
+        stages = list(self.experiment.stages)
+        done = stages[: stages.index(self.checkpoint.parent.name) + 1]
+        return any(STAGE_KINDS[name].classifies for name in done)
+
+
+def restored(directory: RunDirectory, strategy: tf.distribute.Strategy) -> Restored:
+    """The networks of a run as its newest checkpoint has them.
+
+    The run's precision policy must hold (`run.context.own_state`).
+
+    Args:
+        directory: of the run.
+        strategy: that the networks are made under.
+
+    Raises:
+        ValueError: the directory holds no run, one of an older version, or no whole checkpoint.
+
+    Example:
+        >>> restored(RunDirectory("runs/nowhere"), tf.distribute.get_strategy())
+        Traceback (most recent call last):
+        ValueError: runs/nowhere holds no run: ...
+    """
+    experiment = experiment_of(directory)
+    expected = read_object(directory.data)
+    if "image" not in expected:
+        raise ValueError(
+            f"{directory.data} does not say how the networks want images: an older version wrote it. Repeat the "
+            "command of the run, which writes it anew where the run is not complete, or train again."
+        )
+    checkpoint = _newest(directory, experiment)
+    with strategy.scope():
+        networks = build_networks(
+            experiment.encoder,
+            experiment.projection,
+            image_shape=tuple(expected["image"]["shape"]),
+            classes=len(expected["class_names"]),
+        )
+    try:
+        saved = tf.train.Checkpoint(**networks.parts()).read(str(checkpoint))
+        saved.assert_existing_objects_matched().expect_partial()
+    except (AssertionError, IndexError, ValueError, tf.errors.OpError) as error:
+        raise ValueError(f"{checkpoint} is not of this run's networks ({first_line(error)}).") from error
+    return Restored(experiment, networks, checkpoint, expected["image"], tuple(expected["class_names"]))
+
+
+def experiment_of(directory: RunDirectory) -> Experiment:
+    """What a run directory says it holds; ValueError where it holds no run."""
+    if not directory.config.exists():
+        raise ValueError(
+            f"{directory} holds no run: it has no {directory.config.name}. Name the --workdir of a run; of a "
+            "comparison, one of its directories EXPERIMENT/seed_N."
+        )
+    try:
+        return settings.from_json(Experiment, read_object(directory.config))
+    except ValueError as error:
+        raise ValueError(f"{directory.config} is no experiment of this version: {error}") from error
+
+
+def source_of(trained: Restored, data: Data, data_dir: str) -> Source:
+    """Images that the networks of a run are to see as if they were its own: whitened as these.
+
+    Args:
+        trained: the run.
+        data: the set, whole: its own (`trained.experiment.data`) or another.
+        data_dir: where TFDS data sets are prepared.
+
+    Raises:
+        ValueError: as `load_source`, or the images have other channels than the networks take.
+    """
+    source = load_source(data_dir=data_dir, **data.source)
+    channels, wanted = source.facts.image_shape[-1], trained.image["shape"][-1]
+    if channels != wanted:
+        raise ValueError(f"images of '{source.facts.name}' have {channels} channels; the run's networks take {wanted}.")
+    return source.whitened_by(trained.image["mean"], trained.image["std"])
+
+
+def _newest(directory: RunDirectory, experiment: Experiment) -> pathlib.Path:
+    """The newest whole checkpoint of the last stage that has one."""
+    for name in reversed(experiment.stages):
+        found = newest_whole(directory.checkpoints(name))
+        if found:
+            return found
+    raise ValueError(f"no whole checkpoint lies in {directory}: nothing is trained there yet.")
