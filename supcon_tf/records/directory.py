@@ -67,6 +67,11 @@ class RunDirectory:
         return self.path / "evaluation.npz"
 
     @property
+    def measures(self) -> pathlib.Path:
+        """What the trained networks are worth (`run.evaluating`)."""
+        return self.path / "measures.json"
+
+    @property
     def report(self) -> pathlib.Path:
         """All of it as pictures."""
         return self.path / "report.html"

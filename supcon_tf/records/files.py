@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pathlib
@@ -26,7 +27,7 @@ def replace(path: pathlib.Path, write: Callable[[BinaryIO], object]) -> None:
     new = path.with_name(path.name + _NEW)
     new.unlink(missing_ok=True)
     number = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-    with os.fdopen(number, "wb") as file:
+    with _named(path), os.fdopen(number, "wb") as file:
         write(file)
         file.flush()
         os.fsync(file.fileno())  # or the new name could be there after a power cut, and not the text
@@ -36,10 +37,20 @@ def replace(path: pathlib.Path, write: Callable[[BinaryIO], object]) -> None:
 def append_line(path: pathlib.Path, line: str) -> None:
     """Adds a line to the end of a file, on the disk before this returns; OSError where the path is a link."""
     number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0), 0o666)
-    with os.fdopen(number, "wb") as file:
+    with _named(path), os.fdopen(number, "wb") as file:
         file.write(line.encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())
+
+
+@contextlib.contextmanager
+def _named(path: pathlib.Path):
+    """A block whose errors say which file it writes: that of a full disk does not."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
 
 
 def read_object(path: pathlib.Path, advice: str = "bring it back from a copy, or use another --workdir.") -> dict:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 
 from supcon_tf.records.files import append_line, read_object, replace, replace_text
@@ -28,6 +30,15 @@ def test_an_interruption_leaves_the_old_one(tmp_path):
     assert path.read_text() == "old"
     replace_text(path, "new")  # what lies beside it is no obstacle
     assert path.read_text() == "new"
+
+
+def test_a_full_disk_is_told_with_the_file(tmp_path):
+    def full(file):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match=r"No space left on device: .*x\.json") as told:
+        replace(tmp_path / "x.json", full)
+    assert told.value.filename == str(tmp_path / "x.json") and not (tmp_path / "x.json").exists()
 
 
 def test_a_name_that_is_no_text_is_written_escaped(tmp_path):
