@@ -31,6 +31,11 @@ AUTO_POLICIES = ("imagenet", "cifar10")
 STACKED_ORDERS = ("code", "paper")
 EVALUATION_CROPS = ("resize_then_crop", "crop_then_resize", "crop_then_distort", "identity")
 
+# What can be measured of a trained network (`evaluation.measures` has the functions); robustness takes 75 passes.
+MEASURES = ("accuracy", "calibration", "knn_dino", "knn_instdisc", "few_shot", "episodes", "retrieval", "linear",
+            "representation", "robustness")  # fmt: skip
+QUICK_MEASURES = MEASURES[:-1]
+
 # Networks.
 ENCODERS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnet200")
 STEMS = ("small_image", "image")

@@ -8,7 +8,7 @@ run was interrupted, and not on how many hosts make it, each its own rows.
 from __future__ import annotations
 
 import functools
-from typing import Optional
+from typing import Callable, Optional
 
 import tensorflow as tf
 
@@ -106,6 +106,7 @@ def evaluation(
     *,
     batch_size: int,
     input_context: Optional[tf.distribute.InputContext] = None,
+    change: Optional[Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = None,
 ) -> tf.data.Dataset:
     """Every example of a split exactly once, in stored order, without randomness.
 
@@ -118,6 +119,8 @@ def evaluation(
         crop: from an image to what the encoder sees of it, [S, S, ch] (`augment.evaluation_crops.evaluation_crop`).
         batch_size: images per global batch; rounded up to a multiple of the replicas.
         input_context: as in `training`.
+        change: from what `crop` makes of an image, float32 [S, S, ch] in [0, 1], and the image's number in the split,
+            int64 [], to what is evaluated in its place; such as a corruption.
 
     Returns:
         tf.data.Dataset of (images float32 [B, S, S, ch], labels, weights float32 [B]), labels and B as in `training`;
@@ -136,7 +139,8 @@ def evaluation(
 
     def prepare(n: tf.Tensor, example) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         image, label = fetch(n) if fetch else (source.decode(example[0]), example[1])
-        return whiten(crop(image), mean=facts.mean, std=facts.std), label, tf.constant(1.0)  # [S, S, ch]
+        image = change(crop(image), n) if change else crop(image)
+        return whiten(image, mean=facts.mean, std=facts.std), label, tf.constant(1.0)  # [S, S, ch]
 
     filled = range(count, count - count % -batch_size)  # the numbers that fill the last batch
     own_filling = sum(share.first <= n % batch_size < share.first + share.rows for n in filled)

@@ -7,13 +7,15 @@ import json
 import pathlib
 import re
 import zipfile
-from typing import NamedTuple, Optional
+from typing import Callable, NamedTuple, Optional
 
 import numpy as np
 import tensorflow as tf
 
 from supcon_tf import failures
+from supcon_tf.augment.corruptions.corruption import corruption
 from supcon_tf.augment.evaluation_crops import evaluation_crop
+from supcon_tf.augment.geometry import unit_range
 from supcon_tf.config import Data
 from supcon_tf.data import pipeline
 from supcon_tf.data.sets.source import reading
@@ -41,6 +43,34 @@ class Predictions(NamedTuple):
     made: dict
 
 
+class Corruption(NamedTuple):
+    """A corruption of all images of a split, each by its number.
+
+    Attributes:
+        name, severity, scale, frost_dir: as in `augment.corruptions.corruption`.
+        seed: of the whole split.
+    """
+
+    name: str
+    severity: int
+    scale: str
+    frost_dir: Optional[str] = None
+    seed: int = 0
+
+    def change(self) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+        """From an image float32 [S, S, ch] in [0, 1] and its number to the corrupted image, in 256 levels."""
+        corrupt = corruption(self.name, self.severity, scale=self.scale, frost_dir=self.frost_dir)
+
+        def levels(image, number):
+            return corrupt(image, (self.seed, int(number)))
+
+        def changed(image, number):
+            whole = tf.cast(tf.round(255 * image), tf.uint8)
+            return unit_range(tf.ensure_shape(tf.numpy_function(levels, [whole, number], tf.uint8), image.shape))
+
+        return changed
+
+
 class Predictor:
     """Makes the predictions of a run on one data set, each once.
 
@@ -53,6 +83,7 @@ class Predictor:
 
     Attributes:
         source: the images.
+        size: S, side of the images that the encoder sees.
         own_classes: whether they have the classes of the run's classifier.
     """
 
@@ -61,16 +92,21 @@ class Predictor:
     ):
         self._directory, self._trained, self._data, self._strategy = directory, trained, data, strategy
         self.source = source_of(trained, data, data_dir)
+        self.size = trained.size
         self.own_classes = trained.class_names == self.source.facts.class_names
 
-    def of(self, split: str) -> Predictions:
+    def of(self, split: str, change: Optional[Corruption] = None) -> Predictions:
         """Features, logits and labels of "train" or "test": those that are kept, where they are of the same things.
+
+        Args:
+            split: "train" or "test".
+            change: of its images, after the evaluation crop and before whitening.
 
         Raises:
             OSError: a file of the data could not be read, or the predictions not be written.
             MemoryError: the networks need more than there is.
         """
-        made = self._made(split)
+        made = self.made(split, change)
         path = self._path(made)
         kept = _read(path, made)
         if kept:
@@ -80,7 +116,14 @@ class Predictor:
         )
 
         def batches(context):
-            return pipeline.evaluation(self.source, split, crop, batch_size=EVALUATION_BATCH, input_context=context)
+            return pipeline.evaluation(
+                self.source,
+                split,
+                crop,
+                batch_size=EVALUATION_BATCH,
+                input_context=context,
+                change=change and change.change(),
+            )
 
         smaller = "A device with more memory can evaluate the run."
         with failures.explained("the evaluation", smaller=smaller), reading(self.source):
@@ -90,11 +133,8 @@ class Predictor:
         replace(path, lambda file: np.savez(file, made=text, **arrays))
         return self._checked(arrays, made)
 
-    def _checked(self, arrays: dict, made: dict) -> Predictions:
-        classified = self._trained.classified and self.own_classes
-        return Predictions(arrays["embeddings"], arrays["logits"] if classified else None, arrays["labels"], made)
-
-    def _made(self, split: str) -> dict:
+    def made(self, split: str, change: Optional[Corruption] = None) -> dict:
+        """What decides the predictions: the weights, the images, the software."""
         checkpoint = self._trained.checkpoint
         sums = checkpoint.with_suffix(".sha256").read_bytes()
         return {
@@ -105,13 +145,20 @@ class Predictor:
             "split": split,
             "images": self.source.count(split),
             "image": self._trained.image,
+            "corruption": change and change._asdict(),
             "software": software(environment()),
         }
+
+    def _checked(self, arrays: dict, made: dict) -> Predictions:
+        classified = self._trained.classified and self.own_classes
+        return Predictions(arrays["embeddings"], arrays["logits"] if classified else None, arrays["labels"], made)
 
     def _path(self, made: dict) -> pathlib.Path:
         name = re.sub(r"[^A-Za-z0-9.-]+", "_", self._data.name)[-60:]
         which = hashlib.sha256(json.dumps([made["data"], made["fingerprint"]]).encode()).hexdigest()[:8]
-        return self._directory.path / "predictions" / f"{name}-{which}-{made['split']}.npz"
+        how = made["corruption"]
+        which = f"{name}-{which}-{made['split']}" + (f"-{how['name']}-{how['severity']}" if how else "")
+        return self._directory.path / "predictions" / f"{which}.npz"
 
 
 def _read(path: pathlib.Path, made: dict) -> Optional[dict]:

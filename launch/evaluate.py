@@ -1,0 +1,79 @@
+"""Measures a trained run: accuracy, calibration, neighbours, few labels, retrieval, corruptions.
+
+    python -m launch.evaluate --run=runs/digits_supcon
+    python -m launch.evaluate --run=runs/cifar10 --measures=robustness --data_dir=DATA_DIR
+    python -m launch.evaluate --run=runs/cifar10 --data.name=folder:PATH
+
+The run may be finished or interrupted; its directory alone says what its networks are. Results go into
+RUN/measures.json, and what is there already is not measured again.
+"""
+
+from __future__ import annotations
+
+from absl import flags
+
+from launch.endings import plain_endings, quiet
+from launch.flags import define_directory, run_app
+from supcon_tf import names
+from supcon_tf.config import Data
+from supcon_tf.names import one_of
+
+FLAGS = flags.FLAGS
+
+define_directory("run", "directory of the run (--workdir of launch.train)")
+flags.DEFINE_list("measures", list(names.QUICK_MEASURES), f"what to measure: all, or of {', '.join(names.MEASURES)}")
+define_directory("data_dir", "directory of prepared TFDS data sets; default: `data` inside the run")
+define_directory("frost_dir", "folder with the authors' pictures of frost; default: generated ones, named so")
+flags.DEFINE_string("data.name", "", "images of another set than the run's: TFDS name, or folder:PATH")
+flags.DEFINE_string("data.train_split", "", "with data.name: TFDS splits of the training images, as in an experiment")
+flags.DEFINE_string("data.test_split", "", "with data.name: TFDS splits of the test images")
+flags.DEFINE_enum(
+    "data.broken_images", "fail", ["fail", "skip"], "with data.name: files of a folder that are no images"
+)
+flags.DEFINE_enum("strategy", "one_device", names.STRATEGIES, "how images are spread over devices")
+flags.DEFINE_integer("replicas", 0, "devices that share them; 0: all there are", lower_bound=0)
+
+AFTERWARDS = "the same command goes on, and keeps what was measured"
+
+
+def main(argv: list[str]) -> None:
+    """Checks the command before TensorFlow is loaded, then measures."""
+    quiet()
+    with plain_endings(afterwards=AFTERWARDS):
+        if argv[1:]:
+            raise ValueError(f"'{argv[1]}' is not a flag; flags look like --name=value.")
+        if not FLAGS.run:
+            raise ValueError("say which run: --run=DIRECTORY, the --workdir of its training.")
+        if FLAGS.strategy == "multi_worker":
+            raise ValueError("an evaluation runs on one host; take --strategy=mirrored for its devices.")
+        asked = names.MEASURES if FLAGS.measures == ["all"] else FLAGS.measures
+        for name in asked:
+            one_of("measures", name, (*names.MEASURES, "all"))
+        data = _data()
+        # TensorFlow is loaded here: seconds that a misspelt flag should not cost.
+        from supcon_tf.run.evaluating import evaluate_run, table
+
+        entries = evaluate_run(
+            FLAGS.run,
+            measures=list(asked),
+            data=data,
+            data_dir=FLAGS.data_dir,
+            strategy=FLAGS.strategy,
+            replicas=FLAGS.replicas,
+            frost_dir=FLAGS.frost_dir,
+            told=lambda line: print(line, flush=True),
+        )
+        print(f"\n{table(entries)}", flush=True)
+
+
+def _data():
+    """The images that the flags name; None for those of the run."""
+    fields = ("name", "train_split", "test_split", "broken_images")
+    given = {field: FLAGS[f"data.{field}"].value for field in fields if FLAGS[f"data.{field}"].present}
+    if given and not given.get("name"):
+        raise ValueError(f"--data.{next(iter(given))} says which part of which set: give --data.name too.")
+    return Data(**given) if given else None
+
+
+if __name__ == "__main__":
+    run_app(main)

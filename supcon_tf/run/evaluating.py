@@ -1,0 +1,173 @@
+"""What a trained run is worth: its networks, some images, and measures of what comes out, kept beside the run."""
+
+from __future__ import annotations
+
+import functools
+import json
+import pathlib
+import time
+from collections.abc import Sequence
+from typing import Callable, Optional, Union
+
+from supcon_tf.augment.corruptions.corruption import is_published, label
+from supcon_tf.config import Data
+from supcon_tf.distribution.strategy import make_strategy
+from supcon_tf.evaluation.measures import Evidence, NotMeasurable, measured
+from supcon_tf.names import CORRUPTIONS, MEASURES, QUICK_MEASURES, one_of
+from supcon_tf.records.directory import RunDirectory
+from supcon_tf.records.files import read_object
+from supcon_tf.run.context import own_state
+from supcon_tf.run.predictions import Corruption, Predictor
+from supcon_tf.run.restored import experiment_of, restored
+
+SMALL = 64  # sides below it are corrupted with the constants of CIFAR-10-C, others with those of ImageNet-C
+
+
+def evaluate_run(
+    directory: Union[str, pathlib.Path],
+    *,
+    measures: Sequence[str] = QUICK_MEASURES,
+    data: Optional[Data] = None,
+    data_dir: Optional[str] = None,
+    strategy: str = "one_device",
+    replicas: int = 0,
+    frost_dir: Optional[str] = None,
+    told: Callable[[str], None] = lambda line: None,
+) -> list[dict]:
+    """Measures the networks of a finished or interrupted run, from its directory alone.
+
+    Every measure is written to `measures.json` when it is known; one that stands there, of the same weights, data and
+    software, is not measured again. Features and logits are kept in `predictions/`.
+
+    Args:
+        directory: of the run.
+        measures: of `names.MEASURES`.
+        data: images of another set; default the run's own, whole, as its classifier knows them.
+        data_dir: where TFDS data sets are prepared; default `<directory>/data`.
+        strategy: over whose replicas images are spread, of `names.STRATEGIES`; the numbers do not depend on it.
+        replicas: as in the config.
+        frost_dir: textures of frost (`augment.corruptions`); default generated ones.
+        told: is handed a line as each measure begins.
+
+    Returns:
+        The entries of `measures.json` for these measures and data: "measure", "data", "split", "made" (what decides the
+        numbers), "seconds", and "numbers" (name, value, unit, protocol, n, interval) or "why_not", why there are none.
+
+    Raises:
+        ValueError: the directory holds no trained run, or the data cannot be had; or there is no such measure.
+        OSError, MemoryError: as `run_experiment`.
+
+    Example:
+        >>> evaluate_run("runs/nowhere", measures=["accuracy"])
+        Traceback (most recent call last):
+        ValueError: runs/nowhere holds no run: ...
+    """
+    for name in measures:
+        one_of("measures", name, MEASURES)
+    directory = RunDirectory(directory)
+    experiment = experiment_of(directory)
+    with own_state(experiment), directory.held():
+        devices = make_strategy(strategy, replicas=replicas, tpu="", wait_seconds=experiment.wait_seconds)
+        trained = restored(directory, devices)
+        data = data or trained.experiment.data
+        predictor = Predictor(directory, trained, data, data_dir or str(directory.path / "data"), devices)
+        evidence = _evidence(predictor, frost_dir)
+        kept = Kept(directory, {**predictor.made("test"), "frost_dir": frost_dir})
+        for name in measures:
+            if kept.has(name):
+                told(f"{name}: measured before")
+                continue
+            told(name)
+            kept.add(name, *_timed(name, evidence))
+        return [kept.of(name) for name in measures]
+
+
+class Kept:
+    """`measures.json`, in which an entry is one measure of one set of images.
+
+    Args:
+        directory: of the run, held.
+        made: what decides the numbers: weights, data, software.
+    """
+
+    def __init__(self, directory: RunDirectory, made: dict):
+        self._directory, self._made = directory, made
+        there = directory.measures.exists()
+        entries = read_object(directory.measures, "remove it, to measure again.") if there else {}
+        self._entries = list(entries.get("measures", []))
+
+    def of(self, name: str) -> dict:
+        """The entry of a measure of these images."""
+        return next(entry for entry in self._entries if self._is(entry, name))
+
+    def has(self, name: str) -> bool:
+        """Whether there is one."""
+        return any(self._is(entry, name) for entry in self._entries)
+
+    def add(self, name: str, found: dict, seconds: float) -> None:
+        """Writes an entry, in the place of one of the same images and other weights or software."""
+        entry = {"measure": name, "made": self._made, "seconds": round(seconds, 3), **found}
+        self._entries = [other for other in self._entries if not self._replaces(other, name)] + [entry]
+        text = json.dumps({"measures": self._entries}, indent=2) + "\n"
+        self._directory.write(self._directory.measures, text)
+
+    def _is(self, entry: dict, name: str) -> bool:
+        return entry["measure"] == name and entry["made"] == self._made
+
+    def _replaces(self, entry: dict, name: str) -> bool:
+        return entry["measure"] == name and entry["made"]["data"] == self._made["data"]
+
+
+def _evidence(predictor: Predictor, frost_dir: Optional[str]) -> Evidence:
+    facts = predictor.source.facts
+    scale = "small" if predictor.size < SMALL else "large"
+    why = "the run has trained no classifier" if predictor.own_classes else (
+        f"the classes of {facts.name} are not those of the run's classifier"
+    )  # fmt: skip
+    return Evidence(
+        of=functools.lru_cache(predictor.of),
+        corrupted=lambda name, severity: predictor.of("test", Corruption(name, severity, scale, frost_dir)),
+        corruptions={name: label(name, frost_dir) for name in CORRUPTIONS},
+        unpublished=frozenset(name for name in CORRUPTIONS if not is_published(name, frost_dir)),
+        classes=facts.classes,
+        label_sets=facts.label_sets,
+        labelled=facts.labelled,
+        why_no_logits=why,
+    )
+
+
+def _timed(name: str, evidence: Evidence) -> tuple[dict, float]:
+    """The numbers of a measure, or why there are none, and the seconds that they took."""
+    begun = time.perf_counter()
+    try:
+        found = {"numbers": [number._asdict() for number in measured(name, evidence)]}
+    except NotMeasurable as why:
+        found = {"why_not": str(why)}
+    return found, time.perf_counter() - begun
+
+
+def table(entries: Sequence[dict]) -> str:
+    """Entries of `measures.json` as lines for a terminal.
+
+    Example:
+        >>> print(table([{"measure": "accuracy", "why_not": "the images have no labels"}]))
+        accuracy: not measured, since the images have no labels
+    """
+    lines = []
+    for entry in entries:
+        if "why_not" in entry:
+            lines.append(f"{entry['measure']}: not measured, since {entry['why_not']}")
+        for number in entry.get("numbers", []):
+            lines.append(f"{number['name']:<28}{_said(number):<28}n = {number['n']:<8,}{number['protocol']}")
+    return "\n".join(lines)
+
+
+def _said(number: dict) -> str:
+    """A value with its interval, shares as percent."""
+    percent = number["unit"] == "share"
+    scale, unit = (100, " %") if percent else (1, f" {number['unit']}".rstrip())
+    digits = 2 if percent or number["unit"] == "points" else 4
+    said = f"{scale * number['value']:.{digits}f}"
+    if number["interval"]:
+        said += " ({:.{d}f} to {:.{d}f})".format(*(scale * end for end in number["interval"]), d=digits)
+    return said + unit
