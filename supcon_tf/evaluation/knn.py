@@ -105,9 +105,11 @@ def merged(queries: tf.Tensor, best: tuple, rows: tf.Tensor, labels: tf.Tensor, 
     """
     similarity = tf.matmul(queries, rows, transpose_b=True)  # [q, n]
     similarity = tf.where(weights > 0, similarity, -np.inf)
-    similarity = tf.concat([best[0], similarity], 1)  # [q, k + n]
-    labels = tf.concat([best[1], tf.tile(labels[None, :], [tf.shape(queries)[0], 1])], 1)  # [q, k + n]
-    nearest, places = tf.math.top_k(similarity, best[0].shape[1])  # [q, k]
+    neighbours = best[0].shape[1]
+    nearest, places = tf.math.top_k(similarity, tf.minimum(neighbours, tf.shape(rows)[0]))  # [q, at most k]
+    similarity = tf.concat([best[0], nearest], 1)  # [q, at most 2k]
+    labels = tf.concat([best[1], tf.gather(labels, places)], 1)  # [q, at most 2k]
+    nearest, places = tf.math.top_k(similarity, neighbours)  # [q, k]
     return nearest, tf.gather(labels, places, batch_dims=1)
 
 
@@ -123,10 +125,15 @@ def vote(similarity: tf.Tensor, labels: tf.Tensor, *, classes: int, temperature:
     Returns:
         int64 [q].
     """
+    return tf.argmax(votes(similarity, labels, classes=classes, temperature=temperature), 1)
+
+
+def votes(similarity: tf.Tensor, labels: tf.Tensor, *, classes: int, temperature: float) -> tf.Tensor:
+    """The sums that `vote` compares, float32 [q, C], each over exp(s / T) of the nearest neighbour of the query."""
     # Over the nearest: the same factor for all neighbours of a query, and no exponential is too large.
     weight = tf.exp((similarity - similarity[:, :1]) / temperature)  # [q, k]
     weight = tf.where(similarity > -np.inf, weight, 0)
     count = tf.shape(labels, out_type=tf.int64)[0]
     places = tf.range(count)[:, None] * classes + labels  # [q, k], where the class of a neighbour is in [q, C]
-    votes = tf.math.unsorted_segment_sum(tf.reshape(weight, [-1]), tf.reshape(places, [-1]), count * classes)
-    return tf.argmax(tf.reshape(votes, [count, classes]), 1)
+    sums = tf.math.unsorted_segment_sum(tf.reshape(weight, [-1]), tf.reshape(places, [-1]), count * classes)
+    return tf.reshape(sums, [count, classes])
