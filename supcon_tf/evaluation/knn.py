@@ -103,14 +103,19 @@ def merged(queries: tf.Tensor, best: tuple, rows: tf.Tensor, labels: tf.Tensor, 
     Returns:
         As `best`. Of equal similarities those that came first are kept.
     """
+    neighbours = best[0].shape[1]
+    near = nearest(queries, rows, labels, weights, neighbours=tf.minimum(neighbours, tf.shape(rows)[0]))
+    similarity, labels = (tf.concat(pair, 1) for pair in zip(best, near))  # [q, at most 2k]
+    similarity, places = tf.math.top_k(similarity, neighbours)  # [q, k]
+    return similarity, tf.gather(labels, places, batch_dims=1)
+
+
+def nearest(queries: tf.Tensor, rows: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor, *, neighbours) -> tuple:
+    """The k nearest of the rows alone, as `merged` has them; k is at most n."""
     similarity = tf.matmul(queries, rows, transpose_b=True)  # [q, n]
     similarity = tf.where(weights > 0, similarity, -np.inf)
-    neighbours = best[0].shape[1]
-    nearest, places = tf.math.top_k(similarity, tf.minimum(neighbours, tf.shape(rows)[0]))  # [q, at most k]
-    similarity = tf.concat([best[0], nearest], 1)  # [q, at most 2k]
-    labels = tf.concat([best[1], tf.gather(labels, places)], 1)  # [q, at most 2k]
-    nearest, places = tf.math.top_k(similarity, neighbours)  # [q, k]
-    return nearest, tf.gather(labels, places, batch_dims=1)
+    similarity, places = tf.math.top_k(similarity, neighbours)  # [q, k]
+    return similarity, tf.gather(labels, places)
 
 
 def vote(similarity: tf.Tensor, labels: tf.Tensor, *, classes: int, temperature: float) -> tf.Tensor:

@@ -86,7 +86,7 @@ def test_equal_images_do_not_find_themselves():
     """Where R + 1 references are as near as the query itself, it may not be among them; it never counts."""
     labels = np.array([0] * 3 + [1] * 9)
     found = retrieval(np.ones([12, 3]), labels)
-    # Of equal ones the first come first: class 0 finds its two mates; class 1 (R = 8) finds those 3 and five of its own.
+    # Of equal ones the first come first: class 0 finds its two mates; class 1 (R = 8) finds those and five of its own.
     average = sum(i / (i + 3) for i in range(1, 6)) / 8
     assert found == pytest.approx({
         "precision_at_1": 3 / 12, "r_precision": (3 + 9 * 5 / 8) / 12, "map_at_r": (3 + 9 * average) / 12,
