@@ -43,7 +43,8 @@ def minimize(
     """The minima of L convex functions.
 
     A problem has converged when two steps in a row promise, by the quadratic model, to lower it by no more than
-    `tolerance` of its value, or when no step lowers it any more in float64 and little is promised. Memory: (2 history + 8) [L, P] in float64.
+    `tolerance` of its value, or when no step lowers it any more in float64 and little is promised. Memory, in float64:
+    (2 history + 8) [L, P].
 
     Args:
         function: from points [A, P] and the numbers [A] of the problems that they belong to, to values [A], gradients
@@ -75,11 +76,11 @@ def minimize(
     for step in range(steps + 1):
         direction = _direction(at, pairs)
         slope = np.sum(at[2] * direction, 1)  # [A]
-        promised = -slope / 2 / np.maximum(np.abs(at[1]), np.finfo(np.float64).tiny)  # [A], of the value
-        calm = np.where(promised <= tolerance, calm + 1, 0)
+        promised, size = -slope / 2, np.abs(at[1])  # [A]
+        calm = np.where(promised <= tolerance * size, calm + 1, 0)
         done = stuck | (calm > 1) | (slope >= 0)
         end.points[which], end.values[which], end.steps[which] = *at[:2], step
-        end.converged[which] = done & (promised <= max(tolerance, LOST))
+        end.converged[which] = done & (promised <= max(tolerance, LOST) * size)
         if done.all() or step == steps:
             return end
         if done.any():
