@@ -29,8 +29,8 @@ class ReliabilityDiagram(NamedTuple):
         accuracy: float64 [B], share of them that is right; NaN in an empty bin.
 
     Example:
-        >>> ReliabilityDiagram(np.array([0.0, 1.0]), np.array([4]), np.array([0.9]), np.array([0.75])).counts.sum()
-        4
+        >>> ReliabilityDiagram(np.array([0.0, 1.0]), np.array([4]), np.array([0.9]), np.array([0.75])).counts.tolist()
+        [4]
     """
 
     edges: np.ndarray
