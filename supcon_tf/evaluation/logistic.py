@@ -1,32 +1,25 @@
-"""The linear probe without a schedule: multinomial logistic regression on frozen features, solved to its optimum.
-
-Protocol of the transfer tables (Kornblith et al., 2019, arXiv:1805.08974; SimCLR, arXiv:2002.05709, App. B.8.1): no
-augmentation; 45 penalties from 1e-6 to 1e5, spaced evenly in their logarithm; the one that is best on a held-out part
-of the training images; trained again on all of them; tested once. Features are taken as they come: their scale is part
-of what a penalty means.
+"""Multinomial logistic regression on frozen features, for all penalties at once, solved to the optimum.
 
     minimum over W [F, C], b [C] of    sum over images of -log softmax(x W + b)[label]  +  lambda / 2 ||W||^2
 
-The papers do not say whether lambda weighs against the sum or the mean of the losses. Here it is the sum, which makes
-lambda what scikit-learn calls 1/C (`LogisticRegression(C=1 / lambda)`); a lambda for the mean is n times smaller, n the
-number of training images: `penalties=n * their_penalties`. The bias is not penalised, as there.
+Papers do not say whether lambda weighs against the sum or the mean of the losses. Here it is the sum, which makes
+lambda what scikit-learn calls 1/C (`LogisticRegression(C=1 / lambda)`); a lambda for the mean is that of n lambda here,
+n the number of training images: `penalties=n * their_penalties`. The bias is not penalised, as there.
 
-All penalties are solved at once: one product of the features with the weights of all serves them all (`lbfgs.py`).
+One product of the features with the weights of all penalties serves them all (`lbfgs.py`).
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from supcon_tf.evaluation.arrays import labelled_rows, rows_of
-from supcon_tf.evaluation.classification import mean_per_class
 from supcon_tf.evaluation.lbfgs import minimize
 
-PENALTIES = np.logspace(-6, 5, 45)
-SCORES = {"top1": lambda right, labels: float(right.mean()), "mean_per_class": mean_per_class}
+PENALTIES = np.logspace(-6, 5, 45)  # the protocol of `linear_probe.py`
 BLOCK = 2**21  # logits of all penalties at a time: 16 MB in float64
 
 
@@ -52,72 +45,12 @@ class LinearFit(NamedTuple):
     converged: np.ndarray
 
 
-def linear_probe(
-    train: tuple,
-    test: tuple,
-    *,
-    classes: int,
-    validation: Optional[tuple] = None,
-    share: float = 0.2,
-    penalties: np.ndarray = PENALTIES,
-    score: str = "top1",
-    seed: int = 0,
-) -> dict:
-    """Accuracy on the test images of the classifier whose penalty is best on held-out training images.
-
-    Args:
-        train: (features float [n, F], labels int [n] from 0 to C - 1).
-        test: likewise, looked at once.
-        classes: C.
-        validation: likewise, the official validation images; None holds out a part of `train`.
-        share: how much of `train` is held out.
-        penalties: lambdas > 0 [L].
-        score: what the penalty is chosen by and the test reported in: "top1" or "mean_per_class". Of penalties that
-            are equally good the largest is taken.
-        seed: of the choice of what is held out, without regard to classes.
-
-    Returns:
-        "accuracy", "penalty", "validation_accuracy" (floats), "validation_accuracies" float64 [L], "converged" (bool,
-        of all that was solved).
-
-    Raises:
-        ValueError: shapes that do not belong together, labels outside of 0 to C - 1, NaN, unknown names.
-
-    Example:
-        >>> features = np.random.default_rng(0).normal(size=[60, 2])
-        >>> labels = (features[:, 0] > 0).astype(int)
-        >>> found = linear_probe((features[:40], labels[:40]), (features[40:], labels[40:]), classes=2)
-        >>> found["accuracy"], found["converged"]
-        (0.9, True)
-    """
-    features, labels = labelled_rows(*train, classes=classes)
-    unseen, truth = labelled_rows(*test, classes=classes, width=features.shape[1])
-    if score not in SCORES:
-        raise ValueError(f"score must be one of {', '.join(SCORES)}; got {score!r}.")
-    if validation is None:
-        part, held = _split(features, labels, share=share, seed=seed)
-    else:
-        part, held = (features, labels), labelled_rows(*validation, classes=classes, width=features.shape[1])
-        features, labels = (np.concatenate(both) for both in zip(part, held))
-    first = fit(*part, classes=classes, penalties=penalties)
-    found = np.array([SCORES[score](each == held[1], held[1]) for each in answers(first, held[0])])  # [L]
-    chosen = float(np.max(np.asarray(penalties)[found == found.max()]))
-    last = fit(features, labels, classes=classes, penalties=[chosen])
-    return {
-        "accuracy": SCORES[score](answers(last, unseen)[0] == truth, truth),
-        "penalty": chosen,
-        "validation_accuracy": float(found.max()),
-        "validation_accuracies": found,
-        "converged": bool(first.converged.all() and last.converged.all()),
-    }
-
-
 def fit(
     features, labels, *, classes: int, penalties=PENALTIES, tolerance: float = 1e-9, steps: int = 5000
 ) -> LinearFit:
     """The classifiers of all penalties.
 
-    Memory: features in float64 twice, 28 times the weights of all penalties, and blocks of 16 MB; for very many
+    Memory: features in float64 three times, 28 times the weights of all penalties, and blocks of 16 MB; for very many
     classes take the penalties in groups.
 
     Args:
@@ -158,17 +91,8 @@ def answers(found: LinearFit, features) -> np.ndarray:
         >>> answers(found, [[2.0], [-2.0]]).tolist()
         [[0, 1]]
     """
-    features = rows_of(features, width=found.weights.shape[1])
+    features = rows_of(features, width=found.weights.shape[1]).astype(np.float64)
     return np.stack([(features @ weights + bias).argmax(1) for weights, bias in zip(found.weights, found.biases)])
-
-
-def _split(features: np.ndarray, labels: np.ndarray, *, share: float, seed: int) -> tuple:
-    """((features, labels) to train on, (features, labels) held out)."""
-    held = round(share * len(features))
-    if not 0 < held < len(features):
-        raise ValueError(f"share must leave images on both sides; {share} of {len(features)} holds out {held}.")
-    order = np.random.default_rng(seed).permutation(len(features))
-    return tuple((features[part], labels[part]) for part in (order[held:], order[:held]))
 
 
 def _turned(features: np.ndarray) -> tuple:
