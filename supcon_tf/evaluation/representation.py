@@ -1,7 +1,8 @@
 """What a representation looks like, whatever is built on it: how close classes are, how spread out the rows.
 
 Arrays of features [n, F] of a whole split and their labels [n], in float64 block by block: memory is the features and
-a few blocks, never n x n. `training.diagnostics` says the same of a sample of one batch's projections while it trains.
+a few blocks, never n x n. The pairs of `uniformity` are in the features' own type, so that n^2 F is fast; their sum is
+in float64. `training.diagnostics` says the same of a sample of one batch's projections while it trains.
 """
 
 from __future__ import annotations

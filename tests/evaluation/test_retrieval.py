@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from supcon_tf.evaluation import neighbours
+from supcon_tf.evaluation import knn, neighbours
 from supcon_tf.evaluation.retrieval import retrieval
 
 
@@ -47,6 +47,26 @@ def test_the_size_of_tiles_is_irrelevant(keys, tile, monkeypatch):
     monkeypatch.setattr(neighbours, "KEYS", keys)
     monkeypatch.setattr(neighbours, "TILE", tile)
     assert retrieval(*clouds()) == pytest.approx(expected, rel=1e-12)
+
+
+def test_no_tile_holds_more_than_it_may(monkeypatch):
+    """Memory is linear in n: of the 120 x 120 similarities no more are there at a time than a tile is told to hold."""
+    sizes = []
+
+    def watched(function):
+        def call(queries, *arguments, **named):
+            rows = next(array for array in arguments if not isinstance(array, tuple))
+            sizes.append(len(queries) * len(rows))
+            return function(queries, *arguments, **named)
+
+        return call
+
+    monkeypatch.setattr(knn, "nearest", watched(knn.nearest))
+    for tile in (600, 2400):
+        monkeypatch.setattr(neighbours, "TILE", tile)
+        retrieval(*clouds())
+        assert 0 < max(sizes) <= tile and sum(sizes) == 119 * 120
+        sizes.clear()
 
 
 def test_scikit_learns_neighbours():
