@@ -17,12 +17,14 @@ def clouds(count=240, seed=0, width=5):
     return random.normal(size=[count, width]) + 1.5 * np.cos(np.outer(labels, np.arange(1, width + 1))), labels
 
 
-def sklearns(train, features, l2):
+def sklearns(train, features, l2, constant=100):
     """The protocol with scikit-learn's solver: standardised, a feature of 100, targets of -1 and +1."""
     from sklearn.linear_model import Ridge
 
     mean, deviation = train[0].mean(0), train[0].std(0) + 1e-5
-    rows, unseen = (np.pad((x - mean) / deviation, [(0, 0), (0, 1)], constant_values=100) for x in (train[0], features))
+    rows, unseen = (
+        np.pad((x - mean) / deviation, [(0, 0), (0, 1)], constant_values=constant) for x in (train[0], features)
+    )
     targets = np.where(train[1][:, None] == np.arange(CLASSES), 1.0, -1.0)
     return Ridge(alpha=l2, fit_intercept=False, solver="svd").fit(rows, targets).predict(unseen).argmax(1)
 
@@ -36,6 +38,16 @@ def test_ridge_is_scikit_learns(shots, width):
     for answers, l2 in zip(found, l2s):
         np.testing.assert_array_equal(answers, sklearns(train, features, l2))
     assert np.mean(found[-1] == labels) > 1 / CLASSES and (shots == 1 or len(set(found[-1])) == CLASSES)
+
+
+def test_the_bias_is_hardly_penalised():
+    """Classes of different sizes: what the bias says of them counts, and a constant of 1 would say less."""
+    features, labels = clouds()
+    kept = (labels < 2) | (np.arange(len(labels)) < 30)  # 40 images of each of two classes, 5 of the others
+    train = features[kept], labels[kept]
+    found = ridge_answers(train, features, classes=CLASSES)[0]
+    np.testing.assert_array_equal(found, sklearns(train, features, 2.0**10))
+    assert (found != sklearns(train, features, 2.0**10, constant=1)).any()
 
 
 def test_accuracies_are_those_of_the_draws_of_each_seed():

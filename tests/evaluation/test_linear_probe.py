@@ -35,6 +35,13 @@ def test_the_probe_chooses_on_what_is_held_out_and_trains_again_on_all():
     assert found["accuracy"] > 0.5
 
 
+def test_of_equally_good_penalties_it_takes_the_largest():
+    labels = np.arange(80) % CLASSES
+    split = np.eye(CLASSES)[labels], labels
+    found = linear_probe(split, split, classes=CLASSES, penalties=[10.0, 0.1, 1.0])
+    assert found["validation_accuracies"].tolist() == [1, 1, 1] and found["penalty"] == 10
+
+
 def test_given_validation_images_are_what_it_chooses_on():
     train, test, held = clouds(100), clouds(120, seed=1), clouds(50, seed=2)
     found = linear_probe(train, test, classes=CLASSES, validation=held, penalties=[1e-3, 1.0, 1e3])
