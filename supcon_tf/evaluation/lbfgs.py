@@ -125,7 +125,9 @@ def _searched(function: Callable, which: np.ndarray, at: tuple, direction: np.nd
         points = at[0][open_] + length[open_, None] * direction[open_]
         values, *rest = function(points, which[open_])
         value, drop = at[1][open_], slope[open_] * length[open_]
-        good = values <= value + DECREASE * drop + ROUNDING * np.abs(value)
+        near = -slope[open_] <= LOST * np.abs(value)  # so near to the end that rounding may hide what a step brings
+        good = np.where(near, values <= value + ROUNDING * np.abs(value), values < value)
+        good &= values <= value + DECREASE * drop + ROUNDING * np.abs(value)
         for whole, part in zip(new, (points, values, *rest)):
             whole[open_[good]] = part[good]
         with np.errstate(invalid="ignore", over="ignore"):
