@@ -38,7 +38,13 @@ class Minimum(NamedTuple):
 
 
 def minimize(
-    function: Callable, start: np.ndarray, *, tolerance: float = 1e-9, steps: int = 5000, history: int = 10
+    function: Callable,
+    start: np.ndarray,
+    *,
+    tolerance: float = 1e-9,
+    resolution: float = 0.0,
+    steps: int = 5000,
+    history: int = 10,
 ) -> Minimum:
     """The minima of L convex functions.
 
@@ -51,6 +57,7 @@ def minimize(
             [A, P] and estimates > 0 of the Hessian's diagonal [A, P].
         start: float64 [L, P].
         tolerance: relative to the value.
+        resolution: what a value may be off, where it is the small sum of many terms: no less is asked for.
         steps: at most so many, for each problem.
         history: pairs of differences that the inverse Hessian is made of.
 
@@ -77,10 +84,10 @@ def minimize(
         direction = _direction(at, pairs)
         slope = np.sum(at[2] * direction, 1)  # [A]
         promised, size = -slope / 2, np.abs(at[1])  # [A]
-        calm = np.where(promised <= tolerance * size, calm + 1, 0)
+        calm = np.where(promised <= tolerance * size + resolution, calm + 1, 0)
         done = stuck | (calm > 1) | (slope >= 0)
         end.points[which], end.values[which], end.steps[which] = *at[:2], step
-        end.converged[which] = done & (promised <= max(tolerance, LOST) * size)
+        end.converged[which] = done & (promised <= max(tolerance, LOST) * size + resolution)
         if done.all() or step == steps:
             return end
         if done.any():

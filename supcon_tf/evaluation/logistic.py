@@ -20,6 +20,7 @@ from supcon_tf.evaluation.arrays import labelled_rows, rows_of
 from supcon_tf.evaluation.lbfgs import minimize
 
 PENALTIES = np.logspace(-6, 5, 45)  # the protocol of `linear_probe.py`
+RESOLUTION = 1e-14  # of the loss of an image, that of logits in float64
 BLOCK = 2**21  # logits of all penalties at a time: 16 MB in float64
 
 
@@ -58,7 +59,7 @@ def fit(
         labels: int [n], from 0 to C - 1.
         classes: C.
         penalties: lambdas > 0 [L].
-        tolerance: of the objective, relative (see `lbfgs.minimize`).
+        tolerance: of the objective, relative (see `lbfgs.minimize`); or 1e-14 an image, where that is more.
         steps: at most so many of L-BFGS.
 
     Raises:
@@ -77,7 +78,7 @@ def fit(
     turn, turned = _turned(features - centre)  # [F, r], [n, r]
     function = _objective(turned, labels, classes=classes, penalties=penalties)
     start = np.zeros([len(penalties), (turned.shape[1] + 1) * classes])
-    found = minimize(function, start, tolerance=tolerance, steps=steps)
+    found = minimize(function, start, tolerance=tolerance, resolution=RESOLUTION * len(labels), steps=steps)
     points = found.points.reshape(len(penalties), -1, classes)  # [L, r + 1, C]
     weights = turn @ points[:, :-1]  # [L, F, C]
     return LinearFit(weights, points[:, -1] - centre @ weights, found.values, found.steps, found.converged)

@@ -124,3 +124,23 @@ def test_features_and_labels_that_mean_nothing_are_refused():
         fit(features, labels, classes=3)
     with pytest.raises(ValueError, match=r"features must be \[n, 3\], one row an image; got \[2, 4\]"):
         answers(fit(features, labels, classes=CLASSES, penalties=[1.0]), np.ones([2, 4]))
+
+
+def hard_cases():
+    features, labels = clouds(60, 5)
+    return {
+        "scales": (features * np.logspace(-6, 6, 5), labels),
+        "huge": (1e6 * features + 1e6, labels),
+        "the same feature twice": (np.concatenate([features, features], 1), labels),
+        "separable": (100 * np.eye(CLASSES)[labels], labels),
+        "a class without images": (features, labels % 3),
+        "one class": (features, 0 * labels),
+        "fewer images than classes": (features[:3], labels[:3]),
+    }
+
+
+@pytest.mark.parametrize("features, labels", hard_cases().values(), ids=hard_cases())
+def test_every_penalty_converges_on_hard_cases(features, labels):
+    found = fit(features, labels, classes=CLASSES)
+    assert found.converged.all() and found.steps.max() < 500 and np.isfinite(found.weights).all()
+    assert (np.diff(found.objectives) >= -1e-9 * found.objectives[1:] - 1e-11).all()
