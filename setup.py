@@ -27,6 +27,7 @@ setup(
         "tensorflow-metadata>=1.15,<1.18",  # newer ones are generated for a protobuf that TensorFlow 2.15 refuses
         "importlib_resources",  # TFDS needs it and does not say so
         "scikit-learn>=1.2",  # the embedded digits; t-SNE in reports
+        "scipy>=1.9",  # Student's t and the binomial test of intervals; scikit-learn needs it anyway
         "threadpoolctl>=3",  # t-SNE on one thread, so that a report has the same bytes everywhere
         "pillow>=9.4",  # pictures in reports
         "tqdm>=4.64",

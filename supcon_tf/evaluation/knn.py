@@ -103,12 +103,19 @@ def merged(queries: tf.Tensor, best: tuple, rows: tf.Tensor, labels: tf.Tensor, 
     Returns:
         As `best`. Of equal similarities those that came first are kept.
     """
+    neighbours = best[0].shape[1]
+    near = nearest(queries, rows, labels, weights, neighbours=tf.minimum(neighbours, tf.shape(rows)[0]))
+    similarity, labels = (tf.concat(pair, 1) for pair in zip(best, near))  # [q, at most 2k]
+    similarity, places = tf.math.top_k(similarity, neighbours)  # [q, k]
+    return similarity, tf.gather(labels, places, batch_dims=1)
+
+
+def nearest(queries: tf.Tensor, rows: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor, *, neighbours) -> tuple:
+    """The k nearest of the rows alone, as `merged` has them; k is at most n."""
     similarity = tf.matmul(queries, rows, transpose_b=True)  # [q, n]
     similarity = tf.where(weights > 0, similarity, -np.inf)
-    similarity = tf.concat([best[0], similarity], 1)  # [q, k + n]
-    labels = tf.concat([best[1], tf.tile(labels[None, :], [tf.shape(queries)[0], 1])], 1)  # [q, k + n]
-    nearest, places = tf.math.top_k(similarity, best[0].shape[1])  # [q, k]
-    return nearest, tf.gather(labels, places, batch_dims=1)
+    similarity, places = tf.math.top_k(similarity, neighbours)  # [q, k]
+    return similarity, tf.gather(labels, places)
 
 
 def vote(similarity: tf.Tensor, labels: tf.Tensor, *, classes: int, temperature: float) -> tf.Tensor:
@@ -123,10 +130,15 @@ def vote(similarity: tf.Tensor, labels: tf.Tensor, *, classes: int, temperature:
     Returns:
         int64 [q].
     """
+    return tf.argmax(votes(similarity, labels, classes=classes, temperature=temperature), 1)
+
+
+def votes(similarity: tf.Tensor, labels: tf.Tensor, *, classes: int, temperature: float) -> tf.Tensor:
+    """The sums that `vote` compares, float32 [q, C], each over exp(s / T) of the nearest neighbour of the query."""
     # Over the nearest: the same factor for all neighbours of a query, and no exponential is too large.
     weight = tf.exp((similarity - similarity[:, :1]) / temperature)  # [q, k]
     weight = tf.where(similarity > -np.inf, weight, 0)
     count = tf.shape(labels, out_type=tf.int64)[0]
     places = tf.range(count)[:, None] * classes + labels  # [q, k], where the class of a neighbour is in [q, C]
-    votes = tf.math.unsorted_segment_sum(tf.reshape(weight, [-1]), tf.reshape(places, [-1]), count * classes)
-    return tf.argmax(tf.reshape(votes, [count, classes]), 1)
+    sums = tf.math.unsorted_segment_sum(tf.reshape(weight, [-1]), tf.reshape(places, [-1]), count * classes)
+    return tf.reshape(sums, [count, classes])

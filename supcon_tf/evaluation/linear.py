@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from supcon_tf.evaluation.average_precision import mean_average_precision
+from supcon_tf.evaluation.classification import mean_per_class
 from supcon_tf.evaluation.features import Batches, embedding_on
 from supcon_tf.losses.cross_entropy import correct
 from supcon_tf.networks.networks import Networks
@@ -71,5 +72,4 @@ def measures(logits: np.ndarray, labels: np.ndarray) -> dict:
     found = {"test_accuracy": float(right.mean(dtype=np.float64))}
     if labels.ndim == 2:
         return {**found, "test_mean_average_precision": mean_average_precision(logits, labels)}
-    shares = [right[labels == label].mean(dtype=np.float64) for label in np.unique(labels)]
-    return {**found, "test_mean_per_class_accuracy": float(np.mean(shares))}
+    return {**found, "test_mean_per_class_accuracy": mean_per_class(right, labels)}

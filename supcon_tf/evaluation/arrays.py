@@ -1,0 +1,113 @@
+"""Arrays as they are handed to a measure: read once, and refused where a measure of them would mean nothing."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+import numpy as np
+
+
+def rows_of(values, *, name: str = "features", width: Optional[int] = None) -> np.ndarray:
+    """Rows of finite numbers, as an array [n, F] of the type they came in (float32 for 16 bits and whole numbers).
+
+    Args:
+        values: [n, F], n and F at least 1.
+        name: what an error calls them.
+        width: F, where something else has already said it.
+
+    Raises:
+        ValueError: another shape, or NaN or infinity among them.
+
+    Example:
+        >>> rows_of([[1, 2], [3, 4]]).dtype.name
+        'float32'
+    """
+    rows = np.asarray(values)
+    if rows.ndim != 2 or 0 in rows.shape or width not in (None, rows.shape[1]):
+        wanted = f"[n, {width or 'F'}]"
+        raise ValueError(f"{name} must be {wanted}, one row an image; got {list(rows.shape)}. Flatten what is wider.")
+    if rows.dtype not in (np.float32, np.float64):
+        rows = rows.astype(np.float32)
+    bad = len(rows) - int(np.isfinite(rows).all(1).sum())
+    if bad:
+        raise ValueError(
+            f"{name} must be finite; {bad} of {len(rows)} rows have NaN or infinity. Look at the network they are from."
+        )
+    return rows
+
+
+def labels_of(labels, *, count: int, classes: Optional[int] = None) -> np.ndarray:
+    """Labels, int64 [n].
+
+    Args:
+        labels: int [n]; one class an image.
+        count: n, how many rows they belong to.
+        classes: C; None allows any number from 0.
+
+    Raises:
+        ValueError: another shape, not whole numbers, or outside of 0 to C - 1.
+
+    Example:
+        >>> labels_of([2, 0], count=2, classes=3).tolist()
+        [2, 0]
+    """
+    labels = np.asarray(labels)
+    if labels.shape != (count,):
+        raise ValueError(
+            f"labels must be [{count}], one class for each row; got {list(labels.shape)}. "
+            "Label sets have measures of their own: `average_precision`."
+        )
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(f"labels must be whole numbers; got {labels.dtype}. Cast them to int64.")
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or (classes is not None and high >= classes):
+        allowed = "0 or more" if classes is None else f"from 0 to {classes - 1}"
+        raise ValueError(f"labels must be {allowed}; got {low} to {high}. Leave unlabelled images out.")
+    return labels.astype(np.int64)
+
+
+def labelled_rows(features, labels, *, classes: Optional[int] = None, width: Optional[int] = None) -> tuple:
+    """(features [n, F], labels int64 [n]) that belong together; see `rows_of` and `labels_of`.
+
+    Example:
+        >>> rows, labels = labelled_rows([[1.0, 2.0]], [0])
+        >>> rows.shape, labels.shape
+        ((1, 2), (1,))
+    """
+    rows = rows_of(features, width=width)
+    return rows, labels_of(labels, count=len(rows), classes=classes)
+
+
+def scored(logits, labels) -> tuple:
+    """(logits [n, C], labels int64 [n] from 0 to C - 1) that belong together.
+
+    Example:
+        >>> scored([[0.5, 1.0]], [2])
+        Traceback (most recent call last):
+        ValueError: labels must be from 0 to 1; got 2 to 2. Leave unlabelled images out.
+    """
+    logits = rows_of(logits, name="logits")
+    return logits, labels_of(labels, count=len(logits), classes=logits.shape[1])
+
+
+def correctness(right, *, name: str = "right") -> np.ndarray:
+    """Which answers are right, bool [n].
+
+    Args:
+        right: [n] of True and False, or of 1 and 0.
+        name: what an error calls them.
+
+    Raises:
+        ValueError: another shape, or other values.
+
+    Example:
+        >>> correctness([1, 0]).tolist()
+        [True, False]
+    """
+    right = np.asarray(right)
+    if right.ndim != 1 or not len(right) or not np.isin(right, (0, 1)).all():
+        raise ValueError(
+            f"{name} must be [n] of True (right) and False (wrong), one an image; got {right.dtype} "
+            f"{list(right.shape)}. It is `answers == labels`."
+        )
+    return right.astype(bool)
