@@ -51,12 +51,13 @@ def disc(radius: float, softness: float) -> np.ndarray:
     """
     reach = max(int(radius), _SMALL_RADIUS)
     offsets = np.arange(-reach, reach + 1)
-    flat = (offsets[:, None] ** 2 + offsets**2 <= radius**2).astype(np.float64)  # [k, k]
+    inside = offsets[:, None] ** 2 + offsets**2 <= radius**2  # [k, k]
     taps = np.arange(-1, 2) if radius <= _SMALL_RADIUS else np.arange(-2, 3)
     weights = np.exp(-(taps**2) / (2.0 * softness**2))
+    kernel = inside / np.count_nonzero(inside)
     for axis in (0, 1):
-        flat = ndimage.correlate1d(flat, weights / weights.sum(), axis, mode="mirror")
-    return flat / np.count_nonzero(offsets[:, None] ** 2 + offsets**2 <= radius**2)
+        kernel = ndimage.correlate1d(kernel, weights / weights.sum(), axis, mode="mirror")
+    return kernel
 
 
 def convolved(values: np.ndarray, kernel: np.ndarray) -> np.ndarray:

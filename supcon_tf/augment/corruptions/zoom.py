@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
+from scipy import sparse
 
 from supcon_tf.augment.corruptions.levels import level_below, unit
 
@@ -24,12 +26,9 @@ def zoom_blur(image: np.ndarray, draws: np.random.Generator, stop: float, step: 
         >>> np.unique(zoom_blur(np.full([8, 6, 3], 200, np.uint8), None, 1.11, 0.01)).tolist()
         [200]
     """
-    values = unit(image)
-    factors = np.arange(1, stop, step)
-    total = values.copy()
-    for factor in factors:
-        total += magnified(values, factor)
-    return level_below(total / (len(factors) + 1))
+    height, width, channels = image.shape
+    blur = _mean_of_magnified(height, width, float(stop), float(step))
+    return level_below((blur @ unit(image).reshape(-1, channels)).reshape(image.shape))
 
 
 def magnified(values: np.ndarray, factor: float) -> np.ndarray:
@@ -66,3 +65,21 @@ def _neighbours(side: int, factor: float) -> tuple[np.ndarray, np.ndarray, np.nd
     after = np.minimum(before + 1, kept - 1)
     start = (side - kept) // 2
     return start + before, start + after, at - before
+
+
+@functools.lru_cache(maxsize=8)  # All severities of one size; 15 to 25 MB each at 224 x 224.
+def _mean_of_magnified(height: int, width: int, stop: float, step: float) -> sparse.csr_array:
+    """The whole blur as one sparse matrix, [H W, H W]: its product takes a tenth of the time of the magnifications."""
+    factors = np.arange(1, stop, step)
+    total = sparse.csr_array(sparse.identity(height * width))
+    for factor in factors.tolist():
+        total = total + sparse.kron(_matrix(height, factor), _matrix(width, factor), format="csr")
+    return total / (len(factors) + 1)
+
+
+def _matrix(side: int, factor: float) -> sparse.csr_array:
+    """`magnified` along one axis, [S, S]."""
+    before, after, share = _neighbours(side, factor)
+    row = np.arange(side)
+    entries = np.concatenate([1 - share, share]), (np.concatenate([row, row]), np.concatenate([before, after]))
+    return sparse.csr_array(entries, shape=(side, side))
