@@ -28,6 +28,7 @@ setup(
         "importlib_resources",  # TFDS needs it and does not say so
         "scikit-learn>=1.2",  # the embedded digits; t-SNE in reports
         "threadpoolctl>=3",  # t-SNE on one thread, so that a report has the same bytes everywhere
+        "scipy>=1.8",  # corruptions of test images; scikit-learn needs it anyway
         "pillow>=9.4",  # pictures in reports
         "tqdm>=4.64",
     ],

@@ -32,8 +32,8 @@ STACKED_ORDERS = ("code", "paper")
 EVALUATION_CROPS = ("resize_then_crop", "crop_then_resize", "crop_then_distort", "identity")
 
 # Corrupted test images: in the order of the paper's tables, with the constants of ImageNet-C or of CIFAR-10-C.
-CORRUPTIONS = ("gaussian_noise", "shot_noise", "impulse_noise", "defocus_blur", "glass_blur", "motion_blur", "zoom_blur",
-               "snow", "frost", "fog", "brightness", "contrast", "elastic_transform", "pixelate",
+CORRUPTIONS = ("gaussian_noise", "shot_noise", "impulse_noise", "defocus_blur", "glass_blur", "motion_blur",
+               "zoom_blur", "snow", "frost", "fog", "brightness", "contrast", "elastic_transform", "pixelate",
                "jpeg_compression")  # fmt: skip
 SEVERITIES = (1, 2, 3, 4, 5)
 CORRUPTION_SCALES = ("large", "small")

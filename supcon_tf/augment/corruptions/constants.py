@@ -1,9 +1,10 @@
 """What each corruption is told at severities 1 to 5, on images of 224 ("large") and of 32 pixels ("small").
 
-Sources, numbers only: `ImageNet-C/imagenet_c/imagenet_c/corruptions.py` ("large") and `ImageNet-C/create_c/make_cifar_c.py`
-("small") of github.com/hendrycks/robustness, the code behind the published sets of Hendrycks and Dietterich, "Benchmarking
-Neural Network Robustness to Common Corruptions and Perturbations", ICLR 2019. They are the arguments of the function
-of that name, after (image, draws). Lengths are in pixels and do not follow the size of the image.
+Sources, numbers only: `ImageNet-C/imagenet_c/imagenet_c/corruptions.py` ("large") and
+`ImageNet-C/create_c/make_cifar_c.py` ("small") of github.com/hendrycks/robustness, the code behind the published sets
+of Hendrycks and Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and Perturbations", ICLR 2019.
+They are the arguments of the function of that name, after (image, draws). Lengths are in pixels and do not follow the
+size of the image.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ LARGE = {
     "motion_blur": ((10, 3), (15, 5), (15, 8), (15, 12), (20, 15)),
     # End (left out) and step of the magnifications from 1.
     "zoom_blur": ((1.11, 0.01), (1.16, 0.01), (1.21, 0.02), (1.26, 0.02), (1.31, 0.03)),
-    # Mean and deviation of the flakes, magnification, threshold, radius and deviation of their fall, share of the image.
+    # Mean and deviation of the flakes, magnification, threshold, radius and deviation of the fall, the image's share.
     "snow": (
         (0.1, 0.3, 3, 0.5, 10, 4, 0.8),
         (0.2, 0.3, 2, 0.5, 12, 4, 0.7),

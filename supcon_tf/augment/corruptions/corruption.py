@@ -67,7 +67,7 @@ def corruption(
         dtype('uint8')
         >>> import tensorflow as tf
         >>> data = tf.data.Dataset.from_tensors(image).enumerate()
-        >>> data = data.map(lambda number, x: tf.ensure_shape(tf.numpy_function(corrupt, [x, number], tf.uint8), x.shape))
+        >>> data = data.map(lambda number, x: tf.numpy_function(corrupt, [x, number], tf.uint8))
         >>> next(iter(data)).shape
         TensorShape([32, 32, 3])
     """
@@ -116,8 +116,8 @@ def corrupted(
     images = np.asarray(images)
     if images.ndim != 4:
         raise ValueError(
-            f"`corrupted` takes uint8 images [n, height, width, ch]; got {images.dtype} of shape {images.shape}. One image "
-            "is `images[None]`."
+            f"`corrupted` takes uint8 images [n, height, width, ch]; got {images.dtype} of shape {images.shape}. One "
+            "image is `images[None]`."
         )
     numbers = np.arange(len(images)) if numbers is None else np.asarray(numbers)
     if numbers.shape != (len(images),):
@@ -178,5 +178,7 @@ def _corrupt(
 def _severity(severity: Any) -> int:
     """The severity, once it is sure that it is one."""
     if severity not in SEVERITIES:
-        raise ValueError(f"`severity` must be a whole number from {SEVERITIES[0]} to {SEVERITIES[-1]}; got {severity!r}.")
+        raise ValueError(
+            f"`severity` must be a whole number from {SEVERITIES[0]} to {SEVERITIES[-1]}; got {severity!r}."
+        )
     return int(severity)

@@ -35,7 +35,7 @@ def defocus_blur(image: np.ndarray, draws: np.random.Generator, radius: float, s
 def disc(radius: float, softness: float) -> np.ndarray:
     """The kernel: a disc of weight 1, its rim softened by a Gaussian of a few taps that is mirrored at the window.
 
-    Where the disc touches its window (radius 8 and 10), the mirror makes the weights sum to more than 1, up to 1.013:
+    Where the disc touches its window (radius 8 and 10), the mirror makes the weights sum to 1.013 and 1.011:
     the published images are brighter by as much.
 
     Args:

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from supcon_tf.augment.corruptions.fog import cloud_side, plasma
-from supcon_tf.augment.corruptions.levels import grey, level_below, nearest_level, unit
+from supcon_tf.augment.corruptions.levels import grey, level_below, unit
 from supcon_tf.augment.corruptions.motion import smeared
 from supcon_tf.paths import expanded, shown
 
@@ -103,8 +103,8 @@ def load_textures(frost_dir: Folder, *, step: int = 1) -> list:
     names = _pictures(frost_dir)
     if not names:
         raise ValueError(
-            f"The frost textures are to come from '{shown(str(frost_dir))}', but that is no folder with pictures in it. "
-            f"Put {', '.join(PUBLISHED)} of github.com/hendrycks/robustness there, or leave `frost_dir` out: then a "
+            f"The frost textures are to come from '{shown(str(frost_dir))}', but that is no folder with pictures in "
+            f"it. Put {', '.join(PUBLISHED)} of github.com/hendrycks/robustness there, or leave `frost_dir` out: then a "
             "texture is generated, and frost is not the published corruption."
         )
     return [_texture(pathlib.Path(expanded(os.fspath(frost_dir))) / name, step) for name in names]
@@ -143,7 +143,7 @@ def generated(height: int, width: int, draws: np.random.Generator) -> np.ndarray
     angles = draws.uniform(0.0, 180.0) + np.array([0.0, 60.0, 120.0])
     needles = sum(smeared(sparks[..., place, None], 6, 5.0, angle) for place, angle in enumerate(angles))
     thickness = np.clip(0.7 * ridges**2 * patches + 4.0 * needles * patches, 0.0, 1.0)  # [H, W, 1]
-    return nearest_level(np.array(_GLASS) + thickness * (np.array(_ICE) - np.array(_GLASS)))
+    return level_below(np.array(_GLASS) + thickness * (np.array(_ICE) - np.array(_GLASS)))
 
 
 def _pictures(frost_dir: Folder) -> list:

@@ -32,8 +32,8 @@ def require_image(image: np.ndarray) -> np.ndarray:
     image = np.asarray(image)
     if image.dtype != np.uint8:
         raise ValueError(
-            f"Corruptions take uint8 images in [0, 255]; got {image.dtype}. Multiply floats in [0, 1] by 255, round and "
-            "cast them first; whiten after the corruption."
+            f"Corruptions take uint8 images in [0, 255]; got {image.dtype}. Multiply floats in [0, 1] by 255, round "
+            "and cast them first; whiten after the corruption."
         )
     if image.ndim != 3 or image.shape[-1] not in (1, 3) or image.size == 0:
         raise ValueError(
@@ -63,14 +63,16 @@ def level_below(values: np.ndarray) -> np.ndarray:
     return (np.clip(values, 0.0, 1.0) * 255.0 + _HAIR).astype(np.uint8)
 
 
-def nearest_level(values: np.ndarray) -> np.ndarray:
-    """float64 [...], clipped to [0, 1] -> uint8 [...], halves rounded up: what ImageMagick does when it writes 8 bits.
+def level_in_png(values: np.ndarray) -> np.ndarray:
+    """float64 [...], clipped to [0, 1] -> uint8 [...], as ImageMagick writes them: the nearest 65535th, rounded down.
+
+    The authors took blurred images out of ImageMagick as PNG of 8 bits, and it computes in 16. Measured with 6.9.11.
 
     Example:
-        >>> nearest_level(np.array([51.4 / 255, 51.9 / 255, 0.3])).tolist()
-        [51, 52, 77]
+        >>> level_in_png(np.array([0.2, 51.9 / 255, 51.999 / 255])).tolist()
+        [51, 51, 52]
     """
-    return (np.clip(values, 0.0, 1.0) * 255.0 + (0.5 + _HAIR)).astype(np.uint8)
+    return (np.rint(np.clip(values, 0.0, 1.0) * 65535.0).astype(np.int64) // 257).astype(np.uint8)
 
 
 def grey(values: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from supcon_tf.augment.corruptions.levels import nearest_level, unit
+from supcon_tf.augment.corruptions.levels import level_in_png, unit
 
 ANGLES = (-45.0, 45.0)  # Degrees from the horizontal, uniform; in the authors' code.
 
@@ -28,7 +28,7 @@ def motion_blur(image: np.ndarray, draws: np.random.Generator, radius: int, devi
         >>> np.unique(motion_blur(flat, np.random.default_rng(0), 10, 3)).tolist()
         [200]
     """
-    return nearest_level(smeared(unit(image), radius, deviation, draws.uniform(*ANGLES)))
+    return level_in_png(smeared(unit(image), radius, deviation, draws.uniform(*ANGLES)))
 
 
 def smeared(values: np.ndarray, radius: int, deviation: float, angle: float) -> np.ndarray:

@@ -43,11 +43,14 @@ def generator(seed: Any, name: str, severity: int) -> np.random.Generator:
 def _numbers(seed: Any) -> list[int]:
     """The seed as one or two Python integers."""
     try:
-        numbers = [operator.index(part) for part in (seed if isinstance(seed, (list, tuple)) else np.ravel(seed).tolist())]
+        numbers = [
+            operator.index(part) for part in (seed if isinstance(seed, (list, tuple)) else np.ravel(seed).tolist())
+        ]
     except TypeError:
         numbers = []
     if not 1 <= len(numbers) <= 2 or any(number not in _REACH for number in numbers):
         raise ValueError(
-            f"The seed of a corruption is an integer of 64 bits or a pair of them, such as (seed, number); got {seed!r}."
+            f"The seed of a corruption is an integer of 64 bits or a pair of them, such as (seed, number); got "
+            f"{seed!r}."
         )
     return numbers

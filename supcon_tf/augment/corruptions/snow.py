@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from supcon_tf.augment.corruptions.levels import grey, level_below, nearest_level, unit
+from supcon_tf.augment.corruptions.levels import grey, level_below, level_in_png, unit
 from supcon_tf.augment.corruptions.motion import smeared
 from supcon_tf.augment.corruptions.zoom import magnified
 
@@ -62,4 +62,4 @@ def _layer(sides: tuple, draws: np.random.Generator, flakes: Flakes) -> np.ndarr
     numbers = flakes.mean + flakes.deviation * draws.standard_normal([*sides, 1])
     large = magnified(numbers, flakes.magnification)
     still = unit(level_below(np.where(large < flakes.threshold, 0.0, large)))
-    return unit(nearest_level(smeared(still, flakes.radius, flakes.fall, draws.uniform(*ANGLES))))
+    return unit(level_in_png(smeared(still, flakes.radius, flakes.fall, draws.uniform(*ANGLES))))

@@ -32,7 +32,7 @@ def elastic_oracle(image, generator, size, deviation, affine):
     height, width, _ = image.shape
     reach = min(height, width) // 3
     centre = np.array([height // 2, width // 2])
-    before = np.array([centre + reach, centre + [-reach, reach], centre - reach], float)
+    before = np.array([centre + reach, centre + np.array([-reach, reach]), centre - reach], float)
     back = affine_oracle(before, before + generator.uniform(-affine, affine, [3, 2]))
     moved, result = np.zeros(image.shape), np.zeros(image.shape)
     for y in range(height):

@@ -19,14 +19,19 @@ def draws():
 def plasma_oracle(side, decay, generator):
     """Point by point on a torus; the amounts of one step are drawn as three arrays. Plain loops."""
     cloud, wobble, step = np.zeros([side, side]), 100.0, side
+
+    def at(y, x):
+        return cloud[y % side, x % side]
+
     while step >= 2:
         half, count = step // 2, side // step
-        at = lambda y, x: cloud[y % side, x % side]
         amounts = generator.uniform(-(wobble**2), wobble**2, [count, count])
         for i in range(count):
             for j in range(count):
                 y, x = i * step + half, j * step + half
-                corners = at(y - half, x - half) + at(y - half, x + half) + at(y + half, x - half) + at(y + half, x + half)
+                corners = (
+                    at(y - half, x - half) + at(y - half, x + half) + at(y + half, x - half) + at(y + half, x + half)
+                )
                 cloud[y, x] = corners / 4 + amounts[i, j]
         for shift_y, shift_x in ((0, half), (half, 0)):
             amounts, new = generator.uniform(-(wobble**2), wobble**2, [count, count]), {}

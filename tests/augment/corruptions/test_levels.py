@@ -14,7 +14,7 @@ EVERY = np.arange(256, dtype=np.uint8)
 
 def test_every_level_survives_the_way_in_and_out():
     np.testing.assert_array_equal(levels.level_below(levels.unit(EVERY)), EVERY)
-    np.testing.assert_array_equal(levels.nearest_level(levels.unit(EVERY)), EVERY)
+    np.testing.assert_array_equal(levels.level_in_png(levels.unit(EVERY)), EVERY)
 
 
 @pytest.mark.parametrize("error", [-1e-13, 1e-13])
@@ -26,7 +26,15 @@ def test_fractions_are_dropped():
     """As `np.uint8(values)` of the published images; the nearest level would be another in half of all cases."""
     values = np.random.RandomState(0).rand(10_000)
     np.testing.assert_array_equal(levels.level_below(values), (values * 255).astype(np.uint8))
-    np.testing.assert_array_equal(levels.nearest_level(values), np.rint(values * 255))
+
+
+def test_sixteen_bits_come_between_imagemagick_and_its_png():
+    """In steps of 257 of 65535: a value within half a 65535th below a level is that level."""
+    values = np.random.RandomState(0).rand(10_000)
+    expected = [int(np.rint(value * 65535)) // 257 for value in values]
+    np.testing.assert_array_equal(levels.level_in_png(values), expected)
+    assert (levels.level_in_png(levels.unit(EVERY[1:]) - 0.49 / 65535) == EVERY[1:]).all()
+    assert (levels.level_in_png(levels.unit(EVERY[1:]) - 0.51 / 65535) == EVERY[1:] - 1).all()
 
 
 def test_grey_is_the_luma_of_pillow():

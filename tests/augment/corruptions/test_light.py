@@ -51,8 +51,9 @@ def test_contrast_equals_loops(factor):
 @pytest.mark.parametrize("factor", FACTORS)
 def test_contrast_keeps_the_mean_and_scales_the_deviation(factor):
     image = noise_image(100, 100)
-    got = light.contrast(image, None, factor).astype(float) + 0.5  # Half a level is lost by rounding down.
-    assert np.abs(got.mean((0, 1)) - image.mean((0, 1))).max() < 0.1
+    got = light.contrast(image, None, factor).astype(float)
+    lost = image.mean((0, 1)) - got.mean((0, 1))  # By rounding down: half a level, where fractions are uniform.
+    assert (lost > 0.2).all() and (lost < 0.8).all()
     assert np.abs(got.std((0, 1)) / (factor * image.std((0, 1))) - 1).max() < 0.01
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import zlib
 
 import numpy as np
 import pytest
 
 from supcon_tf.augment.corruptions import motion
 from supcon_tf.augment.corruptions.constants import CONSTANTS
+from supcon_tf.augment.corruptions.levels import level_in_png
 from tests.augment.corruptions.samples import flat_image, noise_image
 
 EVERY = sorted({constants for table in CONSTANTS.values() for constants in table["motion_blur"]})
@@ -18,7 +20,9 @@ def motion_oracle(values, radius, deviation, angle):
     """For each pixel the sum along its line, places beyond the border clamped; plain loops, as ImageMagick has it."""
     height, width, _ = values.shape
     count = 2 * radius + 1
-    kernel = [math.exp(-i * i / (2 * deviation * deviation)) / (math.sqrt(2 * math.pi) * deviation) for i in range(count)]
+    kernel = [
+        math.exp(-i * i / (2 * deviation * deviation)) / (math.sqrt(2 * math.pi) * deviation) for i in range(count)
+    ]
     result = np.zeros(values.shape)
     for y in range(height):
         for x in range(width):
@@ -58,11 +62,33 @@ def test_a_flat_image_stays(radius, deviation):
     np.testing.assert_array_equal(motion.motion_blur(image, np.random.default_rng(0), radius, deviation), image)
 
 
-def test_levels_are_the_nearest():
-    """ImageMagick rounds when it writes 8 bits; the corruptions that NumPy casts are rounded down."""
+def test_levels_are_those_of_a_png_by_imagemagick():
     image, draws = noise_image(), np.random.default_rng(5)
-    expected = np.rint(motion_oracle(image / 255, 6, 1.0, np.random.default_rng(5).uniform(-45, 45)) * 255)
-    np.testing.assert_array_equal(motion.motion_blur(image, draws, 6, 1.0), expected)
+    blurred = motion_oracle(image / 255, 6, 1.0, np.random.default_rng(5).uniform(-45, 45))
+    np.testing.assert_array_equal(motion.motion_blur(image, draws, 6, 1.0), np.rint(blurred * 65535) // 257)
+
+
+# What ImageMagick 6.9.11-60 Q16 makes of `imagemagick_sees()`, written as PNG: checksums of the pixels.
+IMAGEMAGICK = {
+    (10, 3, 30.0): 1163288560,
+    (20, 15, -44.5): 1673979900,
+    (6, 1, 0.0): 4254565067,
+    (9, 2.5, 17.25): 2995775250,
+    (12, 8, -100.5): 1501194745,
+    (14, 12, -135.0): 2952664530,
+}
+
+
+def imagemagick_sees():
+    """uint8 [40, 33, 3], by a formula."""
+    y, x, ch = np.mgrid[:40, :33, :3]
+    return ((y * 5 + x * 3 + 40 * ch + (x * y * (ch + 1)) // 7) % 256).astype(np.uint8)
+
+
+@pytest.mark.parametrize("radius, deviation, angle", IMAGEMAGICK)
+def test_motion_equals_imagemagick(radius, deviation, angle):
+    got = level_in_png(motion.smeared(imagemagick_sees() / 255, radius, deviation, angle))
+    assert zlib.crc32(got.tobytes()) == IMAGEMAGICK[radius, deviation, angle]
 
 
 def test_every_angle_within_45_degrees_comes_up():

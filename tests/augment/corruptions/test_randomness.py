@@ -17,7 +17,7 @@ def words(seed, name="fog", severity=1):
 
 def test_the_stream_is_pinned():
     """Philox and BLAKE2b are specified; a change of either would change every corrupted set."""
-    assert words((0, 1))[0] == 4834785211246226823 and words(0)[0] == 7178346936036471823
+    assert words((0, 1))[0] == 9002442267724340486 and words(0)[0] == 8266984929174743457
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,9 @@ def test_streams_of_neighbours_are_independent():
     assert abs(first.mean() - 0.5) < 0.03 and abs(np.corrcoef(first[:-1], first[1:])[0, 1]) < 0.09
 
 
-@pytest.mark.parametrize("seed", [0.5, "7", None, (1, 2, 3), (), [1.0, 2.0], np.zeros([2, 2], int), 2**64, -(2**63) - 1])
+@pytest.mark.parametrize(
+    "seed", [0.5, "7", None, (1, 2, 3), (), [1.0, 2.0], np.zeros([2, 2], int), 2**64, -(2**63) - 1]
+)
 def test_other_seeds_are_refused(seed):
-    with pytest.raises(ValueError, match="an integer of 64 bits or a pair of them.*got"):
+    with pytest.raises(ValueError, match=r"an integer of 64 bits or a pair of them.*got"):
         words(seed)

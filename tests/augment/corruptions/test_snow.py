@@ -24,7 +24,7 @@ def snow_oracle(image, generator, mean, deviation, size, threshold, radius, fall
     layer = magnified_oracle(mean + deviation * generator.standard_normal([height, width, 1]), size)
     layer[layer < threshold] = 0
     layer = motion_oracle(rounded_down(layer * 255) / 255, radius, fall, generator.uniform(-135, -45))
-    layer = np.rint(layer * 255)
+    layer = np.rint(layer * 65535) // 257
     result = np.zeros(image.shape)
     for y in range(height):
         for x in range(width):
