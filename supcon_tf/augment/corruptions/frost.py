@@ -104,8 +104,8 @@ def load_textures(frost_dir: Folder, *, step: int = 1) -> list:
     if not names:
         raise ValueError(
             f"The frost textures are to come from '{shown(str(frost_dir))}', but that is no folder with pictures in "
-            f"it. Put {', '.join(PUBLISHED)} of github.com/hendrycks/robustness there, or leave `frost_dir` out: then a "
-            "texture is generated, and frost is not the published corruption."
+            f"it. Put {', '.join(PUBLISHED)} of github.com/hendrycks/robustness there, or leave `frost_dir` out: then "
+            "a texture is generated, and frost is not the published corruption."
         )
     return [_texture(pathlib.Path(expanded(os.fspath(frost_dir))) / name, step) for name in names]
 

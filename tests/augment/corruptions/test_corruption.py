@@ -91,8 +91,8 @@ def distances(name, scale):
 
 
 # The published constants of the elastic deformation do not grow: "large" moves the three points of its affine map by up
-# to 24 and 49 pixels at severities 1 and 2, by up to 5 at 3 to 5; "small" by 2.6 pixels at 1 and by ever less, to 1.0 at
-# 5. What grows is how rough the displacements are. At these severities the mean distance of photographs may fall.
+# to 24 and 49 pixels at severities 1 and 2, by up to 5 at 3 to 5; "small" by 2.6 pixels at 1 and by ever less, to 1.0
+# at 5. What grows is how rough the displacements are. At these severities the mean distance of photographs may fall.
 FALLS = {
     ("elastic_transform", "large"): {3, 4, 5},
     ("elastic_transform", "small"): {2, 3, 4, 5},
