@@ -2,7 +2,7 @@
 
 Sources, numbers only: `ImageNet-C/imagenet_c/imagenet_c/corruptions.py` ("large") and
 `ImageNet-C/create_c/make_cifar_c.py` ("small") of github.com/hendrycks/robustness, the code behind the published sets
-of Hendrycks and Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and Perturbations", ICLR 2019.
+of Hendrycks and Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and Perturbations" (2019).
 They are the arguments of the function of that name, after (image, draws). Lengths are in pixels and do not follow the
 size of the image.
 """

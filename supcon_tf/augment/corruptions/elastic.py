@@ -95,7 +95,7 @@ def smooth_noise(height: int, width: int, deviation: float, draws: np.random.Gen
     return _smoothing(height, float(deviation)) @ noise @ _smoothing(width, float(deviation)).T
 
 
-@functools.lru_cache(maxsize=16)
+@functools.lru_cache(maxsize=8)
 def _smoothing(side: int, deviation: float) -> np.ndarray:
     """The Gaussian blur of a line of S pixels as a matrix, float64 [S, S].
 

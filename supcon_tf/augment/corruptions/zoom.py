@@ -10,6 +10,8 @@ from scipy import sparse
 
 from supcon_tf.augment.corruptions.levels import level_below, unit
 
+_MOST_PIXELS = 1 << 17  # Up to 362 x 362 the blur is one sparse matrix; beyond, that would take too much memory.
+
 
 def zoom_blur(image: np.ndarray, draws: np.random.Generator, stop: float, step: float) -> np.ndarray:
     """The mean of the image and of its middle, magnified by 1, 1 + step, ... below `stop`.
@@ -26,9 +28,14 @@ def zoom_blur(image: np.ndarray, draws: np.random.Generator, stop: float, step: 
         >>> np.unique(zoom_blur(np.full([8, 6, 3], 200, np.uint8), None, 1.11, 0.01)).tolist()
         [200]
     """
-    height, width, channels = image.shape
-    blur = _mean_of_magnified(height, width, float(stop), float(step))
-    return level_below((blur @ unit(image).reshape(-1, channels)).reshape(image.shape))
+    (height, width, channels), values = image.shape, unit(image)
+    if height * width <= _MOST_PIXELS:
+        blur = _mean_of_magnified(height, width, float(stop), float(step))
+        return level_below((blur @ values.reshape(-1, channels)).reshape(image.shape))
+    total, factors = values.copy(), np.arange(1, stop, step)
+    for factor in factors:
+        total += magnified(values, factor)
+    return level_below(total / (len(factors) + 1))
 
 
 def magnified(values: np.ndarray, factor: float) -> np.ndarray:

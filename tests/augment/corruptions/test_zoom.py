@@ -62,6 +62,15 @@ def test_the_blur_is_the_mean_of_magnified_images(stop, step):
     np.testing.assert_array_equal(zoom.zoom_blur(image, None, stop, step), rounded_down(total / (len(factors) + 1)))
 
 
+@pytest.mark.parametrize("stop, step", EVERY)
+def test_large_images_are_blurred_without_the_matrix_to_the_same_bits(monkeypatch, stop, step):
+    image = noise_image(33, 21)
+    expected = zoom.zoom_blur(image, None, stop, step)
+    monkeypatch.setattr(zoom, "_MOST_PIXELS", 0)
+    monkeypatch.setattr(zoom, "_mean_of_magnified", None)
+    np.testing.assert_array_equal(zoom.zoom_blur(image, None, stop, step), expected)
+
+
 def test_arange_counts_as_the_authors_had_it():
     """Rounding errors add an end that is written as left out."""
     counts = {scale: [len(np.arange(1, *c)) for c in CONSTANTS[scale]["zoom_blur"]] for scale in CONSTANTS}
