@@ -29,6 +29,7 @@ setup(
         "scikit-learn>=1.2",  # the embedded digits; t-SNE in reports
         "scipy>=1.9",  # Student's t and the binomial test of intervals; scikit-learn needs it anyway
         "threadpoolctl>=3",  # t-SNE on one thread, so that a report has the same bytes everywhere
+        "scipy>=1.8",  # corruptions of test images; scikit-learn needs it anyway
         "pillow>=9.4",  # pictures in reports
         "tqdm>=4.64",
     ],

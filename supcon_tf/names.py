@@ -35,6 +35,12 @@ EVALUATION_CROPS = ("resize_then_crop", "crop_then_resize", "crop_then_distort",
 MEASURES = ("accuracy", "calibration", "knn_dino", "knn_instdisc", "few_shot", "episodes", "retrieval", "linear",
             "representation", "robustness")  # fmt: skip
 QUICK_MEASURES = MEASURES[:-1]
+# Corrupted test images: in the order of the paper's tables, with the constants of ImageNet-C or of CIFAR-10-C.
+CORRUPTIONS = ("gaussian_noise", "shot_noise", "impulse_noise", "defocus_blur", "glass_blur", "motion_blur",
+               "zoom_blur", "snow", "frost", "fog", "brightness", "contrast", "elastic_transform", "pixelate",
+               "jpeg_compression")  # fmt: skip
+SEVERITIES = (1, 2, 3, 4, 5)
+CORRUPTION_SCALES = ("large", "small")
 
 # Networks.
 ENCODERS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnet200")

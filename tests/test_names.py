@@ -8,6 +8,7 @@ import pytest
 
 from supcon_tf import config, names
 from supcon_tf.augment import autoaugment, color, evaluation_crops
+from supcon_tf.augment.corruptions import constants, corruption
 from supcon_tf.networks import resnet
 from tests.tiny import tiny_networks
 
@@ -18,10 +19,12 @@ from tests.tiny import tiny_networks
         (names.JITTERS, color.JITTERS),
         (names.AUTO_POLICIES, autoaugment.SUB_POLICIES),
         (names.EVALUATION_CROPS, evaluation_crops.CROPS),
+        (names.CORRUPTIONS, corruption.FUNCTIONS),
+        (names.CORRUPTION_SCALES, constants.CONSTANTS),
         (names.ENCODERS, [f"resnet{depth}" for depth in resnet.BLOCKS]),
         (names.STAGE_KINDS, [f.name for f in dataclasses.fields(config.Experiment) if f.type == "Stage"]),
     ],
-    ids=["jitters", "auto policies", "evaluation crops", "encoders", "stages"],
+    ids=["jitters", "auto policies", "evaluation crops", "corruptions", "their scales", "encoders", "stages"],
 )
 def test_a_table_has_the_names_as_its_keys(known, table):
     assert list(known) == list(table)
