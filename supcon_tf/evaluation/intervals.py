@@ -82,6 +82,30 @@ def t_interval(values, *, level: float = 0.95) -> Interval:
     return Interval(mean, mean - half, mean + half, n, factor)
 
 
+def share_interval(share: float, n: int, *, level: float = 0.95) -> Interval:
+    """Where the share of all such images lies of which `share` of n are right (Wilson, 1927): noise of the test set.
+
+    Args:
+        share: of the n, from 0 to 1.
+        n: images.
+        level: how often such an interval holds it.
+
+    Raises:
+        ValueError: a share or level out of range, or no image.
+
+    Example:
+        >>> found = share_interval(0.9, 100)
+        >>> round(found.low, 3), round(found.high, 3)
+        (0.826, 0.945)
+    """
+    if not 0 <= share <= 1 or n < 1:
+        raise ValueError(f"a share of n images is from 0 to 1, and n at least 1; got {share} of {n}.")
+    ends = stats.binomtest(round(share * n), n).proportion_ci(_level(level), method="wilson")
+    deviation = (share * (1 - share)) ** 0.5
+    factor = (ends.high - ends.low) / 2 / deviation if deviation else float("nan")
+    return Interval(float(share), float(ends.low), float(ends.high), n, factor)
+
+
 def paired_bootstrap(first, second, *, resamples: int = 10_000, level: float = 0.95, seed: int = 0) -> Interval:
     """Interval of accuracy(first) - accuracy(second) over test images drawn again, the same for both (Efron, 1979).
 

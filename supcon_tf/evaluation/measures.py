@@ -16,7 +16,7 @@ from supcon_tf.evaluation.calibration import expected_calibration_error
 from supcon_tf.evaluation.classification import classification
 from supcon_tf.evaluation.few_shot import episode_accuracy, few_shot_accuracy
 from supcon_tf.evaluation.intervals import share_interval, t_interval
-from supcon_tf.evaluation.logistic import linear_probe
+from supcon_tf.evaluation.linear_probe import linear_probe
 from supcon_tf.evaluation.neighbours import SETTINGS, neighbour_accuracy
 from supcon_tf.evaluation.representation import (
     alignment,
@@ -29,6 +29,7 @@ from supcon_tf.evaluation.retrieval import retrieval
 from supcon_tf.names import MEASURES, SEVERITIES, one_of
 
 SHOTS = 5  # training images a class
+IN_MEMORY = "corrupted in memory, which gives lower errors than the stored JPEGs of ImageNet-C"
 
 
 class NotMeasurable(Exception):
@@ -207,18 +208,17 @@ def _robustness(evidence: Evidence) -> list[Measure]:
 
 def _errors(evidence: Evidence, errors: dict, calibration: dict, n: int) -> list[Measure]:
     """The table of errors, and its means."""
-    where = "corrupted in memory, which gives lower errors than the stored JPEGs of ImageNet-C"
     own = "".join(f"; {evidence.corruptions[name]} is not the published one" for name in sorted(evidence.unpublished))
-    among = f"{len(errors)} corruptions and 5 severities, not normalised; {where}{own}"
+    among = f"{len(errors)} corruptions and 5 severities, not normalised; {IN_MEMORY}{own}"
     made = [Measure("mean_error", robustness.mean_error(errors), "points", f"mean over {among}", n)]
     for title, table in (("error", errors), ("ece", calibration)):
         for severity, mean in zip(SEVERITIES, 100 * robustness.means_by_severity(table)):
-            protocol = f"mean over corruptions at severity {severity}; {where}"
+            protocol = f"mean over corruptions at severity {severity}"
             made.append(Measure(f"{title}_severity_{severity}", float(mean), "points", protocol, n))
     for name, values in errors.items():
-        shown = " ".join(f"{100 * value:.1f}" for value in values)
-        made.append(Measure(f"error_{name}", 100 * float(np.mean(values)), "points",
-                            f"{evidence.corruptions[name]}; by severity: {shown}", n))  # fmt: skip
+        shown = ", ".join(f"{100 * value:.1f}" for value in values)
+        protocol = f"{evidence.corruptions[name]}, mean over severities ({shown})"
+        made.append(Measure(f"error_{name}", 100 * float(np.mean(values)), "points", protocol, n))
     return made
 
 
@@ -227,7 +227,7 @@ def _against_alexnet(evidence: Evidence, errors: dict, clean_error: float, n: in
     if evidence.classes != 1000:
         return []
     baseline = {name: robustness.ALEXNET[name] for name in errors if name not in evidence.unpublished}
-    protocol = f"over {len(baseline)} of the 15 corruptions, AlexNet's errors are 100; corrupted in memory"
+    protocol = f"over {len(baseline)} of the 15 corruptions, AlexNet's errors are 100; {IN_MEMORY}"
     relative = robustness.relative_corruption_error(errors, clean=clean_error, baseline=baseline)
     mce = robustness.mean_corruption_error(errors, baseline=baseline)
     return [Measure("mce", mce, "points", protocol, n), Measure("relative_mce", relative, "points", protocol, n)]

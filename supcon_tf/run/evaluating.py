@@ -140,7 +140,8 @@ def _timed(name: str, evidence: Evidence) -> tuple[dict, float]:
     """The numbers of a measure, or why there are none, and the seconds that they took."""
     begun = time.perf_counter()
     try:
-        found = {"numbers": [number._asdict() for number in measured(name, evidence)]}
+        numbers = [number._asdict() for number in measured(name, evidence)]
+        found = {"numbers": json.loads(json.dumps(numbers))}  # as a reader of the file has them
     except NotMeasurable as why:
         found = {"why_not": str(why)}
     return found, time.perf_counter() - begun

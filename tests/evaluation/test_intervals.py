@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from supcon_tf.evaluation.intervals import mcnemar, paired_bootstrap, t_interval
+from supcon_tf.evaluation.intervals import mcnemar, paired_bootstrap, share_interval, t_interval
 
 
 def answers(count=300, seed=1):
@@ -130,3 +130,18 @@ def test_a_level_is_between_0_and_1(level):
         t_interval([0.1, 0.2], level=level)
     with pytest.raises(ValueError, match="level must be between"):
         paired_bootstrap([True], [False], level=level)
+
+
+def test_the_interval_of_a_share_is_wilsons():
+    """Its ends are the p at which the share is z standard deviations of p away (closed form), and are mirrored."""
+    share, n, z = 0.83, 539, 1.959963984540054
+    found = share_interval(share, n)
+    share = round(share * n) / n
+    for end in (found.low, found.high):
+        assert abs(share - end) == pytest.approx(z * (end * (1 - end) / n) ** 0.5, rel=1e-9)
+    mirrored = share_interval(1 - share, n)
+    assert (1 - mirrored.high, 1 - mirrored.low) == pytest.approx((found.low, found.high), abs=1e-12)
+    assert share_interval(1.0, 50).high == 1 and share_interval(1.0, 50).low < 1
+    assert share_interval(share, 4 * n).high < found.high
+    with pytest.raises(ValueError, match=r"got 1\.2 of 5"):
+        share_interval(1.2, 5)

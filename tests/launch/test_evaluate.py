@@ -1,0 +1,55 @@
+"""The command line that measures a run."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from supcon_tf.config import Data, Encoder, Experiment, Projection, Stage
+from supcon_tf.run.experiment import run_experiment
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def evaluate(*flags):
+    command = [sys.executable, "-m", "launch.evaluate", *flags]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+
+
+@pytest.mark.parametrize(
+    "flags, message",
+    [
+        ([], "say which run: --run=DIRECTORY"),
+        (["--run=x", "--measures=acuracy"], "Did you mean 'accuracy'"),
+        (["--run=x", "--data.test_split=test"], "give --data.name too"),
+        (["--run=x", "--strategy=multi_worker"], "an evaluation runs on one host"),
+        (["--run=x", "y"], "'y' is not a flag"),
+        (["--run=x", "--measure=accuracy"], "no flag is called --measure. Did you mean `measures`?"),
+        (["--run=nowhere"], "nowhere holds no run: it has no config.json"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_one_message(flags, message):
+    ended = evaluate(*flags)
+    assert ended.returncode == 2 and message in ended.stderr and "Traceback" not in ended.stderr
+    assert ended.stderr.startswith("error: ")
+
+
+def test_a_run_is_measured_and_told(tmp_path):
+    experiment = Experiment(
+        name="tests.evaluated",
+        data=Data(name="digits", examples=64),
+        encoder=Encoder(name="resnet18", width=0.0625),
+        projection=Projection(widths=(8,)),
+        cross_entropy=Stage(epochs=1, batch_size=32),
+    )
+    summary = run_experiment(experiment, tmp_path / "run", write_report=False)
+    ended = evaluate(f"--run={tmp_path / 'run'}", "--measures=accuracy,knn_dino")
+    assert ended.returncode == 0, ended.stderr
+    lines = ended.stdout.splitlines()
+    assert lines[:3] == ["accuracy", "knn_dino", ""] and f"{100 * summary['test_accuracy']:.2f} (" in lines[3]
+    entries = json.loads((tmp_path / "run" / "measures.json").read_text())["measures"]
+    assert [entry["measure"] for entry in entries] == ["accuracy", "knn_dino"]
