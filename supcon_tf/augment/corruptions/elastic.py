@@ -9,13 +9,15 @@ from scipy import ndimage
 
 from supcon_tf.augment.corruptions.levels import level_below, unit
 
+_FINE, _COARSE = 1024, 32  # Parts of a pixel in which OpenCV adds places, and at which it reads.
+
 
 def elastic_transform(
     image: np.ndarray, draws: np.random.Generator, size: float, deviation: float, affine: float
 ) -> np.ndarray:
     """Linear between pixels in both steps.
 
-    The authors' affine map, OpenCV's, reads at places rounded to 1/32 pixel; these are not rounded.
+    The affine map reads at whole 32nds of a pixel, as that of OpenCV up to version 4, which the authors had.
 
     Args:
         image: uint8 [H, W, ch].
@@ -32,10 +34,10 @@ def elastic_transform(
         [200]
     """
     height, width = image.shape[:2]
-    grid = np.stack(np.mgrid[:height, :width]).astype(np.float64)  # [2, H, W]: row and column of each pixel
     before = three_points(height, width)
-    places = affine_places(grid, before, before + draws.uniform(-affine, affine, before.shape))
-    moved = _read(unit(image), places, "mirror")
+    back = inverse_affine(before, before + draws.uniform(-affine, affine, before.shape))
+    moved = _read(unit(image), fixed_places(back, height, width), "mirror")
+    grid = np.mgrid[:height, :width]  # [2, H, W]: row and column of each pixel
     displacements = np.stack([size * smooth_noise(height, width, deviation, draws) for _ in range(2)])  # [2, H, W]
     return level_below(_read(moved, grid + displacements, "reflect"))
 
@@ -51,29 +53,49 @@ def three_points(height: int, width: int) -> np.ndarray:
     return np.array([height // 2, width // 2]) + reach * np.array([[1.0, 1.0], [-1.0, 1.0], [-1.0, -1.0]])
 
 
-def affine_places(grid: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Where each pixel comes from under the affine map that takes three points to three others.
+def inverse_affine(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Where a pixel comes from under the affine map that takes three points to three others.
 
     Args:
-        grid: float64 [2, H, W], row and column of each pixel.
-        before: float64 [3, 2], the points; not on a line.
+        before: float64 [3, 2], the points, row and column; not on a line.
         after: float64 [3, 2], where the map takes them. On a line nothing can be inverted: every pixel then comes from
             the first point.
 
     Returns:
-        float64 [2, H, W], rows and columns.
+        float64 [2, 3]: times (row, column, 1) it is the row and column from where.
 
     Example:
-        >>> places = affine_places(np.zeros([2, 1, 1]), three_points(9, 9), three_points(9, 9) + 2)
-        >>> places.ravel().round(9).tolist()
-        [-2.0, -2.0]
+        >>> inverse_affine(three_points(9, 9), three_points(9, 9) + 2).round().astype(int).tolist()
+        [[1, 0, -2], [0, 1, -2]]
     """
     sides_before, sides_after = (before[1:] - before[0]).T, (after[1:] - after[0]).T  # [2, 2], sides are columns
     (a, b), (c, d) = sides_after
     determinant = a * d - b * c
     inverse = np.array([[d, -b], [-c, a]]) / determinant if determinant else np.zeros([2, 2])
     back = sides_before @ inverse  # [2, 2]
-    return np.tensordot(back, grid - after[0][:, None, None], 1) + before[0][:, None, None]
+    return np.column_stack([back, before[0] - back @ after[0]])
+
+
+def fixed_places(back: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Where each pixel comes from, in whole 32nds of a pixel, as OpenCV computes it.
+
+    What the column adds, and what the row adds with the constant, are rounded to 1024ths each; their sum to 32nds.
+
+    Args:
+        back: float64 [2, 3], as `inverse_affine` has it.
+        height, width: H, W.
+
+    Returns:
+        float64 [2, H, W], rows and columns.
+
+    Example:
+        >>> fixed_places(np.array([[1, 0, -0.51], [0, 1.02, 0]]), 1, 3)[:, 0].tolist()
+        [[-0.5, -0.5, -0.5], [0.0, 1.03125, 2.03125]]
+    """
+    down, across, start = back.T[:, :, None, None]  # [2, 1, 1] each
+    by_row = np.rint((down * np.arange(height)[:, None] + start) * _FINE)  # [2, H, 1]
+    by_column = np.rint(across * np.arange(width) * _FINE)  # [2, 1, W]
+    return np.floor((by_row + by_column) * (_COARSE / _FINE) + 0.5) / _COARSE
 
 
 def smooth_noise(height: int, width: int, deviation: float, draws: np.random.Generator) -> np.ndarray:

@@ -69,7 +69,7 @@ CHECKSUMS = {
     "fog": 2003434237,
     "brightness": 550457573,
     "contrast": 3227203709,
-    "elastic_transform": 408795145,
+    "elastic_transform": 3274318698,
     "pixelate": 1793467673,
 }
 

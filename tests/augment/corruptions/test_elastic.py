@@ -27,6 +27,11 @@ def affine_oracle(before, after):
     return np.linalg.solve(equations, values).reshape(2, 3)
 
 
+def fixed_oracle(numbers, row, column):
+    """OpenCV's fixed point, in whole numbers: 1024ths are added, and 32nds remain."""
+    return (round(1024 * (numbers[0] * row + numbers[2])) + round(1024 * numbers[1] * column) + 16) // 32 / 32
+
+
 def elastic_oracle(image, generator, size, deviation, affine):
     """Both steps pixel by pixel."""
     height, width, _ = image.shape
@@ -37,7 +42,8 @@ def elastic_oracle(image, generator, size, deviation, affine):
     moved, result = np.zeros(image.shape), np.zeros(image.shape)
     for y in range(height):
         for x in range(width):
-            moved[y, x] = bilinear(image.astype(float), *(back @ [y, x, 1]), mirrored)
+            row, column = (fixed_oracle(numbers, y, x) for numbers in back.tolist())
+            moved[y, x] = bilinear(image.astype(float), row, column, mirrored)
     noise = [generator.uniform(-1, 1, [height, width]) for _ in range(2)]
     if deviation:
         noise = [ndimage.gaussian_filter(part, deviation, mode="reflect", truncate=3) for part in noise]
@@ -65,16 +71,24 @@ def test_smooth_noise_equals_scipy_at_the_widest():
 def test_the_affine_map_takes_the_three_points_where_it_should():
     before = elastic.three_points(33, 40)
     after = before + np.random.RandomState(0).uniform(-4, 4, [3, 2])
-    places = elastic.affine_places(after.T[:, None, :], before, after)  # Of the three points.
-    np.testing.assert_allclose(places[:, 0].T, before, atol=1e-12)
+    back = elastic.inverse_affine(before, after)
+    np.testing.assert_allclose(np.column_stack([after, np.ones(3)]) @ back.T, before, atol=1e-12)
+    np.testing.assert_allclose(back, affine_oracle(before, after), atol=1e-12)
     assert np.ptp(before, axis=0).tolist() == [22, 22]  # Two thirds of the shorter side.
+
+
+def test_places_are_near_those_of_the_map_and_at_32nds():
+    back = np.array([[1.03, -0.2, 3.3], [0.17, 0.9, -5.2]])
+    places = elastic.fixed_places(back, 30, 41)
+    exact = np.tensordot(back[:, :2], np.mgrid[:30, :41], 1) + back[:, 2, None, None]
+    assert np.abs(places - exact).max() < 1 / 64 + 1 / 1024
+    np.testing.assert_array_equal(places * 32, np.rint(places * 32))
 
 
 def test_points_on_a_line_give_no_nonsense():
     before = elastic.three_points(9, 9)
-    after = np.array([[0.0, 0.0], [1.0, 1.0], [2.0, 2.0]])
-    places = elastic.affine_places(np.stack(np.mgrid[:9, :9]).astype(float), before, after)
-    np.testing.assert_array_equal(places, np.broadcast_to(before[0][:, None, None], places.shape))
+    back = elastic.inverse_affine(before, np.array([[0.0, 0.0], [1.0, 1.0], [2.0, 2.0]]))
+    np.testing.assert_array_equal(back, np.column_stack([np.zeros([2, 2]), before[0]]))
 
 
 @pytest.mark.parametrize("constants", EVERY, ids=str)
