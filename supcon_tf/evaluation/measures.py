@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from supcon_tf.evaluation import robustness
 from supcon_tf.evaluation.average_precision import mean_average_precision
-from supcon_tf.evaluation.calibration import expected_calibration_error
+from supcon_tf.evaluation.calibration import confidences, error_of, expected_calibration_error, reliability_diagram
 from supcon_tf.evaluation.classification import classification
 from supcon_tf.evaluation.few_shot import episode_accuracy, few_shot_accuracy
 from supcon_tf.evaluation.intervals import share_interval, t_interval
@@ -46,6 +46,7 @@ class Measure(NamedTuple):
         protocol: how, in a line.
         n: examples that it is a mean over.
         interval: of 95 %, low and high, where one can be given.
+        details: what a picture shows of it, lists of numbers by name.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Measure(NamedTuple):
     protocol: str
     n: int
     interval: Optional[tuple] = None
+    details: Optional[dict] = None
 
 
 class Evidence(NamedTuple):
@@ -120,7 +122,10 @@ def _accuracy(evidence: Evidence) -> list[Measure]:
 def _calibration(evidence: Evidence) -> list[Measure]:
     logits, labels = _answers(evidence.of("test"), evidence)
     protocol = "15 equal-width bins of the largest probability, weighted by their examples"
-    return [Measure("ece", expected_calibration_error(logits, labels), "share", protocol, len(labels))]
+    diagram = reliability_diagram(*confidences(logits, labels))
+    full = diagram.counts > 0
+    details = {name: getattr(diagram, name)[full].tolist() for name in ("confidence", "accuracy", "counts")}
+    return [Measure("ece", error_of(diagram), "share", protocol, len(labels), details=details)]
 
 
 def _knn(evidence: Evidence, *, setting: str) -> list[Measure]:
@@ -216,9 +221,9 @@ def _errors(evidence: Evidence, errors: dict, calibration: dict, n: int) -> list
             protocol = f"mean over corruptions at severity {severity}"
             made.append(Measure(f"{title}_severity_{severity}", float(mean), "points", protocol, n))
     for name, values in errors.items():
-        shown = ", ".join(f"{100 * value:.1f}" for value in values)
-        protocol = f"{evidence.corruptions[name]}, mean over severities ({shown})"
-        made.append(Measure(f"error_{name}", 100 * float(np.mean(values)), "points", protocol, n))
+        mean, protocol = 100 * float(np.mean(values)), f"{evidence.corruptions[name]}, mean over severities"
+        details = {"severity": list(SEVERITIES), "error": values}
+        made.append(Measure(f"error_{name}", mean, "points", protocol, n, details=details))
     return made
 
 

@@ -59,13 +59,16 @@ class Frame:
         return self.bottom - (value - low) / (high - low) * (self.bottom - self.top)
 
 
-def line_chart(lines: Sequence[Line], *, levels: Sequence[Level] = (), percent: bool = False) -> str:
-    """Curves over epochs.
+def line_chart(
+    lines: Sequence[Line], *, levels: Sequence[Level] = (), percent: bool = False, across: str = "epoch"
+) -> str:
+    """Curves over epochs, or over something else.
 
     Args:
         lines: at least one with a finite value.
         levels: dashed horizontal lines, which the y axis reaches.
         percent: values are shares, written as percentages.
+        across: what the x axis counts; its ticks are whole where all x are.
 
     Raises:
         ValueError: no line has a finite value.
@@ -79,14 +82,15 @@ def line_chart(lines: Sequence[Line], *, levels: Sequence[Level] = (), percent: 
     first, last = float(epochs.min()), float(epochs.max())
     frame = Frame(46, WIDTH - 16, 10, 228, (first, last) if last > first else (first - 1, last + 1), y_range)
     budget = max(60, 12_000 // len(lines))
-    marks = [_axes(frame, percent=percent), *_levels(frame, levels)]
+    whole = bool(np.all(epochs == np.round(epochs)))
+    marks = [_axes(frame, percent=percent, across=across, whole=whole), *_levels(frame, levels)]
     for kind in ("seed", "train", "median", "mean"):  # What matters most is drawn last, on top.
         for line in lines:
             if line.kind == kind:
                 path = _path(frame, *_thinned(line.x, line.y, budget))
                 title = f"<title>{escape(line.label)}</title>"
                 marks.append(f'<path class="line {kind} tone-{line.tone % TONES}" d="{path}">{title}</path>')
-    return svg(WIDTH, 258, marks, label="line chart over epochs")
+    return svg(WIDTH, 258, marks, label=f"line chart over {across}s")
 
 
 def seed_dots(values: Sequence[float], titles: Sequence[str], *, limits: tuple[float, float], tone: int) -> str:
@@ -149,8 +153,10 @@ def svg(width: float, height: float, marks: Sequence[str], *, label: str) -> str
     return f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(label)}">{body}</svg>'
 
 
-def _axes(frame: Frame, *, percent: bool) -> str:
-    marks = [f'<text class="tick" text-anchor="end" x="{frame.left - 7}" y="{frame.bottom + 18}">epoch</text>']
+def _axes(frame: Frame, *, percent: bool, across: str, whole: bool) -> str:
+    marks = [
+        f'<text class="tick" text-anchor="end" x="{frame.left - 7}" y="{frame.bottom + 18}">{escape(across)}</text>'
+    ]
     for value in ticks(*frame.y_range):
         y = frame.y_at(value)
         text = f"{100 * value:g} %" if percent else f"{value:g}"
@@ -158,7 +164,7 @@ def _axes(frame: Frame, *, percent: bool) -> str:
             f'<line class="grid" x1="{frame.left}" x2="{frame.right}" y1="{y:.1f}" y2="{y:.1f}"/>'
             f'<text class="tick" text-anchor="end" x="{frame.left - 7}" y="{y + 4:.1f}">{text}</text>'
         )
-    for value in ticks(*frame.x_range, most=8, whole=True):
+    for value in ticks(*frame.x_range, most=8, whole=whole):
         marks.append(
             f'<text class="tick" text-anchor="middle" x="{frame.x_at(value):.1f}" y="{frame.bottom + 18}">{value:g}'
             "</text>"

@@ -17,7 +17,7 @@ from supcon_tf.names import STAGE_KINDS
 from supcon_tf.records import words
 from supcon_tf.records.directory import RunDirectory
 from supcon_tf.records.files import replace_text
-from supcon_tf.report import curves, figures, gallery, page
+from supcon_tf.report import curves, figures, gallery, measures, page
 from supcon_tf.report.runs import Run, RunGroup, as_text, merged, read_groups
 
 COST = 0.01  # Most of a run's time that its page may take while it trains.
@@ -86,6 +86,7 @@ def write_report(
     sections = [
         _header(title, groups),
         _results(groups),
+        measures.measures_section(groups),
         curves.curves_section(groups),
         gallery.views_section(groups),
         gallery.images_section(groups),

@@ -16,6 +16,7 @@ from supcon_tf.evaluation.measures import Evidence, NotMeasurable, measured
 from supcon_tf.names import CORRUPTIONS, MEASURES, QUICK_MEASURES, one_of
 from supcon_tf.records.directory import RunDirectory
 from supcon_tf.records.files import read_object
+from supcon_tf.report.report import write_report
 from supcon_tf.run.context import own_state
 from supcon_tf.run.predictions import Corruption, Predictor
 from supcon_tf.run.restored import experiment_of, restored
@@ -36,8 +37,9 @@ def evaluate_run(
 ) -> list[dict]:
     """Measures the networks of a finished or interrupted run, from its directory alone.
 
-    Every measure is written to `measures.json` when it is known; one that stands there, of the same weights, data and
-    software, is not measured again. Features and logits are kept in `predictions/`.
+    Every measure is written to `measures.json` when it is known, and shown by `report.html` at the end. One that stands
+    there, of the same weights, data and software, is not measured again. Features and logits stay in
+    `predictions/`.
 
     Args:
         directory: of the run.
@@ -79,7 +81,14 @@ def evaluate_run(
                 continue
             told(name)
             kept.add(name, *_timed(name, evidence))
+        _write_page(directory)
         return [kept.of(name) for name in measures]
+
+
+def _write_page(directory: RunDirectory) -> None:
+    """The run's page again, with what was measured."""
+    directory.verify()
+    write_report(directory.report, [directory.path], unfinished=True)
 
 
 class Kept:

@@ -52,7 +52,8 @@ def test_numbers_of_arrays_whose_answers_are_known():
     low, high = found["top1"].interval
     assert 0.8 < low < 0.9 < high < 0.96
     sure = np.exp(9) / (np.exp(9) + CLASSES - 1)
-    assert numbers("calibration")["ece"].value == pytest.approx(sure - 0.9, abs=1e-9)
+    ece = numbers("calibration")["ece"]
+    assert ece.value == pytest.approx(sure - 0.9, abs=1e-6) and ece.details["counts"] == [120]
     for name in ("knn_dino", "knn_instdisc", "few_shot", "linear"):
         assert next(iter(numbers(name).values())).value == 1.0, name
     assert "of 45 chosen on 20 % of train" in numbers("linear")["linear_lbfgs"].protocol
@@ -78,7 +79,10 @@ def test_robustness_is_a_table_of_errors():
     assert found["mean_error"].value == pytest.approx(100 * (14 + 3) / 120)
     assert found["error_severity_1"].value == pytest.approx(100 * (14 + 1) / 120)
     assert "frost* is not the published one" in found["mean_error"].protocol and "mce" not in found
-    assert found["error_frost"].protocol.startswith("frost*, mean over severities (14.2, 15.0, ")
+    fog = found["error_fog"].details
+    assert fog["severity"] == [1, 2, 3, 4, 5] and fog["error"][4] == pytest.approx(
+        (2 * CORRUPTIONS.index("fog") + 5) / 120
+    )
 
 
 def test_mce_is_for_the_classes_of_imagenet_and_without_a_generated_frost():
