@@ -52,6 +52,11 @@ def test_the_transfer_sets_are_listed_without_a_data_set():
 
 
 @pytest.mark.slow
+def size_of(path):
+    with PIL.Image.open(path) as picture:
+        return picture.size
+
+
 def test_a_folder_is_checked_and_shown(tmp_path):
     image_folder.write_every_kind(tmp_path / "photos" / "train" / "a")
     image_folder.write_plain(tmp_path / "photos" / "train" / "b", 3)
@@ -70,7 +75,7 @@ def test_a_folder_is_checked_and_shown(tmp_path):
     )
     assert lines == {"a": str(len(image_folder.GOOD) + 1), "b": "3"}
     assert "skipped 5 files" in shown.stdout and "any size, RGB" in shown.stdout
-    sizes = {path.name: PIL.Image.open(path).size for path in (tmp_path / "look").glob("*.png")}
+    sizes = {path.name: size_of(path) for path in (tmp_path / "look").glob("*.png")}
     assert sizes == {
         "samples.png": (8 * 66 + 2, 2 * 66 + 2),
         "views_contrastive.png": (8 * 66 + 2, 10 * 66 + 2),

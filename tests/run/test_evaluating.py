@@ -66,11 +66,12 @@ def test_images_without_labels_have_a_reason(run, tmp_path):
 
 
 @pytest.mark.two_replicas_required
-def test_two_replicas_measure_the_same(run):
+def test_two_replicas_measure_the_same(run, two_replicas, monkeypatch):
     measures = ["accuracy", "retrieval", "representation"]
     alone = numbers(evaluate_run(run, measures=measures))
     for kept in ("predictions", "measures.json"):
         shutil.move(run / kept, run.parent / kept)
+    monkeypatch.setattr(evaluating, "make_strategy", lambda *name, **how: two_replicas)  # the one of the process
     together = numbers(evaluate_run(run, measures=measures, strategy="mirrored", replicas=2))
     assert together == pytest.approx(alone, rel=1e-4)
 
