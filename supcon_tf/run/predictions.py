@@ -7,7 +7,7 @@ import json
 import pathlib
 import re
 import zipfile
-from typing import NamedTuple, Optional
+from typing import Callable, NamedTuple, Optional
 
 import numpy as np
 import tensorflow as tf
@@ -16,7 +16,7 @@ from supcon_tf import failures
 from supcon_tf.augment.evaluation_crops import evaluation_crop
 from supcon_tf.config import Data
 from supcon_tf.data import pipeline
-from supcon_tf.data.sets.source import reading
+from supcon_tf.data.sets.source import Source, reading
 from supcon_tf.evaluation.features import embed_split
 from supcon_tf.records.directory import RunDirectory
 from supcon_tf.records.environment import environment, software
@@ -75,16 +75,7 @@ class Predictor:
         kept = _read(path, made)
         if kept:
             return self._checked(kept, made)
-        crop = evaluation_crop(
-            self._trained.image["crop"], size=self._trained.size, padding=self._trained.image["padding"]
-        )
-
-        def batches(context):
-            return pipeline.evaluation(self.source, split, crop, batch_size=EVALUATION_BATCH, input_context=context)
-
-        smaller = "A device with more memory can evaluate the run."
-        with failures.explained("the evaluation", smaller=smaller), reading(self.source):
-            arrays = embed_split(self._trained.networks, strategy=self._strategy, batches=batches)
+        arrays = predicted(self._trained, self.source, split, self._strategy)
         path.parent.mkdir(exist_ok=True)
         text = np.frombuffer(json.dumps(made).encode(), np.uint8)
         replace(path, lambda file: np.savez(file, made=text, **arrays))
@@ -112,6 +103,36 @@ class Predictor:
         name = re.sub(r"[^A-Za-z0-9.-]+", "_", self._data.name)[-60:]
         which = hashlib.sha256(json.dumps([made["data"], made["fingerprint"]]).encode()).hexdigest()[:8]
         return self._directory.path / "predictions" / f"{name}-{which}-{made['split']}.npz"
+
+
+def predicted(
+    trained: Restored, source: Source, split: str, strategy: tf.distribute.Strategy, *, progress: Callable = iter
+) -> dict:
+    """What networks make of a split now, kept nowhere.
+
+    Args:
+        trained: the run.
+        source: images that are whitened as its own (`restored.source_of`).
+        split: "train" or "test".
+        strategy: that the networks were made under.
+        progress: from the batches of `EVALUATION_BATCH` to the batches, to count them as they go by.
+
+    Returns:
+        "embeddings" float32 [n, F], "logits" float32 [n, C], "labels" int64 [n] or float32 [n, C].
+
+    Raises:
+        ValueError: no such split.
+        OSError: a file of the data could not be read.
+        MemoryError: the networks need more than there is.
+    """
+    crop = evaluation_crop(trained.image["crop"], size=trained.size, padding=trained.image["padding"])
+
+    def batches(context):
+        return pipeline.evaluation(source, split, crop, batch_size=EVALUATION_BATCH, input_context=context)
+
+    smaller = "A device with more memory can evaluate the run."
+    with failures.explained("the evaluation", smaller=smaller), reading(source):
+        return embed_split(trained.networks, strategy=strategy, batches=batches, progress=progress)
 
 
 def _read(path: pathlib.Path, made: dict) -> Optional[dict]:
