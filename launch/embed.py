@@ -29,11 +29,11 @@ define_directory("run", "directory of the run: the --workdir of launch.train")
 flags.DEFINE_string("images", "", "folder:PATH or the path of a folder of images; else the TFDS name of a data set")
 flags.DEFINE_string("to", "", "file that is written, FILE.npz")
 define_directory("data_dir", "directory of prepared TFDS data sets; default: `data` inside the run")
-flags.DEFINE_enum("split", None, ["train", "test", "all"], "images of which split; default: all of a folder, the test "
-                                                           "images of a TFDS set")  # fmt: skip
+flags.DEFINE_enum(
+    "split", None, ["train", "test", "all"], "images of which split; default: all of a folder, test of a TFDS set"
+)
 flags.DEFINE_enum("broken_images", "fail", ["fail", "skip"], "what to do when files of a folder are no images")
-flags.DEFINE_enum("strategy", "auto", [name for name in STRATEGIES if name != "multi_worker"], "how images are spread "
-                                                                                               "over devices")  # fmt: skip
+flags.DEFINE_enum("strategy", "auto", [name for name in STRATEGIES if name != "multi_worker"], "devices that embed")
 flags.DEFINE_integer("replicas", 0, "devices that share the images; 0: all there are", lower_bound=0)
 
 FOLDER = "folder:"
@@ -78,7 +78,9 @@ def _run() -> RunDirectory:
 def _set_name(images: str) -> str:
     """What `config.Data` calls the set."""
     if not images:
-        raise ValueError("say which images: --images=folder:PATH, the path of a folder, or the TFDS name of a data set.")
+        raise ValueError(
+            "say which images: --images=folder:PATH, the path of a folder, or the TFDS name of a data set."
+        )
     if images.startswith(FOLDER):
         return f"{FOLDER}{resolved(images[len(FOLDER) :])}" if images != FOLDER else images
     path = expanded(images)

@@ -1,4 +1,4 @@
-"""The directory of exported networks: its files by name, whether a command may write it, and how it is written whole."""
+"""The directory of exported networks: its files by name, who may write it, and how it is written whole."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def _write_rows(file, features: np.ndarray) -> None:
     """A line for each row, in blocks: as one text the file of a large set would not fit in memory."""
     for start in range(0, len(features), _ROWS):
         text = io.StringIO()
-        np.savetxt(text, features[start : start + _ROWS], fmt="%.7g", delimiter="\t")
+        np.savetxt(text, features[start : start + _ROWS], fmt="%.9g", delimiter="\t")
         file.write(text.getvalue().encode("ascii"))
 
 

@@ -73,7 +73,7 @@ def embedded(trained: Restored, data: Data, split: str, *, data_dir: str, strate
         labels=np.concatenate([part["labels"] for part in parts]),
         splits=np.repeat(chosen, [source.count(name) for name in chosen]),
         class_names=source.facts.class_names,
-        files=None if files[0] is None else sum(files, []),
+        files=None if files[0] is None else [name for part in files for name in part],
         made=_made(trained, data, source, split),
     )
 

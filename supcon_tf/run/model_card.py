@@ -120,7 +120,7 @@ def _data(facts: dict) -> Iterator[str]:
         ("trained on", data["name"]),
         ("fingerprint", data["fingerprint"]),
         (f"{len(classes)} classes", ", ".join(classes[:_NAMED]) + more),
-        ("labels", "several an image: each probability is of its class alone" if data["label_sets"] else "one an image"),
+        ("labels of an image", "several: each probability is of its class alone" if data["label_sets"] else "one"),
     ])  # fmt: skip
     yield f"\nlicence of the data: {data['licence']}"
 
@@ -162,9 +162,9 @@ def _limits(facts: dict) -> Iterator[str]:
 
 def _versions(facts: dict) -> Iterator[str]:
     yield "\n## Versions\n"
-    rows = [(when.replace("_", " "), ", ".join(f"{name.removeprefix('packages.')} {value}"
-             for name, value in _flat(facts[when]) if value)) for when in ("trained_with", "exported_with")]  # fmt: skip
-    yield from _table(("", ""), rows)
+    for when in ("trained_with", "exported_with"):
+        parts = [f"{name.removeprefix('packages.')} {value}" for name, value in _flat(facts[when]) if value]
+        yield f"* {when.replace('_', ' ')}: {', '.join(parts)}"
 
 
 def _flat(values: dict, above: str = "") -> list[tuple[str, object]]:

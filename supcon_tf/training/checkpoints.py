@@ -98,8 +98,8 @@ class StageCheckpoints:
             last = f"step {self._good[-1]}" if self._good else "the start of the stage"
             raise OSError(
                 system_number(error),
-                f"the checkpoint of step {step} could not be written ({system_reason(error)}). Nothing before it is lost: "
-                f"mend that, and the same command continues from {last}",
+                f"the checkpoint of step {step} could not be written ({system_reason(error)}). Nothing before it is "
+                f"lost: mend that, and the same command continues from {last}",
                 str(self._directory),
             ) from error
         self._good = [*(good for good in self._good if good < step), step][-KEPT:]
@@ -116,8 +116,8 @@ class StageCheckpoints:
             self._checkpoint.read(str(path)).assert_existing_objects_matched()
         except (AssertionError, IndexError, ValueError, tf.errors.OpError) as error:
             raise ValueError(
-                f"the checkpoint {path} does not fit this run ({system_reason(error)}). Use the command of the saved run, or "
-                "another --workdir."
+                f"the checkpoint {path} does not fit this run ({system_reason(error)}). Use the command of the saved "
+                "run, or another --workdir."
             ) from error
 
 

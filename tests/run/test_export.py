@@ -43,9 +43,9 @@ program, images, answers = sys.argv[1:]
 signatures = tf.saved_model.load(program).signatures
 pixels = np.load(images)["images"]
 files = tf.constant([tf.io.encode_jpeg(image, quality=100).numpy() for image in pixels])
-found = {}
-for name, of in (("pixels", signatures["serving_default"](images=pixels)), ("files", signatures["jpeg"](encoded=files))):
-    found.update({f"{name}_{key}": value.numpy() for key, value in of.items()})
+of_pixels, of_files = signatures["serving_default"](images=pixels), signatures["jpeg"](encoded=files)
+found = {f"pixels_{key}": value.numpy() for key, value in of_pixels.items()}
+found.update({f"files_{key}": value.numpy() for key, value in of_files.items()})
 again = np.stack([tf.io.decode_jpeg(file, channels=1).numpy() for file in files.numpy()])
 found["again"] = signatures["serving_default"](images=again)["features"].numpy()
 found["label_names"] = found.pop("pixels_label_names").astype("U")
@@ -104,7 +104,9 @@ def test_a_run_without_a_classifier_exports_its_encoder_and_a_repetition_replace
     (run / "summary.json").unlink()
     files = export_run(RunDirectory(run), to)
     assert {name.rstrip("/") for name in files} == {path.name for path in to.iterdir()}
-    assert not (to / "classifier").exists() and "no classifier: the encoder alone is exported" in capsys.readouterr().out
+    assert (
+        not (to / "classifier").exists() and "no classifier: the encoder alone is exported" in capsys.readouterr().out
+    )
     card = (to / "README.md").read_text()
     assert "The run was not finished" in card and "licence of the data: unknown" in card and "Nothing." in card
     found = tf.saved_model.load(str(to / "encoder")).signatures["serving_default"]

@@ -22,7 +22,9 @@ def facts(directory, **how):
 
 def row(card, name):
     """The second cell of a row."""
-    return next(line.split(" | ", 1)[1].removesuffix(" |") for line in card.splitlines() if line.startswith(f"| {name} |"))
+    return next(
+        line.split(" | ", 1)[1].removesuffix(" |") for line in card.splitlines() if line.startswith(f"| {name} |")
+    )
 
 
 def test_it_tells_data_recipe_measures_and_versions(trained_run):
@@ -32,7 +34,7 @@ def test_it_tells_data_recipe_measures_and_versions(trained_run):
     assert row(card, "seed") == "0" and "epochs 1, batch_size 32" in row(card, "stage linear")
     assert "temperature 0.1" in row(card, "loss") and row(card, "test_accuracy") == f"{summary['test_accuracy']:.4g}"
     assert row(card, "mean") == "0.3062" and "8, 8, 1" in row(card, "`.keras`")
-    assert tf.__version__ in row(card, "trained with") and tf.__version__ in row(card, "exported with")
+    assert card.count(f"tensorflow {tf.__version__}") == 2
     assert "licence of the data: unknown" in card and "not finished" not in card
 
 

@@ -11,13 +11,12 @@ import pytest
 import tensorflow as tf
 
 from supcon_tf import settings
-from supcon_tf.config import Encoder
 from supcon_tf.networks.networks import build_networks
 from supcon_tf.records.directory import RunDirectory
 from supcon_tf.run import serving
 from supcon_tf.run.context import own_state
 from supcon_tf.run.restored import restored, source_of
-from tests.run.conftest import TRAINED
+from tests.run.conftest import TRAINED, in_colours
 
 
 @pytest.fixture(scope="module")
@@ -31,15 +30,6 @@ def program(trained, tmp_path_factory):
     path = str(tmp_path_factory.mktemp("served") / "program")
     serving.save_program(trained, path, classify=True)
     return tf.saved_model.load(path)
-
-
-def in_colours(trained, **changes):
-    """Untrained networks of RGB images, in the place of the run's."""
-    encoder = Encoder(width=0.0625, normalize_features=changes.pop("unit", True))
-    experiment = settings.override(TRAINED, {"encoder.normalize_features": encoder.normalize_features})
-    networks = build_networks(encoder, TRAINED.projection, image_shape=(8, 8, 3), classes=10)
-    image = {**trained.image, "shape": [8, 8, 3], "mean": [0.5, 0.4, 0.3], "std": [0.2, 0.3, 0.4], **changes}
-    return dataclasses.replace(trained, experiment=experiment, networks=networks, image=image)
 
 
 def served(trained, path, **how):
