@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -56,7 +57,7 @@ np.savez(answers, **found)
 
 @pytest.fixture(scope="module")
 def exported(trained_run, tmp_path_factory):
-    to = tmp_path_factory.mktemp("exported") / "here"
+    to = tmp_path_factory.mktemp("with_export") / "exported"
     export_run(RunDirectory(trained_run), to, data_licence="CC0")
     return to
 
@@ -68,7 +69,7 @@ def test_it_holds_what_it_says(exported):
     }  # fmt: skip
     assert set(facts["files"]) == {"encoder.keras", "encoder/", "classifier.keras", "classifier/"}
     assert "licence of the data: CC0" in (exported / "README.md").read_text()
-    assert os.listdir(exported.parent) == ["here"]
+    assert os.listdir(exported.parent) == ["exported"]
 
 
 def test_a_program_answers_where_this_package_cannot_be_imported(exported, trained_run, tmp_path):
@@ -144,3 +145,17 @@ def test_a_place_whose_name_is_no_utf8(trained_run, tmp_path):
     to = tmp_path / os.fsdecode(b"caf\xe9")
     export_run(RunDirectory(trained_run), to)
     assert (to / "classifier.keras").exists() and (to / "classifier" / "saved_model.pb").exists()
+
+
+@pytest.mark.slow
+def test_the_guide_serves_and_tunes_what_was_exported(exported, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    os.symlink(exported, "exported")
+    pixels = np.zeros([4, 12, 9, 1], np.uint8)
+    pathlib.Path("photo.jpg").write_bytes(tf.io.encode_jpeg(pixels[0]).numpy())
+    given = {"images": pixels, "whitened_images": np.zeros([4, 8, 8, 1], np.float32), "labels": np.arange(4)}
+    guide = (ROOT / "docs" / "guides" / "use.md").read_text()
+    blocks = re.findall(r"^```\n(import .*?)^```", guide, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 2
+    for block in blocks:
+        exec(compile(block, "use.md", "exec"), given)
