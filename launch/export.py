@@ -23,6 +23,7 @@ FLAGS = flags.FLAGS
 define_directory("run", "directory of the run: the --workdir of launch.train")
 define_directory("to", "directory that is written: new, empty, or an earlier export")
 flags.DEFINE_string("data_licence", "", "licence of the data that the run was trained on, for the page; empty: unknown")
+flags.DEFINE_bool("onnx", False, "write ONNX files too, which needs the extra [onnx]")
 
 
 def main(argv: list[str]) -> None:
@@ -40,7 +41,8 @@ def main(argv: list[str]) -> None:
         # TensorFlow is loaded here: seconds that a misspelt flag should not cost.
         from supcon_tf.run.export import export_run
 
-        for name, what in export_run(run, to, data_licence=FLAGS.data_licence).items():
+        files = export_run(run, to, data_licence=FLAGS.data_licence, onnx=FLAGS.onnx)
+        for name, what in files.items():
             print(f"{shown(str(to / name))}{'/' * name.endswith('/')}: {what}", flush=True)
 
 
