@@ -102,8 +102,7 @@ def _images(facts: dict) -> Iterator[str]:
     rows = [
         ("SavedModel, `serving_default`", f"uint8 [B, height, width, {channels}], {colours}; "
          + (f"{size} x {size} pixels" if image["crop"] == "identity" else "any size, the same within a batch")),
-        ("SavedModel, `jpeg`", "string [B], bytes of JPEG or PNG files. Notes of orientation (EXIF) are not applied: "
-         "turn such images first"),
+        ("SavedModel, `jpeg`", "string [B], bytes of JPEG or PNG files. The EXIF orientation of a JPEG is applied"),
         ("`.keras`", f"float32 [B, {size}, {size}, {channels}]: cut by `{image['crop']}` with padding "
          f"{image['padding']}, then (value / 255 - mean) / std"),
         ("mean", _numbers(image["mean"])),

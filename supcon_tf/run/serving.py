@@ -18,6 +18,8 @@ import tensorflow as tf
 
 from supcon_tf.augment.color import whiten
 from supcon_tf.augment.evaluation_crops import evaluation_crop
+from supcon_tf.data.sets.exif import turned
+from supcon_tf.data.sets.exif_in_graph import orientation_in_graph
 from supcon_tf.keras_generations import tensorflow_variable
 from supcon_tf.layers.normalization import UnitNorm
 from supcon_tf.run.restored import Restored
@@ -119,13 +121,13 @@ def _prepared(trained: Restored) -> Callable[[tf.Tensor], tf.Tensor]:
 
 
 def _opener(trained: Restored) -> Callable[[tf.Tensor], tf.Tensor]:
-    """From the bytes of a file to its pixels, uint8 [height, width, ch], as they are stored."""
+    """From the bytes of a file to its pixels, uint8 [height, width, ch], upright if a JPEG says how."""
     size, channels = trained.size, trained.image["shape"][-1]
     sides = [size, size] if trained.image["crop"] == "identity" else [None, None]
 
     def open_image(content: tf.Tensor) -> tf.Tensor:
         pixels = tf.io.decode_image(content, channels=channels, expand_animations=False)
-        return tf.ensure_shape(pixels, [*sides, channels])
+        return tf.ensure_shape(turned(pixels, orientation_in_graph(content)), [*sides, channels])
 
     return open_image
 

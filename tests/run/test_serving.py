@@ -83,6 +83,13 @@ def test_jpeg_in_colours_is_what_tensorflow_decodes(trained, tmp_path):
     found = signatures["jpeg"](encoded=tf.constant([file.getvalue()]))
     assert set(found) == {"features"}
     np.testing.assert_allclose(found["features"], signatures["serving_default"](images=pixels[None])["features"])
+    note = PIL.Image.Exif()
+    note[0x0112] = 6  # a telephone held upright: the picture is stored on its left side
+    on_its_side = io.BytesIO()
+    PIL.Image.open(file).save(on_its_side, "jpeg", quality="keep", exif=note)
+    found = signatures["jpeg"](encoded=tf.constant([on_its_side.getvalue()]))
+    upright = tf.image.rot90(tf.io.decode_jpeg(on_its_side.getvalue(), channels=3), 3)[None]
+    np.testing.assert_allclose(found["features"], signatures["serving_default"](images=upright)["features"], atol=1e-6)
 
 
 def test_an_encoder_without_unit_length_and_images_of_one_size_only(trained, tmp_path):
