@@ -42,7 +42,7 @@ FOLDER = "folder:"
 def main(argv: list[str]) -> None:
     """Checks the command before TensorFlow is loaded, then embeds."""
     quiet()
-    with plain_endings(afterwards="nothing was written; the same command begins again"):
+    with plain_endings(afterwards="the same command begins again"):
         refuse_strays(argv)
         run, name, to = _run(), _set_name(FLAGS.images), _place(FLAGS.to)
         # TensorFlow is loaded here: seconds that a misspelt flag should not cost.

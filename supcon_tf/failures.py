@@ -45,6 +45,7 @@ def writing(what: str, where: str):
 
     Raises:
         OSError: with the number that the system has for it, where it has one.
+        MemoryError: the device or the host has not enough.
 
     Example:
         >>> with writing("the features", "runs/x.npz"):
@@ -55,6 +56,8 @@ def writing(what: str, where: str):
     try:
         yield
     except (OSError, tf.errors.OpError) as error:
+        if isinstance(error, tf.errors.ResourceExhaustedError) and system_number(error) == errno.EIO:
+            raise MemoryError(f"there was not enough memory to write {what} ({first_line(error)}).") from error
         said = f"{what} could not be written ({system_reason(error)}). Make room or name another place, and repeat"
         raise OSError(system_number(error), said, where) from error
 

@@ -57,3 +57,9 @@ def test_what_cannot_be_written_has_the_number_of_the_system(error, number):
         raise error
     assert raised.value.errno == number and raised.value.filename == "x.npz"
     assert system_reason(error) == ("x: something odd" if number == errno.EIO else os.strerror(number))
+
+
+def test_too_little_memory_is_no_full_disk():
+    error = tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+    with pytest.raises(MemoryError, match="not enough memory to write the export"), writing("the export", "x"):
+        raise error

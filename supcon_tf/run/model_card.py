@@ -144,7 +144,7 @@ def _measured(facts: dict) -> Iterator[str]:
     rows = [*_flat(facts["summary"]), *_flat(facts["measures"])]
     rows = [(name, value) for name, value in rows if name.split(".")[0] not in _UNMEASURED]
     if rows:
-        yield "On the test split of the data above, by the run itself.\n"
+        yield "From the records of the run (`summary.json`, `measures.json`).\n"
         yield from _table(("measure", "value"), rows)
     else:
         yield "Nothing."
