@@ -16,7 +16,7 @@ from supcon_tf.config import Data
 from supcon_tf.data.sets.source import Source
 from supcon_tf.paths import shown
 from supcon_tf.records.environment import environment, software
-from supcon_tf.records.files import replace
+from supcon_tf.records.files import replace_arrays
 from supcon_tf.report.projector import write_projector
 from supcon_tf.run.predictions import predicted
 from supcon_tf.run.recipe import EVALUATION_BATCH
@@ -100,7 +100,7 @@ def save_embedded(found: Embedded, path: pathlib.Path) -> pathlib.Path:
     projector = path.with_name(f"{path.stem}_projector")
     with failures.writing("the features", str(path)):
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace(path, lambda file: np.savez(file, **arrays))
+        replace_arrays(path, arrays)
         write_projector(projector, found.features, _columns(found))
     return projector
 

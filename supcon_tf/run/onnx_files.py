@@ -38,7 +38,7 @@ def write_onnx(trained: Restored, models: dict[str, tuple[Callable, str]], folde
     except (OSError, MemoryError):
         raise
     except ImportError as error:
-        print(f"no ONNX file is written: {error}. Install it by pip install 'supcon_tf[onnx]'.", flush=True)
+        print(f"no ONNX file is written: {error}. Install it by pip install '.[onnx]'.", flush=True)
         return {}
     except Exception as error:  # whatever the converter comes up with: the other files are none the worse for it
         print(f"no ONNX file is written: tf2onnx cannot convert the networks ({first_line(error)}).", flush=True)

@@ -20,7 +20,7 @@ from supcon_tf.data.sets.source import Source, reading
 from supcon_tf.evaluation.features import embed_split
 from supcon_tf.records.directory import RunDirectory
 from supcon_tf.records.environment import environment, software
-from supcon_tf.records.files import replace
+from supcon_tf.records.files import replace_arrays
 from supcon_tf.run.recipe import EVALUATION_BATCH
 from supcon_tf.run.restored import Restored, source_of
 
@@ -78,7 +78,7 @@ class Predictor:
         arrays = predicted(self._trained, self.source, split, self._strategy)
         path.parent.mkdir(exist_ok=True)
         text = np.frombuffer(json.dumps(made).encode(), np.uint8)
-        replace(path, lambda file: np.savez(file, made=text, **arrays))
+        replace_arrays(path, {"made": text, **arrays})
         return self._checked(arrays, made)
 
     def _checked(self, arrays: dict, made: dict) -> Predictions:

@@ -87,10 +87,10 @@ def test_label_sets_are_told_by_their_names(trained_run):
 def test_a_full_disk_is_told(trained_run, tmp_path, monkeypatch):
     found, _ = of(trained_run)
 
-    def full(path, write):
+    def full(path, arrays):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(module, "replace", full)
+    monkeypatch.setattr(module, "replace_arrays", full)
     with pytest.raises(OSError, match="the features could not be written \\(No space left") as raised:
         save_embedded(found, tmp_path / "x.npz")
     assert raised.value.errno == errno.ENOSPC
