@@ -21,13 +21,8 @@ ROOT = pathlib.Path(__file__).parents[2]
     [
         ([], "say whose encoder: --run="),
         (["--run=tests", "--images=digits", "--to=x.npz"], "tests holds no run: it has no config.json"),
-        (["--run=RUN"], "say which images: --images=folder:PATH"),
-        (["--run=RUN", "--images=README.md"], "README.md is no folder; name a folder of images"),
-        (["--run=RUN", "--images=./nowhere"], "./nowhere is no folder"),
-        (["--run=RUN", "--images=digits"], "say where the features go: --to="),
         (["--run=RUN", "--images=digits", "--to=x.csv"], "must name a file that ends in .npz"),
         (["--run=RUN", "--split=validation"], "value should be one of <train|test|all>"),
-        (["--run=RUN", "--strategy=multi_worker"], "value should be one of <"),
         (["--run=RUN", "--image=x"], "no flag is called --image. Did you mean `images`?"),
     ],
 )
@@ -35,6 +30,18 @@ def test_a_wrong_command_ends_before_tensorflow_is_loaded(arguments, message, tm
     (tmp_path / "config.json").write_text("{}")
     ended = test_flags.run("launch.embed", *[text.replace("RUN", str(tmp_path)) for text in arguments])
     assert ended.returncode == 2 and message in ended.stderr and "Traceback" not in ended.stderr, ended.stderr
+
+
+@pytest.mark.parametrize("read, text, message", [
+    (embed._set_name, "", "say which images: --images=folder:PATH"),
+    (embed._set_name, str(ROOT / "README.md"), "README.md is no folder; name a folder of images, or a TFDS data set"),
+    (embed._set_name, "./nowhere", "./nowhere is no folder"),
+    (embed._place, "", "say where the features go: --to="),
+    (embed._place, str(ROOT), "must name a file that ends in .npz"),
+])  # fmt: skip
+def test_values_that_mean_nothing_are_refused(read, text, message):
+    with pytest.raises(ValueError, match=message):
+        read(text)
 
 
 def test_a_path_is_a_folder_and_all_else_a_data_set(tmp_path, monkeypatch):

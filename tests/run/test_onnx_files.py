@@ -17,7 +17,6 @@ from supcon_tf.networks.networks import build_networks
 from supcon_tf.records.directory import RunDirectory
 from supcon_tf.run import onnx_files, serving
 from supcon_tf.run.context import own_state
-from supcon_tf.run.export import export_run
 from supcon_tf.run.restored import restored
 from tests.run.conftest import TRAINED
 
@@ -53,11 +52,11 @@ def test_onnx_files_answer_as_the_networks(bits, trained, tmp_path):
         np.testing.assert_allclose(found, make(onnx_files.in_float32(networks))(images), atol=1e-4)
 
 
-def test_without_the_converter_the_other_files_are_written(trained_run, tmp_path, monkeypatch, capsys):
+def test_without_the_converter_one_line_says_what_to_install(trained, tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "tf2onnx", None)
-    files = export_run(RunDirectory(trained_run), tmp_path / "x", onnx=True)
-    assert "no ONNX file is written: " in capsys.readouterr().out and "classifier.keras" in files
-    assert not list((tmp_path / "x").glob("*.onnx"))
+    assert onnx_files.write_onnx(trained, MODELS, tmp_path) == {} and list(tmp_path.iterdir()) == []
+    told = capsys.readouterr().out
+    assert told.startswith("no ONNX file is written: ") and told.endswith("Install it by pip install '.[onnx]'.\n")
 
 
 def converter(error):

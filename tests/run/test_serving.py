@@ -92,6 +92,7 @@ def test_jpeg_in_colours_is_what_tensorflow_decodes(trained, tmp_path):
     np.testing.assert_allclose(found["features"], signatures["serving_default"](images=upright)["features"], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_an_encoder_without_unit_length_and_images_of_one_size_only(trained, tmp_path):
     networks = in_colours(trained, unit=False, crop="identity")
     signatures, image = served(networks, tmp_path, classify=False), tf.zeros([1, 8, 8, 3], tf.uint8)
@@ -103,6 +104,7 @@ def test_an_encoder_without_unit_length_and_images_of_one_size_only(trained, tmp
         signatures["jpeg"](encoded=tf.constant([tf.io.encode_png(np.zeros([9, 9, 3], np.uint8)).numpy()]))
 
 
+@pytest.mark.slow
 def test_with_label_sets_each_probability_is_of_its_class_alone(trained, tmp_path):
     sets = dataclasses.replace(trained, label_sets=True)
     found = served(sets, tmp_path)["serving_default"](images=np.zeros([1, 8, 8, 1], np.uint8))
