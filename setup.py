@@ -37,6 +37,13 @@ setup(
         "test": ["pytest>=8", "pytest-xdist>=3.5", "ruff==0.17.6"],
         # The peers that `launch.benchmark` measures beside; each runs in a process of its own.
         "benchmark": ["torch>=2.2,<2.14", "pytorch-metric-learning>=2.8"],
+        # `launch.export --onnx`; newer onnx needs another ml_dtypes than TensorFlow 2.15.
+        "onnx": [
+            "tf2onnx>=1.17,<2",
+            'onnx>=1.16,<1.17; python_version<"3.12"',
+            'onnx>=1.17; python_version>="3.12"',
+            "onnxruntime>=1.17",
+        ],
         "tensorboard": ["setuptools<82"],  # the `tensorboard` command imports pkg_resources, gone from setuptools 82
     },
 )

@@ -77,7 +77,7 @@ def parse(argv: list[str], *, experiment_flag: str, usage: str, default: bool = 
             print(f"{usage}\n{catalogue.listing()}\n\nThe values shown are those of --{experiment_flag}={named}.\n")
             print(flags.FLAGS.module_help(argv[0]))
             sys.exit(0)
-        return _no_strays(flags.FLAGS(argv))
+        return refuse_strays(flags.FLAGS(argv))
     except flags.UnrecognizedFlagError as error:
         refuse(f"no flag is called --{error.flagname}.{names.nearest(error.flagname, _own_flags(argv[0]))}")
     except (ValueError, flags.Error) as error:
@@ -92,6 +92,13 @@ def parse_plainly(argv: list[str]) -> list[str]:
         refuse(f"no flag is called --{error.flagname}.{names.nearest(error.flagname, _own_flags(argv[0]))}")
     except flags.Error as error:
         refuse(str(error))
+
+
+def refuse_strays(rest: list[str]) -> list[str]:
+    """What is left of a command line after its flags, program name first; ValueError where there is more."""
+    if len(rest) > 1:
+        raise ValueError(f"'{rest[1]}' is not a flag; flags look like --name=value.")
+    return rest
 
 
 def run_app(main, **how) -> None:
@@ -160,9 +167,3 @@ def _peek(argv: list[str], flag: str) -> str:
 
 def _own_flags(module: str) -> list[str]:
     return [flag.name for flag in flags.FLAGS.get_key_flags_for_module(module)]
-
-
-def _no_strays(rest: list[str]) -> list[str]:
-    if len(rest) > 1:
-        raise ValueError(f"'{rest[1]}' is not a flag; flags look like --name=value.")
-    return rest

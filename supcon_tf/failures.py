@@ -35,6 +35,47 @@ def explained(where: str, *, smaller: str):
         ) from error
 
 
+@contextlib.contextmanager
+def writing(what: str, where: str):
+    """Turns errors of TensorFlow, Keras and their file formats within the block into an OSError that says what to do.
+
+    Args:
+        what: is written: "the exported networks".
+        where: the place a person named.
+
+    Raises:
+        OSError: with the number that the system has for it, where it has one.
+        MemoryError: the device or the host has not enough.
+
+    Example:
+        >>> with writing("the features", "runs/x.npz"):
+        ...     raise tf.errors.ResourceExhaustedError(None, None, "x.new; No space left on device")
+        Traceback (most recent call last):
+        OSError: [Errno 28] the features could not be written (No space left on device). ...
+    """
+    try:
+        yield
+    except (OSError, tf.errors.OpError) as error:
+        if isinstance(error, tf.errors.ResourceExhaustedError) and system_number(error) == errno.EIO:
+            raise MemoryError(f"there was not enough memory to write {what} ({first_line(error)}).") from error
+        said = f"{what} could not be written ({system_reason(error)}). Make room or name another place, and repeat"
+        raise OSError(system_number(error), said, where) from error
+
+
+def system_number(error: Exception) -> int:
+    """What the operating system calls an error that TensorFlow or Python has from it."""
+    if isinstance(error, OSError) and error.errno:
+        return error.errno
+    known = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.ENOENT)
+    return next((number for number in known if os.strerror(number) in str(error)), errno.EIO)
+
+
+def system_reason(error: Exception) -> str:
+    """The same in words: the system's, or what the error says first."""
+    number = system_number(error)
+    return first_line(error) if number == errno.EIO else os.strerror(number)
+
+
 def first_line(error: Exception) -> str:
     """What an error of TensorFlow says first, without the names of its graph, at most 300 characters."""
     text = re.sub(r"\{\{.*?\}\}|\[Op:.*?\]( name:)?|Error in user-defined function passed to .*?: ", "", str(error))

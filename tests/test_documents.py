@@ -48,6 +48,9 @@ def test_a_launch_command_is_understood(command, tmp_path):
         ended = subprocess.run(dry, cwd=ROOT, capture_output=True, timeout=60)
         assert ended.returncode == 0, ended.stderr
         return
+    for run in (word.removeprefix("--run=") for word in words if word.startswith("--run=")):
+        (tmp_path / run).mkdir(parents=True)
+        (tmp_path / run / "config.json").write_text("{}")
     program = (
         "import sys, types; from absl import flags\n"
         f"sys.argv = {['x', *words[3:]]!r}\n"
@@ -60,6 +63,9 @@ def test_a_launch_command_is_understood(command, tmp_path):
         "    stub = types.ModuleType(f'supcon_tf.data.sets.{name}')\n"
         "    setattr(stub, function, lambda *a, **k: sys.exit(42))\n"
         "    sys.modules[f'supcon_tf.data.sets.{name}'] = stub\n"
+        "stub = types.ModuleType('supcon_tf.run.restored'); sys.modules['supcon_tf.run.restored'] = stub\n"
+        "for name in ('Restored', 'experiment_of', 'restored', 'source_of'):  # of launch.export and launch.embed\n"
+        "    setattr(stub, name, lambda *a, **k: sys.exit(42))\n"
         f"import runpy; runpy.run_module({words[2]!r}, run_name='__main__', alter_sys=False)\n"
     )
     ended = subprocess.run(

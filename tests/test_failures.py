@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import errno
+import os
 
 import pytest
 import tensorflow as tf
 
-from supcon_tf.failures import explained
+from supcon_tf.failures import explained, system_reason, writing
 
 
 def fail(kind, message):
@@ -44,3 +45,21 @@ def test_a_file_that_cannot_be_read_is_named(kind):
 def test_other_errors_stay_what_they_are():
     with pytest.raises(tf.errors.InvalidArgumentError):
         fail(tf.errors.InvalidArgumentError, "a mistake of ours")
+
+
+@pytest.mark.parametrize("error, number", [
+    (OSError(errno.EROFS, "Read-only file system"), errno.EROFS),
+    (OSError("Unable to write, errno = 28, error message = 'No space left on device'"), errno.ENOSPC),
+    (tf.errors.UnknownError(None, None, "x: something odd"), errno.EIO),
+])  # fmt: skip
+def test_what_cannot_be_written_has_the_number_of_the_system(error, number):
+    with pytest.raises(OSError, match="the features could not be written") as raised, writing("the features", "x.npz"):
+        raise error
+    assert raised.value.errno == number and raised.value.filename == "x.npz"
+    assert system_reason(error) == ("x: something odd" if number == errno.EIO else os.strerror(number))
+
+
+def test_too_little_memory_is_no_full_disk():
+    error = tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+    with pytest.raises(MemoryError, match="not enough memory to write the export"), writing("the export", "x"):
+        raise error

@@ -12,12 +12,16 @@ from supcon_tf.networks.networks import Networks
 Batches = Callable[[tf.distribute.InputContext], tf.data.Dataset]
 
 
-def embed_split(networks: Networks, *, strategy: tf.distribute.Strategy, batches: Batches) -> dict:
+def embed_split(
+    networks: Networks, *, strategy: tf.distribute.Strategy, batches: Batches, progress: Callable = iter
+) -> dict:
     """Every example of a split through encoder and classifier, in inference mode; see `embedding_on`."""
-    return embedding_on(networks, strategy=strategy, batches=batches)()
+    return embedding_on(networks, strategy=strategy, batches=batches, progress=progress)()
 
 
-def embedding_on(networks: Networks, *, strategy: tf.distribute.Strategy, batches: Batches) -> Callable[[], dict]:
+def embedding_on(
+    networks: Networks, *, strategy: tf.distribute.Strategy, batches: Batches, progress: Callable = iter
+) -> Callable[[], dict]:
     """A function that does so now, and as often as it is called.
 
     Args:
@@ -25,6 +29,7 @@ def embedding_on(networks: Networks, *, strategy: tf.distribute.Strategy, batche
         strategy: spreads the batches over its replicas.
         batches: from an input pipeline to its (images [B, S, S, ch], labels, weights [B]), in batches for one replica
             each (`data.pipeline.evaluation`); rows of weight 0 are padding and are left out.
+        progress: from the batches to the batches, to count them as they go by.
 
     Returns:
         A function without arguments to "embeddings" float32 [n, F], "logits" float32 [n, C] and "labels", int64 [n] or
@@ -45,7 +50,7 @@ def embedding_on(networks: Networks, *, strategy: tf.distribute.Strategy, batche
 
     def embed() -> dict:
         parts = {"embeddings": [], "logits": [], "labels": []}
-        for images, labels, weights in spread:
+        for images, labels, weights in progress(spread):
             features, logits = one_batch(images)
             real = whole(weights) > 0  # [B]
             for name, values in (("embeddings", features), ("logits", logits), ("labels", labels)):

@@ -95,6 +95,14 @@ class RunDirectory:
         checkpoints = self.path.glob("checkpoints/*/*.sha256")
         return self.metrics.exists() or self.summary.exists() or any(checkpoints)
 
+    def require_run(self) -> None:
+        """ValueError where the directory holds no run."""
+        if not self.config.exists():
+            raise ValueError(
+                f"{self} holds no run: it has no {self.config.name}. Name the --workdir of a run; of a comparison, one "
+                "of its directories EXPERIMENT/seed_N."
+            )
+
     def check(self, experiment: Experiment) -> None:
         """Refuses a directory that the experiment may not use; writes nothing.
 

@@ -6,7 +6,10 @@ import contextlib
 import json
 import os
 import pathlib
+import zipfile
 from typing import BinaryIO, Callable
+
+import numpy as np
 
 from supcon_tf.paths import ESCAPED
 
@@ -32,6 +35,36 @@ def replace(path: pathlib.Path, write: Callable[[BinaryIO], object]) -> None:
         file.flush()
         os.fsync(file.fileno())  # or the new name could be there after a power cut, and not the text
     new.replace(path)
+
+
+def replace_arrays(path: pathlib.Path, arrays: dict[str, np.ndarray], *, compressed: bool = False) -> None:
+    """As `replace`, of arrays that `np.load` reads.
+
+    `np.savez` would leave an open archive behind where the disk is full, and Python complains of that at its end.
+
+    Args:
+        path: of the file, `.npz`.
+        arrays: by name; of objects none.
+        compressed: pictures and such take a fraction of the space, and more time.
+
+    Raises:
+        OSError: it cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "x.npz"
+        >>> replace_arrays(path, {"x": np.arange(3)})
+        >>> np.load(path)["x"]
+        array([0, 1, 2])
+    """
+
+    def write(file: BinaryIO) -> None:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED) as archive:
+            for name, array in arrays.items():
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                    np.lib.format.write_array(entry, np.asanyarray(array), allow_pickle=False)
+
+    replace(path, write)
 
 
 def append_line(path: pathlib.Path, line: str) -> None:

@@ -18,11 +18,11 @@ from supcon_tf.augment.evaluation_crops import evaluation_crop
 from supcon_tf.augment.geometry import unit_range
 from supcon_tf.config import Data
 from supcon_tf.data import pipeline
-from supcon_tf.data.sets.source import reading
+from supcon_tf.data.sets.source import Source, reading
 from supcon_tf.evaluation.features import embed_split
 from supcon_tf.records.directory import RunDirectory
 from supcon_tf.records.environment import environment, software
-from supcon_tf.records.files import replace
+from supcon_tf.records.files import replace_arrays
 from supcon_tf.run.recipe import EVALUATION_BATCH
 from supcon_tf.run.restored import Restored, source_of
 
@@ -111,26 +111,10 @@ class Predictor:
         kept = _read(path, made)
         if kept:
             return self._checked(kept, made)
-        crop = evaluation_crop(
-            self._trained.image["crop"], size=self._trained.size, padding=self._trained.image["padding"]
-        )
-
-        def batches(context):
-            return pipeline.evaluation(
-                self.source,
-                split,
-                crop,
-                batch_size=EVALUATION_BATCH,
-                input_context=context,
-                change=change and change.change(),
-            )
-
-        smaller = "A device with more memory can evaluate the run."
-        with failures.explained("the evaluation", smaller=smaller), reading(self.source):
-            arrays = embed_split(self._trained.networks, strategy=self._strategy, batches=batches)
+        arrays = predicted(self._trained, self.source, split, self._strategy, change=change)
         path.parent.mkdir(exist_ok=True)
         text = np.frombuffer(json.dumps(made).encode(), np.uint8)
-        replace(path, lambda file: np.savez(file, made=text, **arrays))
+        replace_arrays(path, {"made": text, **arrays})
         return self._checked(arrays, made)
 
     def made(self, split: str, change: Optional[Corruption] = None) -> dict:
@@ -159,6 +143,47 @@ class Predictor:
         how = made["corruption"]
         which = f"{name}-{which}-{made['split']}" + (f"-{how['name']}-{how['severity']}" if how else "")
         return self._directory.path / "predictions" / f"{which}.npz"
+
+
+def predicted(
+    trained: Restored,
+    source: Source,
+    split: str,
+    strategy: tf.distribute.Strategy,
+    *,
+    change: Optional[Corruption] = None,
+    progress: Callable = iter,
+) -> dict:
+    """What networks make of a split now, kept nowhere.
+
+    Args:
+        trained: the run.
+        source: images that are whitened as its own (`restored.source_of`).
+        split: "train" or "test".
+        strategy: that the networks were made under.
+        change: of the images, after the evaluation crop and before whitening.
+        progress: from the batches of `EVALUATION_BATCH` to the batches, to count them as they go by.
+
+    Returns:
+        "embeddings" float32 [n, F], "logits" float32 [n, C], "labels" int64 [n] or float32 [n, C].
+
+    Raises:
+        ValueError: no such split.
+        OSError: a file of the data could not be read.
+        MemoryError: the networks need more than there is.
+    """
+    crop = evaluation_crop(trained.image["crop"], size=trained.size, padding=trained.image["padding"])
+
+    changed = change and change.change()
+
+    def batches(context):
+        return pipeline.evaluation(
+            source, split, crop, batch_size=EVALUATION_BATCH, input_context=context, change=changed
+        )
+
+    smaller = "A device with more memory can evaluate the run."
+    with failures.explained("the evaluation", smaller=smaller), reading(source):
+        return embed_split(trained.networks, strategy=strategy, batches=batches, progress=progress)
 
 
 def _read(path: pathlib.Path, made: dict) -> Optional[dict]:

@@ -91,7 +91,7 @@ def _expected(experiment: Experiment, facts: Facts, size: int) -> dict:
         "mean": list(facts.mean),
         "std": list(facts.std),
     }
-    return {"image": image, "class_names": list(facts.class_names)}
+    return {"image": image, "class_names": list(facts.class_names), "label_sets": facts.label_sets}
 
 
 def _networks(experiment: Experiment, strategy, image_shape: tuple, classes: int, make_networks) -> Networks:

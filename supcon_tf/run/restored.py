@@ -29,6 +29,7 @@ class Restored:
         checkpoint: the newest whole one of the last stage that has any, without the ending of its files.
         image: how the networks want an image: "shape", "crop", "padding", "mean", "std".
         class_names: of the classifier.
+        label_sets: whether its answers are one yes or no a class, and not one class.
     """
 
     experiment: Experiment
@@ -36,6 +37,7 @@ class Restored:
     checkpoint: pathlib.Path
     image: dict
     class_names: tuple[str, ...]
+    label_sets: bool = False
 
     @property
     def size(self) -> int:
@@ -87,16 +89,13 @@ def restored(directory: RunDirectory, strategy: tf.distribute.Strategy) -> Resto
         saved.assert_existing_objects_matched().expect_partial()
     except (AssertionError, IndexError, ValueError, tf.errors.OpError) as error:
         raise ValueError(f"{checkpoint} is not of this run's networks ({first_line(error)}).") from error
-    return Restored(experiment, networks, checkpoint, expected["image"], tuple(expected["class_names"]))
+    names, sets = tuple(expected["class_names"]), expected.get("label_sets", False)
+    return Restored(experiment, networks, checkpoint, expected["image"], names, sets)
 
 
 def experiment_of(directory: RunDirectory) -> Experiment:
     """What a run directory says it holds; ValueError where it holds no run."""
-    if not directory.config.exists():
-        raise ValueError(
-            f"{directory} holds no run: it has no {directory.config.name}. Name the --workdir of a run; of a "
-            "comparison, one of its directories EXPERIMENT/seed_N."
-        )
+    directory.require_run()
     try:
         return settings.from_json(Experiment, read_object(directory.config))
     except ValueError as error:

@@ -14,7 +14,7 @@ from supcon_tf.evaluation.linear import measures
 from supcon_tf.losses.cross_entropy import answers, correct
 from supcon_tf.records import metrics
 from supcon_tf.records.directory import RunDirectory
-from supcon_tf.records.files import replace
+from supcon_tf.records.files import replace_arrays
 
 PICTURED = 8  # images in the grid of views, and mistakes shown
 
@@ -41,7 +41,7 @@ def save_evaluation(
         of_classifier, numbers = _answers(embedded)
         arrays.update(of_classifier, mistakes=pictures.pictures(source, "test", numbers, crop=crop))
     directory.verify()
-    replace(directory.evaluation, lambda file: np.savez_compressed(file, **arrays))
+    replace_arrays(directory.evaluation, arrays, compressed=True)
 
 
 def measured(directory: RunDirectory, embedded: dict, parts: dict, *, classified: bool) -> dict:

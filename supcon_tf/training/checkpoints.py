@@ -7,7 +7,6 @@ written last: files without them are what an interruption left, and no checkpoin
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
@@ -18,7 +17,7 @@ from typing import Callable, NamedTuple, Optional
 
 import tensorflow as tf
 
-from supcon_tf.failures import first_line
+from supcon_tf.failures import system_number, system_reason
 from supcon_tf.records.files import read_object, replace_text
 from supcon_tf.training.state import StageState
 
@@ -98,9 +97,9 @@ class StageCheckpoints:
             self._forget(step)
             last = f"step {self._good[-1]}" if self._good else "the start of the stage"
             raise OSError(
-                _number(error),
-                f"the checkpoint of step {step} could not be written ({_reason(error)}). Nothing before it is lost: "
-                f"mend that, and the same command continues from {last}",
+                system_number(error),
+                f"the checkpoint of step {step} could not be written ({system_reason(error)}). Nothing before it is "
+                f"lost: mend that, and the same command continues from {last}",
                 str(self._directory),
             ) from error
         self._good = [*(good for good in self._good if good < step), step][-KEPT:]
@@ -117,8 +116,8 @@ class StageCheckpoints:
             self._checkpoint.read(str(path)).assert_existing_objects_matched()
         except (AssertionError, IndexError, ValueError, tf.errors.OpError) as error:
             raise ValueError(
-                f"the checkpoint {path} does not fit this run ({_reason(error)}). Use the command of the saved run, or "
-                "another --workdir."
+                f"the checkpoint {path} does not fit this run ({system_reason(error)}). Use the command of the saved "
+                "run, or another --workdir."
             ) from error
 
 
@@ -189,16 +188,3 @@ def _remove(paths) -> None:
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
-
-
-def _number(error: Exception) -> int:
-    """What the operating system calls an error that TensorFlow or Python has from it."""
-    if isinstance(error, OSError) and error.errno:
-        return error.errno
-    known = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.ENOENT)
-    return next((number for number in known if os.strerror(number) in str(error)), errno.EIO)
-
-
-def _reason(error: Exception) -> str:
-    number = _number(error)
-    return first_line(error) if number == errno.EIO else os.strerror(number)

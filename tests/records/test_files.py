@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import errno
+import subprocess
+import sys
 
+import numpy as np
 import pytest
 
-from supcon_tf.records.files import append_line, read_object, replace, replace_text
+from supcon_tf.records.files import append_line, read_object, replace, replace_arrays, replace_text
 
 
 def test_a_file_is_replaced(tmp_path):
@@ -76,3 +79,29 @@ def test_what_is_no_object_is_named_with_advice(text, message, tmp_path):
         (tmp_path / "x").write_text(text)
     with pytest.raises(ValueError, match=rf"{message}.*; do this"):
         read_object(tmp_path / "x", "do this")
+
+
+def test_arrays_are_read_again(tmp_path):
+    arrays = {"x": np.arange(6.0).reshape(2, 3), "names": np.array(["caf\udce9", "b"]), "told": np.array("{}")}
+    replace_arrays(tmp_path / "x.npz", arrays)
+    with np.load(tmp_path / "x.npz", allow_pickle=False) as found:
+        assert set(found) == set(arrays)
+        for name, array in arrays.items():
+            np.testing.assert_array_equal(found[name], array)
+
+
+def test_arrays_that_do_not_fit_on_the_disk_are_one_error(tmp_path):
+    program = (
+        "import pathlib, resource, signal, sys\n"
+        "import numpy as np\n"
+        "from supcon_tf.records.files import replace_arrays\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))\n"
+        "try:\n"
+        "    replace_arrays(pathlib.Path(sys.argv[1]), {'x': np.zeros(9000)})\n"
+        "except OSError as error:\n"
+        "    print(error.strerror)\n"
+    )
+    command = [sys.executable, "-c", program, tmp_path / "x.npz"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, env={"PYTHONPATH": ":".join(sys.path)})
+    assert (ended.stdout, ended.stderr) == ("File too large\n", "")

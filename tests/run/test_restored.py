@@ -85,5 +85,13 @@ def test_other_images_are_whitened_as_those_of_the_run(trained_run, tmp_path):
     assert facts.train_examples == 629 and list(facts.mean) == noted["mean"] and list(facts.std) == noted["std"]
 
 
+def test_the_run_says_whether_images_have_several_labels(trained_run, tmp_path):
+    noted = json.loads((trained_run / "data.json").read_text())
+    assert noted["label_sets"] is False and of(trained_run).label_sets is False
+    directory = shutil.copytree(trained_run, tmp_path / "run")
+    (directory / "data.json").write_text(json.dumps({**noted, "label_sets": True}))
+    assert of(directory).label_sets is True
+
+
 def test_the_experiment_is_read_as_it_was_written(trained_run):
     assert experiment_of(RunDirectory(trained_run)) == TRAINED

@@ -75,6 +75,9 @@ class Folder(source.Source):
     def decode(self, encoded: tf.Tensor) -> tf.Tensor:
         return image_files.decode(encoded, image_files.way_of(encoded))
 
+    def file_names(self, split: str) -> list[str]:
+        return list(self._chosen(split, self._names))
+
     def explain(self, error: tf.errors.OpError) -> str:
         changed = image_check.changed(self._root, self._checked)
         if changed:

@@ -119,6 +119,10 @@ class Source(abc.ABC):
             return labels
         return np.where(self._replaced < 0, labels, self._replaced)
 
+    def file_names(self, split: str) -> Optional[list[str]]:
+        """The file of every example, relative to the folder, in order; None where the set is no folder of images."""
+        return None
+
     def stream(self, split: str, first: Optional[tf.Tensor] = None, end: Optional[tf.Tensor] = None) -> tf.data.Dataset:
         """The split in order, or its examples first .. end - 1 (int64 [], none where first = end).
 

@@ -1,0 +1,3 @@
+"""A finished run that commands look at."""
+
+from tests.run.conftest import trained_run as trained_run
