@@ -10,7 +10,6 @@ import sys
 import numpy as np
 import pytest
 
-from launch import embed
 from tests.launch import test_flags
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -32,24 +31,32 @@ def test_a_wrong_command_ends_before_tensorflow_is_loaded(arguments, message, tm
     assert ended.returncode == 2 and message in ended.stderr and "Traceback" not in ended.stderr, ended.stderr
 
 
-@pytest.mark.parametrize("read, text, message", [
-    (embed._set_name, "", "say which images: --images=folder:PATH"),
-    (embed._set_name, str(ROOT / "README.md"), "README.md is no folder; name a folder of images, or a TFDS data set"),
-    (embed._set_name, "./nowhere", "./nowhere is no folder"),
-    (embed._place, "", "say where the features go: --to="),
-    (embed._place, str(ROOT), "must name a file that ends in .npz"),
+@pytest.mark.parametrize("flags, message", [
+    (["--to=x.npz"], "say which images: --images=folder:PATH"),
+    (["--to=x.npz", f"--images={ROOT}/README.md"], "README.md is no folder; name a folder of images, or a TFDS"),
+    (["--to=x.npz", "--images=./nowhere"], "./nowhere is no folder"),
+    (["--images=digits"], "say where the features go: --to="),
+    (["--images=digits", f"--to={ROOT}"], "must name a file that ends in .npz"),
 ])  # fmt: skip
-def test_values_that_mean_nothing_are_refused(read, text, message):
-    with pytest.raises(ValueError, match=message):
-        read(text)
+def test_values_that_mean_nothing_are_refused(flags, message, tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    ended = test_flags.run("launch.embed", f"--run={tmp_path}", *flags)
+    assert ended.returncode == 2 and message in ended.stderr, ended.stderr
 
 
-def test_a_path_is_a_folder_and_all_else_a_data_set(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_a_path_is_a_folder_and_all_else_a_data_set(tmp_path):
     (tmp_path / "photos").mkdir()
-    for text in ("photos", str(tmp_path / "photos"), "folder:photos", "./photos"):
-        assert embed._set_name(text) == f"folder:{tmp_path / 'photos'}"
-    assert embed._set_name("imagenet_resized/32x32") == "imagenet_resized/32x32"
+    folders = ["photos", str(tmp_path / "photos"), "folder:photos", "./photos"]
+    program = "import sys; from launch import embed; print(*map(embed._set_name, sys.argv[1:]))"  # it defines flags
+    ended = subprocess.run(
+        [sys.executable, "-c", program, *folders, "imagenet_resized/32x32"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    *found, name = ended.stdout.split()
+    assert set(found) == {f"folder:{tmp_path / 'photos'}"} and len(found) == 4 and name == "imagenet_resized/32x32"
 
 
 @pytest.mark.slow

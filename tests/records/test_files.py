@@ -81,9 +81,10 @@ def test_what_is_no_object_is_named_with_advice(text, message, tmp_path):
         read_object(tmp_path / "x", "do this")
 
 
-def test_arrays_are_read_again(tmp_path):
+@pytest.mark.parametrize("compressed", [False, True])
+def test_arrays_are_read_again(compressed, tmp_path):
     arrays = {"x": np.arange(6.0).reshape(2, 3), "names": np.array(["caf\udce9", "b"]), "told": np.array("{}")}
-    replace_arrays(tmp_path / "x.npz", arrays)
+    replace_arrays(tmp_path / "x.npz", arrays, compressed=compressed)
     with np.load(tmp_path / "x.npz", allow_pickle=False) as found:
         assert set(found) == set(arrays)
         for name, array in arrays.items():
