@@ -35,7 +35,7 @@ test-all: $(VENV)/ready-test
 	$(PYTEST)
 
 test-layouts: $(VENV)/ready-test
-	$(PYTEST) -m slow tests/distributed tests/end_to_end/test_kills.py tests/test_documents.py
+	$(PYTEST) -m slow tests/distributed tests/end_to_end/test_kills.py tests/launch/test_hosts.py tests/run tests/training/test_compiled.py tests/test_documents.py
 
 lint: $(VENV)/ready-test
 	$(RUN) -m ruff format --check .

@@ -42,8 +42,8 @@ def fresh(program):
     "imports",
     [
         "import supcon_tf; import tensorflow as tf",
-        "import tensorflow as tf; import supcon_tf",
-        "import supcon_tf, keras; import tensorflow as tf",
+        pytest.param("import tensorflow as tf; import supcon_tf", marks=pytest.mark.slow),
+        pytest.param("import supcon_tf, keras; import tensorflow as tf", marks=pytest.mark.slow),
         "import keras; import tensorflow as tf; tf.keras.layers; import supcon_tf",
     ],
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable
+from typing import Callable, Optional
 
 import numpy as np
 import tensorflow as tf
@@ -12,15 +12,37 @@ from supcon_tf.networks.networks import Networks
 Batches = Callable[[tf.distribute.InputContext], tf.data.Dataset]
 
 
-def embed_split(
-    networks: Networks, *, strategy: tf.distribute.Strategy, batches: Batches, progress: Callable = iter
-) -> dict:
-    """Every example of a split through encoder and classifier, in inference mode; see `embedding_on`."""
-    return embedding_on(networks, strategy=strategy, batches=batches, progress=progress)()
+def forward_on(networks: Networks, strategy: tf.distribute.Strategy) -> Callable:
+    """A function from the images of all replicas to their features and logits, traced once for any number of splits.
+
+    Args:
+        networks: encoder and classifier.
+        strategy: whose replicas make a pass each.
+    """
+
+    def forward(images):
+        features = networks.features(images, training=False)  # [B, F]
+        return features, networks.classifier(features)  # [B, F], [B, C]
+
+    @tf.function
+    def one_batch(images):
+        return strategy.run(forward, args=(images,))
+
+    return one_batch
+
+
+def embed_split(networks: Networks, *, strategy: tf.distribute.Strategy, batches: Batches, **how) -> dict:
+    """Every example of a split through encoder and classifier, in inference mode; `how` as in `embedding_on`."""
+    return embedding_on(networks, strategy=strategy, batches=batches, **how)()
 
 
 def embedding_on(
-    networks: Networks, *, strategy: tf.distribute.Strategy, batches: Batches, progress: Callable = iter
+    networks: Networks,
+    *,
+    strategy: tf.distribute.Strategy,
+    batches: Batches,
+    progress: Callable = iter,
+    forward: Optional[Callable] = None,
 ) -> Callable[[], dict]:
     """A function that does so now, and as often as it is called.
 
@@ -30,20 +52,14 @@ def embedding_on(
         batches: from an input pipeline to its (images [B, S, S, ch], labels, weights [B]), in batches for one replica
             each (`data.pipeline.evaluation`); rows of weight 0 are padding and are left out.
         progress: from the batches to the batches, to count them as they go by.
+        forward: of `forward_on`, where it is at hand.
 
     Returns:
         A function without arguments to "embeddings" float32 [n, F], "logits" float32 [n, C] and "labels", int64 [n] or
         float32 [n, C].
     """
     spread = strategy.distribute_datasets_from_function(batches)
-
-    def forward(images):
-        features = networks.features(images, training=False)  # [B, F]
-        return features, networks.classifier(features)  # [B, F], [B, C]
-
-    @tf.function
-    def one_batch(images):
-        return strategy.run(forward, args=(images,))
+    one_batch = forward or forward_on(networks, strategy)
 
     def whole(values):
         return strategy.gather(values, axis=0).numpy()  # of all hosts

@@ -19,7 +19,7 @@ from supcon_tf.augment.geometry import unit_range
 from supcon_tf.config import Data
 from supcon_tf.data import pipeline
 from supcon_tf.data.sets.source import Source, reading
-from supcon_tf.evaluation.features import embed_split
+from supcon_tf.evaluation.features import embed_split, forward_on
 from supcon_tf.records.directory import RunDirectory
 from supcon_tf.records.environment import environment, software
 from supcon_tf.records.files import replace_arrays
@@ -91,6 +91,7 @@ class Predictor:
         self, directory: RunDirectory, trained: Restored, data: Data, data_dir: str, strategy: tf.distribute.Strategy
     ):
         self._directory, self._trained, self._data, self._strategy = directory, trained, data, strategy
+        self._forward = forward_on(trained.networks, strategy)
         self.source = source_of(trained, data, data_dir)
         self.size = trained.size
         self.own_classes = trained.class_names == self.source.facts.class_names
@@ -111,7 +112,7 @@ class Predictor:
         kept = _read(path, made)
         if kept:
             return self._checked(kept, made)
-        arrays = predicted(self._trained, self.source, split, self._strategy, change=change)
+        arrays = predicted(self._trained, self.source, split, self._strategy, change=change, forward=self._forward)
         path.parent.mkdir(exist_ok=True)
         text = np.frombuffer(json.dumps(made).encode(), np.uint8)
         replace_arrays(path, {"made": text, **arrays})
@@ -153,6 +154,7 @@ def predicted(
     *,
     change: Optional[Corruption] = None,
     progress: Callable = iter,
+    forward: Optional[Callable] = None,
 ) -> dict:
     """What networks make of a split now, kept nowhere.
 
@@ -162,6 +164,7 @@ def predicted(
         split: "train" or "test".
         strategy: that the networks were made under.
         change: of the images, after the evaluation crop and before whitening.
+        forward: of `features.forward_on`, where it is at hand.
         progress: from the batches of `EVALUATION_BATCH` to the batches, to count them as they go by.
 
     Returns:
@@ -183,7 +186,7 @@ def predicted(
 
     smaller = "A device with more memory can evaluate the run."
     with failures.explained("the evaluation", smaller=smaller), reading(source):
-        return embed_split(trained.networks, strategy=strategy, batches=batches, progress=progress)
+        return embed_split(trained.networks, strategy=strategy, batches=batches, progress=progress, forward=forward)
 
 
 def _read(path: pathlib.Path, made: dict) -> Optional[dict]:

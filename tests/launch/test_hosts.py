@@ -70,6 +70,7 @@ def test_what_cannot_be_is_told(module, flags, message):
     assert ended.returncode == 2 and message in ended.stderr and "Traceback" not in ended.stderr
 
 
+@pytest.mark.slow
 def test_all_commands_run_at_once_and_one_failure_is_the_status(capfd, monkeypatch):
     def shell(host, text):
         return remote.Command(host, ["sh", "-c", text])

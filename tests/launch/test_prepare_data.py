@@ -51,12 +51,12 @@ def test_the_transfer_sets_are_listed_without_a_data_set():
     assert len(told.splitlines()) == 13 and "11-point mAP" in told and "not in TFDS" in told
 
 
-@pytest.mark.slow
 def size_of(path):
     with PIL.Image.open(path) as picture:
         return picture.size
 
 
+@pytest.mark.slow
 def test_a_folder_is_checked_and_shown(tmp_path):
     image_folder.write_every_kind(tmp_path / "photos" / "train" / "a")
     image_folder.write_plain(tmp_path / "photos" / "train" / "b", 3)

@@ -65,6 +65,7 @@ def test_images_without_labels_have_a_reason(run, tmp_path):
         evaluate_run(run, measures=["accuracy"], data=Data(name=f"folder:{tmp_path / 'images'}"))
 
 
+@pytest.mark.slow
 @pytest.mark.two_replicas_required
 def test_two_replicas_measure_the_same(run, two_replicas, monkeypatch):
     measures = ["accuracy", "retrieval", "representation"]

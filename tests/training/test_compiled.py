@@ -93,6 +93,7 @@ print(waited / (time.perf_counter() - began))
 """
 
 
+@pytest.mark.slow
 def test_on_one_thread_the_step_is_no_waiting(tmp_path):
     """The share of the time that is called waiting, of steps that are nearly all computing."""
     program, shares = tmp_path / "clock.py", {}
