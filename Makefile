@@ -12,12 +12,12 @@ TPU_VENV := .venv-tpu
 TPU_PACKAGES := jax==0.10.2 jaxlib==0.10.2 libtpu==0.0.52
 TPU_SUITED := 3.11 3.12 3.13
 
-.PHONY: help demo test test-layouts test-all lint check benchmark tpu-env clean
+.PHONY: help demo test test-guards test-all lint check benchmark tpu-env clean
 
 help:
 	@echo "make demo      train cross-entropy and SupCon on the embedded digits, 3 seeds each; ends with a report"
 	@echo "make test      the tests (under 6 minutes on 2 cores)"
-	@echo "make test-layouts  slow tests of 4 and 8 replicas, of several processes and of kills"
+	@echo "make test-guards  slow tests of what is promised: 4 and 8 replicas, several processes, kills, label sets"
 	@echo "make test-all  the tests, slow ones too"
 	@echo "make lint      format and lint"
 	@echo "make check     format, lint and tests"
@@ -34,8 +34,12 @@ test: $(VENV)/ready-test
 test-all: $(VENV)/ready-test
 	$(PYTEST)
 
-test-layouts: $(VENV)/ready-test
-	$(PYTEST) -m slow tests/distributed tests/end_to_end/test_kills.py tests/launch/test_hosts.py tests/run tests/training/test_compiled.py tests/test_documents.py
+GUARDS := tests/distributed tests/run tests/end_to_end/test_kills.py tests/end_to_end/test_label_sets.py \
+	tests/end_to_end/test_surroundings.py tests/launch/test_hosts.py tests/launch/test_evaluate.py \
+	tests/launch/test_prepare_data.py tests/training/test_compiled.py tests/test_registration.py tests/test_documents.py
+
+test-guards: $(VENV)/ready-test
+	$(PYTEST) -m slow $(GUARDS)
 
 lint: $(VENV)/ready-test
 	$(RUN) -m ruff format --check .

@@ -14,7 +14,9 @@ from benchmarks.loss import accuracy, case, ours, plan
 
 
 @pytest.mark.parametrize("unknown_batch", [False, True])
-@pytest.mark.parametrize("what", ["tiled", "chosen", "dense_tensorflow"])
+@pytest.mark.parametrize(
+    "what", ["chosen", *(pytest.param(name, marks=pytest.mark.slow) for name in ("tiled", "dense_tensorflow"))]
+)
 def test_all_steps_give_the_same_value_and_gradient(what, unknown_batch):
     labels, rows = case.inputs(600)
     value, gradient = getattr(ours, what)(labels, 2, 0.1, unknown_batch=unknown_batch)(rows)

@@ -51,6 +51,9 @@ class Voc(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             )
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory):
     data_dir = str(tmp_path_factory.mktemp("voc"))
@@ -95,7 +98,6 @@ def test_both_stages_learn_the_labels_and_their_measure_is_average_precision(fin
     assert "11-point mAP" in page and "Average precision of each class" in page and "Confusion matrix" not in page
 
 
-@pytest.mark.slow
 def test_cross_entropy_goes_on_from_the_encoder_of_another_run(data_dir, finished, tmp_path):
     """Fine-tuning, as for the paper's transfer table. Neighbours are asked for, and no stage uses them."""
     tuned = run(data_dir, tmp_path / "run", f"--encoder_from={finished[1]}", "--encoder.width=0.0625",
@@ -106,7 +108,6 @@ def test_cross_entropy_goes_on_from_the_encoder_of_another_run(data_dir, finishe
     assert summary["test_mean_average_precision"] > 0.6 and "the encoder is that of" in tuned.stdout
 
 
-@pytest.mark.slow
 def test_the_set_is_shown_with_its_labels(data_dir, tmp_path):
     shown = run(data_dir, tmp_path / "look", module="launch.prepare_data")
     assert shown.returncode == 0, shown.stderr[-2000:]
@@ -114,7 +115,6 @@ def test_the_set_is_shown_with_its_labels(data_dir, tmp_path):
     assert (tmp_path / "look" / "samples.png").exists()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("flag", ["--knn.every=1", "--loss.positives_cap=2", "--data.images_per_class=2"])
 def test_what_needs_one_class_is_one_message(data_dir, tmp_path, flag):
     refused = run(data_dir, tmp_path / "run", "--knn.every=0", flag)

@@ -82,7 +82,7 @@ def patient():
     signal.signal(signal.SIGTERM, before)
 
 
-@pytest.mark.parametrize("step", [1, pytest.param(2, marks=pytest.mark.slow), 3])
+@pytest.mark.parametrize("step", [1, *(pytest.param(step, marks=pytest.mark.slow) for step in (2, 3))])
 def test_a_stage_that_was_asked_to_stop_is_not_done_where_a_handler_goes_on(step, tmp_path, monkeypatch, patient):
     """Within the first stage, at its end, within the second: nothing is complete, and the same call continues."""
     whole, count, advance = run(tmp_path / "whole"), [0], Reporter.advance

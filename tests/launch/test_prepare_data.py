@@ -108,6 +108,7 @@ def command(*arguments, data_name, workdir):
     return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=120)
 
 
+@pytest.mark.slow
 def test_its_own_pictures_never_become_images_and_odd_names_end_nothing(tmp_path):
     photos = tmp_path / f"[{LATIN}]~"
     image_folder.write_plain(photos, 12)

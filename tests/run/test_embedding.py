@@ -36,6 +36,7 @@ def test_they_are_what_the_run_recorded_and_all_is_both_splits(trained_run):
     assert found.made["checkpoint"] == "linear/step-2"
 
 
+@pytest.mark.slow
 @pytest.mark.two_replicas_required
 def test_two_replicas_give_the_same(trained_run, two_replicas):
     alone, together = of(trained_run)[0], of(trained_run, strategy=two_replicas)[0]

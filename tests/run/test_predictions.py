@@ -62,6 +62,7 @@ def test_other_data_has_a_file_of_its_own(run):
     assert len(list((run / "predictions").iterdir())) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.two_replicas_required
 def test_two_replicas_predict_the_same(run, two_replicas):
     alone = predictor(run).of("test")
