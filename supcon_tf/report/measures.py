@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from supcon_tf.records.files import read_object
+from supcon_tf.records.measures import interval_of, read, value_of
 from supcon_tf.report import figures, page
 from supcon_tf.report.runs import Run, RunGroup
 
@@ -25,9 +25,7 @@ def measures_section(groups: Sequence[RunGroup]) -> str:
 
 def _of_run(run: Run, tone: int) -> list[str]:
     """A heading, a table and pictures for each set of images that a run was measured on."""
-    if not run.directory.measures.exists():
-        return []
-    entries = read_object(run.directory.measures, "remove it, and evaluate the run again.").get("measures", [])
+    entries = read(run.directory.measures)
     html = []
     for data in dict.fromkeys(entry["made"]["data"]["name"] for entry in entries):
         own = [entry for entry in entries if entry["made"]["data"]["name"] == data]
@@ -49,28 +47,9 @@ def _tables(numbers: Sequence[dict], tone: int) -> list[str]:
 
 
 def _table(numbers: Sequence[dict]) -> str:
-    rows = [
-        [page.escape(n["name"]), _value(n), _interval(n), f"{n['n']:,}", page.escape(n["protocol"])] for n in numbers
-    ]
+    cells = [(n["name"], value_of(n), interval_of(n, " \u2013 "), f"{n['n']:,}", n["protocol"]) for n in numbers]
+    rows = [list(map(page.escape, row)) for row in cells]
     return page.table(("Measure", "Value", "Interval", "n", "How"), rows, kind="results", numbers=(1, 2, 3))
-
-
-def _value(number: dict) -> str:
-    unit = {"share": " %", "points": " %"}.get(number["unit"], f" {number['unit']}".rstrip())
-    return f"{_shown(number, number['value'])}{page.escape(unit)}"
-
-
-def _interval(number: dict) -> str:
-    if not number.get("interval"):
-        return ""
-    low, high = (_shown(number, end) for end in number["interval"])
-    return f"{low} &ndash; {high}"
-
-
-def _shown(number: dict, value: float) -> str:
-    if number["unit"] in ("share", "points"):
-        return f"{100 * value if number['unit'] == 'share' else value:.2f}"
-    return f"{value:.4f}"
 
 
 def _pictures(numbers: Sequence[dict], tone: int) -> list[str]:

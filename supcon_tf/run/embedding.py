@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import pathlib
-from typing import Callable, NamedTuple, Optional
+from typing import NamedTuple, Optional
 
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from supcon_tf import failures
 from supcon_tf.config import Data
@@ -18,8 +16,7 @@ from supcon_tf.paths import shown
 from supcon_tf.records.environment import environment, software
 from supcon_tf.records.files import replace_arrays
 from supcon_tf.report.projector import write_projector
-from supcon_tf.run.predictions import predicted
-from supcon_tf.run.recipe import EVALUATION_BATCH
+from supcon_tf.run.predictions import counted, predicted
 from supcon_tf.run.restored import Restored, source_of
 
 SPLITS = ("train", "test")
@@ -64,7 +61,7 @@ def embedded(trained: Restored, data: Data, split: str, *, data_dir: str, strate
     counts = {"train": source.facts.train_examples, "test": source.facts.test_examples}
     chosen = [name for name in SPLITS if counts[name]] if split == "all" else [split]
     parts = [
-        predicted(trained, source, name, strategy, progress=_counted(source, name, strategy.num_replicas_in_sync))
+        predicted(trained, source, name, strategy, progress=counted(source, name, strategy.num_replicas_in_sync))
         for name in chosen
     ]
     files = [source.file_names(name) for name in chosen]
@@ -117,13 +114,6 @@ def _label_texts(found: Embedded) -> list[str]:
     if found.labels.ndim == 1:
         return [names[label] if label >= 0 else "" for label in found.labels]
     return [", ".join(names[number] for number in np.flatnonzero(row > 0)) for row in found.labels]
-
-
-def _counted(source: Source, split: str, replicas: int) -> Callable:
-    """From the batches of a split to the batches, with a bar where there is a terminal."""
-    batch = EVALUATION_BATCH + -EVALUATION_BATCH % replicas
-    title = f"{source.facts.name} {split}"
-    return functools.partial(tqdm, total=-(-source.count(split) // batch), desc=title, unit=" batches", disable=None)
 
 
 def _made(trained: Restored, data: Data, source: Source, split: str) -> dict:

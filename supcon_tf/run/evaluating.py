@@ -14,8 +14,8 @@ from supcon_tf.config import Data
 from supcon_tf.distribution.strategy import make_strategy
 from supcon_tf.evaluation.measures import Evidence, NotMeasurable, measured
 from supcon_tf.names import CORRUPTIONS, MEASURES, QUICK_MEASURES, one_of
+from supcon_tf.records import measures as measures_file
 from supcon_tf.records.directory import RunDirectory
-from supcon_tf.records.files import read_object
 from supcon_tf.report.report import write_report
 from supcon_tf.run.context import own_state
 from supcon_tf.run.predictions import Corruption, Predictor
@@ -101,9 +101,7 @@ class Kept:
 
     def __init__(self, directory: RunDirectory, made: dict):
         self._directory, self._made = directory, made
-        there = directory.measures.exists()
-        entries = read_object(directory.measures, "remove it, to measure again.") if there else {}
-        self._entries = list(entries.get("measures", []))
+        self._entries = measures_file.read(directory.measures)
 
     def of(self, name: str) -> dict:
         """The entry of a measure of these images."""
@@ -117,8 +115,7 @@ class Kept:
         """Writes an entry, in the place of one of the same images and other weights or software."""
         entry = {"measure": name, "made": self._made, "seconds": round(seconds, 3), **found}
         self._entries = [other for other in self._entries if not self._replaces(other, name)] + [entry]
-        text = json.dumps({"measures": self._entries}, indent=2) + "\n"
-        self._directory.write(self._directory.measures, text)
+        self._directory.write(self._directory.measures, measures_file.as_text(self._entries))
 
     def _is(self, entry: dict, name: str) -> bool:
         return entry["measure"] == name and entry["made"] == self._made
@@ -168,16 +165,7 @@ def table(entries: Sequence[dict]) -> str:
         if "why_not" in entry:
             lines.append(f"{entry['measure']}: not measured, since {entry['why_not']}")
         for number in entry.get("numbers", []):
-            lines.append(f"{number['name']:<28}{_said(number):<28}n = {number['n']:<8,}{number['protocol']}")
+            interval = measures_file.interval_of(number)
+            said = measures_file.value_of(number) + (f" ({interval})" if interval else "")
+            lines.append(f"{number['name']:<28}{said:<28}n = {number['n']:<8,}{number['protocol']}")
     return "\n".join(lines)
-
-
-def _said(number: dict) -> str:
-    """A value with its interval, shares as percent."""
-    percent = number["unit"] == "share"
-    scale, unit = (100, " %") if percent else (1, f" {number['unit']}".rstrip())
-    digits = 2 if percent or number["unit"] == "points" else 4
-    said = f"{scale * number['value']:.{digits}f}"
-    if number["interval"]:
-        said += " ({:.{d}f} to {:.{d}f})".format(*(scale * end for end in number["interval"]), d=digits)
-    return said + unit

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterator
 
 from supcon_tf.names import STAGE_KINDS
+from supcon_tf.records import measures
 from supcon_tf.records.directory import RunDirectory
 from supcon_tf.records.environment import environment
 from supcon_tf.records.files import read_object
@@ -28,7 +29,6 @@ def facts_of(trained: Restored, directory: RunDirectory, *, data_licence: str = 
         ValueError: a record is damaged.
     """
     experiment, data = trained.experiment, read_object(directory.data)
-    measures = directory.path / "measures.json"
     return {
         "experiment": experiment.name,
         "seed": experiment.seed,
@@ -45,7 +45,7 @@ def facts_of(trained: Restored, directory: RunDirectory, *, data_licence: str = 
         "image": trained.image,
         "recipe": _recipe(trained),
         "summary": directory.read_summary() if directory.summary.exists() else {},
-        "measures": read_object(measures) if measures.exists() else {},
+        "measures": measures.read(directory.measures),
         "trained_with": read_object(directory.environment) if directory.environment.exists() else {},
         "exported_with": environment(),
     }
@@ -72,7 +72,7 @@ def model_card(facts: dict, files: dict[str, str]) -> str:
         ...          "classified": True, "image": {"shape": [8, 8, 1], "crop": "identity", "padding": 0, "mean": [0.5],
         ...          "std": [0.5]}, "data": {"name": "digits", "fingerprint": "x", "class_names": ["0", "1"],
         ...          "label_sets": False, "licence": "unknown"}, "recipe": {"precision": "float32", "stages": {}},
-        ...          "summary": {}, "measures": {}, "trained_with": {}, "exported_with": {}}
+        ...          "summary": {}, "measures": [], "trained_with": {}, "exported_with": {}}
         >>> print(model_card(facts, {"encoder.keras": "the encoder"}).splitlines()[0])
         # mine, seed 1
     """
@@ -141,12 +141,19 @@ def _recipe_told(facts: dict) -> Iterator[str]:
 
 def _measured(facts: dict) -> Iterator[str]:
     yield "\n## Measured\n"
-    rows = [*_flat(facts["summary"]), *_flat(facts["measures"])]
-    rows = [(name, value) for name, value in rows if name.split(".")[0] not in _UNMEASURED]
+    rows = [(name, value) for name, value in _flat(facts["summary"]) if name.split(".")[0] not in _UNMEASURED]
     if rows:
-        yield "From the records of the run (`summary.json`, `measures.json`).\n"
+        yield "At the end of the run (`summary.json`).\n"
         yield from _table(("measure", "value"), rows)
-    else:
+    found = [
+        (entry["made"]["data"]["name"], number) for entry in facts["measures"] for number in entry.get("numbers", [])
+    ]
+    if found:
+        yield "\nBy launch.evaluate (`measures.json`); intervals are of 95 %.\n"
+        yield from _table(("measure", "value", "interval", "n", "data", "how"), [
+            (n["name"], measures.value_of(n), measures.interval_of(n), n["n"], data, n["protocol"]) for data, n in found
+        ])  # fmt: skip
+    if not rows and not found:
         yield "Nothing."
 
 

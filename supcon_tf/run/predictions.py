@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import pathlib
@@ -11,6 +12,7 @@ from typing import Callable, NamedTuple, Optional
 
 import numpy as np
 import tensorflow as tf
+from tqdm import tqdm
 
 from supcon_tf import failures
 from supcon_tf.augment.corruptions.corruption import corruption
@@ -112,7 +114,9 @@ class Predictor:
         kept = _read(path, made)
         if kept:
             return self._checked(kept, made)
-        arrays = predicted(self._trained, self.source, split, self._strategy, change=change, forward=self._forward)
+        count = iter if change else counted(self.source, split, self._strategy.num_replicas_in_sync)
+        how = {"change": change, "forward": self._forward, "progress": count}  # the many passes are counted themselves
+        arrays = predicted(self._trained, self.source, split, self._strategy, **how)
         path.parent.mkdir(exist_ok=True)
         text = np.frombuffer(json.dumps(made).encode(), np.uint8)
         replace_arrays(path, {"made": text, **arrays})
@@ -187,6 +191,13 @@ def predicted(
     smaller = "A device with more memory can evaluate the run."
     with failures.explained("the evaluation", smaller=smaller), reading(source):
         return embed_split(trained.networks, strategy=strategy, batches=batches, progress=progress, forward=forward)
+
+
+def counted(source: Source, split: str, replicas: int) -> Callable:
+    """From the batches of a split to the batches, with a bar where there is a terminal."""
+    batch = EVALUATION_BATCH + -EVALUATION_BATCH % replicas
+    title = f"{source.facts.name} {split}"
+    return functools.partial(tqdm, total=-(-source.count(split) // batch), desc=title, unit=" batches", disable=None)
 
 
 def _read(path: pathlib.Path, made: dict) -> Optional[dict]:

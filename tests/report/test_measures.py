@@ -43,7 +43,7 @@ def section(run, entries=ENTRIES):
 
 def test_numbers_intervals_and_protocols_are_shown(run):
     html = section(run)
-    assert "91.00 %" in html and "90.00 &ndash; 92.00" in html and "0.2500 nats" in html and "30.50 %" in html
+    assert "91.00 %" in html and "90.00 \u2013 92.00" in html and "0.2500 nats" in html and "30.50 %" in html
     assert "1,234" in html and "how &lt;top1&gt;" in html
 
 

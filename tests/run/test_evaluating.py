@@ -87,7 +87,7 @@ def test_corrupted_images_are_predicted_once_each(run, monkeypatch):
 
 def test_a_damaged_file_of_measures_says_what_to_do(run):
     (run / "measures.json").write_text("{")
-    with pytest.raises(ValueError, match=r"measures.json is missing or not readable.*remove it, to measure again"):
+    with pytest.raises(ValueError, match=r"measures.json is missing or not readable.*remove it, and evaluate"):
         evaluate_run(run, measures=["accuracy"])
 
 
@@ -102,5 +102,5 @@ def test_the_table_has_a_line_a_number():
     lines = table([{"measure": "accuracy", "numbers": [number, plain]}, {"measure": "x", "why_not": "no y"}]).split(
         "\n"
     )
-    assert lines[0].split() == ["top1", "50.00", "(40.00", "to", "60.00)", "%", "n", "=", "1,234", "as", "it", "is"]
+    assert lines[0].split() == ["top1", "50.00", "%", "(40.00", "to", "60.00)", "n", "=", "1,234", "as", "it", "is"]
     assert "2.5000 nats" in lines[1] and lines[2] == "x: not measured, since no y"

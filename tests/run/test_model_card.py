@@ -40,9 +40,11 @@ def test_it_tells_data_recipe_measures_and_versions(trained_run):
 
 def test_further_measures_are_told_where_there_are_any(trained_run, tmp_path):
     run = shutil.copytree(trained_run, tmp_path / "run")
-    (run / "measures.json").write_text(json.dumps({"calibration": {"ece": 0.125, "bins": [1, 2]}, "note": "a | b"}))
+    number = {"name": "ece", "value": 0.125, "unit": "share", "protocol": "a | b", "n": 7, "interval": [0.1, 0.2]}
+    entry = {"measure": "calibration", "made": {"data": {"name": "digits"}}, "numbers": [number]}
+    (run / "measures.json").write_text(json.dumps({"measures": [entry]}))
     card = model_card(facts(run), FILES)
-    assert row(card, "calibration.ece") == "0.125" and row(card, "note") == "a \\| b" and "bins" not in card
+    assert row(card, "ece") == "12.50 % | 10.00 to 20.00 | 7 | digits | a \\| b"
 
 
 def test_a_cross_entropy_run_has_no_contrastive_loss_and_long_lists_are_cut(trained_run):
