@@ -3,6 +3,7 @@
     python -m launch.evaluate --run=runs/digits_supcon
     python -m launch.evaluate --run=runs/cifar10 --measures=robustness --data_dir=DATA_DIR
     python -m launch.evaluate --run=runs/cifar10 --data.name=folder:PATH
+    python -m launch.evaluate --run=runs/supcon --against=runs/cross_entropy
 
 The run may be finished or interrupted; its directory alone says what its networks are. Results go into
 RUN/measures.json, and what is there already is not measured again.
@@ -21,6 +22,7 @@ from supcon_tf.names import one_of
 FLAGS = flags.FLAGS
 
 define_directory("run", "directory of the run (--workdir of launch.train)")
+define_directory("against", "directory of another run, whose answers to the same test images are compared by pairs")
 flags.DEFINE_list("measures", list(names.QUICK_MEASURES), f"what to measure: all, or of {', '.join(names.MEASURES)}")
 define_directory("data_dir", "directory of prepared TFDS data sets; default: `data` inside the run")
 define_directory("frost_dir", "folder with the authors' pictures of frost; default: generated ones, named so")
@@ -46,13 +48,21 @@ def main(argv: list[str]) -> None:
             raise ValueError("say which run: --run=DIRECTORY, the --workdir of its training.")
         if FLAGS.strategy == "multi_worker":
             raise ValueError("an evaluation runs on one host; take --strategy=mirrored for its devices.")
+        if FLAGS.against and FLAGS["measures"].present:
+            raise ValueError("--against compares the answers of two runs; ask for --measures of each by itself.")
         asked = names.MEASURES if FLAGS.measures == ["all"] else FLAGS.measures
         for name in asked:
             one_of("measures", name, (*names.MEASURES, "all"))
         data = _data()
         # TensorFlow is loaded here: seconds that a misspelt flag should not cost.
+        from supcon_tf.run.comparing import compare_runs, compared
         from supcon_tf.run.evaluating import evaluate_run, table
 
+        if FLAGS.against:
+            how = {"strategy": FLAGS.strategy, "replicas": FLAGS.replicas}
+            found = compare_runs(FLAGS.run, FLAGS.against, data=data, data_dir=FLAGS.data_dir, **how)
+            print(compared(FLAGS.run, FLAGS.against, *found), flush=True)
+            return
         entries = evaluate_run(
             FLAGS.run,
             measures=list(asked),

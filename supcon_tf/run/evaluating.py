@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import pathlib
@@ -52,8 +53,8 @@ def evaluate_run(
         told: is handed a line as each measure begins.
 
     Returns:
-        The entries of `measures.json` for these measures and data: "measure", "data", "split", "made" (what decides the
-        numbers), "seconds", and "numbers" (name, value, unit, protocol, n, interval) or "why_not", why there are none.
+        The entries of `measures.json` for these measures and data: "measure", "made" (what decides the numbers),
+        "seconds", and "numbers" (name, value, unit, protocol, n, interval) or "why_not", why there are none.
 
     Raises:
         ValueError: the directory holds no trained run, or the data cannot be had; or there is no such measure.
@@ -67,12 +68,7 @@ def evaluate_run(
     for name in measures:
         one_of("measures", name, MEASURES)
     directory = RunDirectory(directory)
-    experiment = experiment_of(directory)
-    with own_state(experiment), directory.held():
-        devices = make_strategy(strategy, replicas=replicas, tpu="", wait_seconds=experiment.wait_seconds)
-        trained = restored(directory, devices)
-        data = data or trained.experiment.data
-        predictor = Predictor(directory, trained, data, data_dir or str(directory.path / "data"), devices)
+    with opened(directory, data, data_dir, strategy, replicas) as predictor:
         evidence = _evidence(predictor, frost_dir)
         kept = Kept(directory, {**predictor.made("test"), "frost_dir": frost_dir})
         for name in measures:
@@ -83,6 +79,18 @@ def evaluate_run(
             kept.add(name, *_timed(name, evidence))
         _write_page(directory)
         return [kept.of(name) for name in measures]
+
+
+@contextlib.contextmanager
+def opened(directory: RunDirectory, data: Optional[Data], data_dir: Optional[str], strategy: str, replicas: int):
+    """A block that holds a run, with its random state and precision; yields what predicts by its networks."""
+    experiment = experiment_of(directory)
+    with own_state(experiment), directory.held():
+        devices = make_strategy(strategy, replicas=replicas, tpu="", wait_seconds=experiment.wait_seconds)
+        trained = restored(directory, devices)
+        yield Predictor(
+            directory, trained, data or trained.experiment.data, data_dir or str(directory.path / "data"), devices
+        )
 
 
 def _write_page(directory: RunDirectory) -> None:

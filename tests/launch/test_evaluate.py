@@ -27,6 +27,7 @@ def evaluate(*flags):
         (["--run=x", "--measures=acuracy"], "Did you mean 'accuracy'"),
         (["--run=x", "--data.test_split=test"], "give --data.name too"),
         (["--run=x", "--strategy=multi_worker"], "an evaluation runs on one host"),
+        (["--run=x", "--against=y", "--measures=accuracy"], "ask for --measures of each by itself"),
         (["--run=x", "y"], "'y' is not a flag"),
         (["--run=x", "--measure=accuracy"], "no flag is called --measure. Did you mean `measures`?"),
         (["--run=nowhere"], "nowhere holds no run: it has no config.json"),
