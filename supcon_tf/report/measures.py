@@ -10,6 +10,7 @@ from supcon_tf.records.measures import interval_of, read, value_of
 from supcon_tf.report import figures, page
 from supcon_tf.report.runs import Run, RunGroup
 
+FEW = 10  # images, of which a share says little
 PARTS = ("error_", "ece_severity_")  # of robustness, beside its means
 
 
@@ -72,7 +73,11 @@ def _reliability(details: dict, tone: int) -> str:
         figures.Line(ends, ends, tone, "train", "as sure as right"),
         figures.Line(confidence, accuracy, tone, "mean", "share that is right"),
     ]
-    caption = "How often an answer is right, over how sure the classifier is of it; on the diagonal both are equal."
+    few = sum(count < FEW for count in details["counts"])
+    caption = (
+        "How often an answer is right, over how sure the classifier is of it; on the diagonal both are equal. "
+        f"{few} of {len(confidence)} bins hold fewer than {FEW} images."
+    )
     chart = figures.line_chart(lines, percent=True, across="sure")
     return page.figure("Reliability", chart, caption=caption)
 

@@ -56,6 +56,7 @@ def test_what_could_not_be_measured_has_its_reason_under_its_data(run):
 def test_pictures_are_of_what_was_measured(run):
     html = section(run)
     assert "Reliability" in html and "Error by severity" in html and "<title>fog</title>" in html
+    assert "2 of 2 bins hold fewer than 10 images" in html
     assert "1 numbers by corruption and severity" in html
     html = section(run, ENTRIES[:1])
     assert "Reliability" not in html and "Error by severity" not in html and "by corruption" not in html
