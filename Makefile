@@ -36,7 +36,8 @@ test-all: $(VENV)/ready-test
 
 GUARDS := tests/distributed tests/run tests/end_to_end/test_kills.py tests/end_to_end/test_label_sets.py \
 	tests/end_to_end/test_surroundings.py tests/launch/test_hosts.py tests/launch/test_evaluate.py \
-	tests/launch/test_prepare_data.py tests/training/test_compiled.py tests/test_registration.py tests/test_documents.py
+	tests/launch/test_prepare_data.py tests/training/test_compiled.py tests/training/test_update.py \
+	tests/test_registration.py tests/test_documents.py
 
 test-guards: $(VENV)/ready-test
 	$(PYTEST) -m slow $(GUARDS)

@@ -44,7 +44,9 @@ def fresh(program):
         "import supcon_tf; import tensorflow as tf",
         pytest.param("import tensorflow as tf; import supcon_tf", marks=pytest.mark.slow),
         pytest.param("import supcon_tf, keras; import tensorflow as tf", marks=pytest.mark.slow),
-        "import keras; import tensorflow as tf; tf.keras.layers; import supcon_tf",
+        pytest.param(
+            "import keras; import tensorflow as tf; tf.keras.layers; import supcon_tf", marks=pytest.mark.slow
+        ),
     ],
 )
 def test_a_saved_model_is_loaded_whatever_is_imported_first(imports, saved):

@@ -140,7 +140,11 @@ def test_one_hot_labels_are_sent_as_one_number_an_image(two_replicas, monkeypatc
 
 
 @pytest.mark.two_replicas_required
-@pytest.mark.parametrize("labels", [LABELS, ONE_HOT, SETS, HALF], ids=["classes", "one-hot", "sets", "half"])
+@pytest.mark.parametrize(
+    "labels",
+    [LABELS, ONE_HOT, SETS, pytest.param(HALF, marks=pytest.mark.slow)],
+    ids=["classes", "one-hot", "sets", "half"],
+)
 @pytest.mark.parametrize("compiled", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_any_labels_are_those_of_one_device(two_replicas, labels, compiled):
     projections = unit_rows(8, 2, 4)

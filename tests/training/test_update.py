@@ -40,7 +40,8 @@ def after_updates(strategy, make_state, feed, batch, stage, count=2, step=None, 
 
 @pytest.mark.two_replicas_required
 @pytest.mark.parametrize(
-    "stage", ["contrastive", "linear", "cross_entropy", pytest.param("joint", marks=pytest.mark.slow)]
+    "stage",
+    ["contrastive", "linear", *(pytest.param(name, marks=pytest.mark.slow) for name in ("cross_entropy", "joint"))],
 )
 def test_two_replicas_make_the_update_of_one_device(stage, one_device, two_replicas, make_state, feed, batch):
     start, alone, alone_metrics = after_updates(one_device, make_state, feed, batch, stage)
@@ -216,7 +217,9 @@ SETS = np.array([[1, 0, 0], [1, 1, 0], [0, -1, 1], [0, 0, 0], [0, 1, 1], [-1, 1,
 
 
 @pytest.mark.two_replicas_required
-@pytest.mark.parametrize("stage", ["contrastive", "linear", pytest.param("joint", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "stage", ["contrastive", *(pytest.param(name, marks=pytest.mark.slow) for name in ("linear", "joint"))]
+)
 def test_label_sets_make_one_update_on_one_device_and_on_two(stage, one_device, two_replicas, make_state, feed, batch):
     sets = (batch[0], SETS)
     start, alone, alone_metrics = after_updates(one_device, make_state, feed, sets, stage)

@@ -102,7 +102,13 @@ def test_value_and_gradient_are_finite_everywhere(dtype, shape):
         np.testing.assert_allclose(found[0], exact[0], rtol=limit, atol=limit * max(np.abs(exact[0]).max(), 1))
 
 
-@pytest.mark.parametrize("name", modes())
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name in ("out all", "cap", "in one_positive sets") else pytest.param(name, marks=pytest.mark.slow)
+        for name in modes()
+    ],
+)
 def test_the_door_takes_rows_and_a_mode_as_the_matrix_does(name):
     """A replica's rows as anchors among all, whose others tell it so many numbers: its share of the gradient of all."""
     mode = modes()[name]
