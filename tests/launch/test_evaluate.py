@@ -52,6 +52,6 @@ def test_a_run_is_measured_and_told(tmp_path):
     ended = evaluate(f"--run={tmp_path / 'run'}", "--measures=accuracy,knn_dino")
     assert ended.returncode == 0, ended.stderr
     lines = ended.stdout.splitlines()
-    assert lines[:3] == ["accuracy", "knn_dino", ""] and f"{100 * summary['test_accuracy']:.2f} (" in lines[3]
+    assert lines[:3] == ["accuracy", "knn_dino", ""] and f"{100 * summary['test_accuracy']:.2f} % (" in lines[3]
     entries = json.loads((tmp_path / "run" / "measures.json").read_text())["measures"]
     assert [entry["measure"] for entry in entries] == ["accuracy", "knn_dino"]
