@@ -14,10 +14,11 @@ from __future__ import annotations
 from absl import flags
 
 from launch.endings import plain_endings, quiet
-from launch.flags import define_directory, run_app
+from launch.flags import define_directory, refuse_strays, run_app
 from supcon_tf import names
 from supcon_tf.config import Data
 from supcon_tf.names import one_of
+from supcon_tf.records.directory import RunDirectory
 
 FLAGS = flags.FLAGS
 
@@ -42,8 +43,7 @@ def main(argv: list[str]) -> None:
     """Checks the command before TensorFlow is loaded, then measures."""
     quiet()
     with plain_endings(afterwards=AFTERWARDS):
-        if argv[1:]:
-            raise ValueError(f"'{argv[1]}' is not a flag; flags look like --name=value.")
+        refuse_strays(argv)
         if not FLAGS.run:
             raise ValueError("say which run: --run=DIRECTORY, the --workdir of its training.")
         if FLAGS.strategy == "multi_worker":
@@ -53,6 +53,8 @@ def main(argv: list[str]) -> None:
         asked = names.MEASURES if FLAGS.measures == ["all"] else FLAGS.measures
         for name in asked:
             one_of("measures", name, (*names.MEASURES, "all"))
+        for run in filter(None, (FLAGS.run, FLAGS.against)):
+            RunDirectory(run).require_run()
         data = _data()
         # TensorFlow is loaded here: seconds that a misspelt flag should not cost.
         from supcon_tf.run.comparing import compare_runs, compared

@@ -8,16 +8,7 @@ from sklearn.linear_model import LogisticRegression
 
 from supcon_tf.evaluation.linear_probe import linear_probe
 from supcon_tf.evaluation.logistic import PENALTIES, answers, fit
-
-CLASSES = 4
-
-
-def clouds(count=150, width=6, seed=0):
-    """Features of very different scales, and labels that they know something of."""
-    random = np.random.default_rng(seed)
-    labels = random.integers(0, CLASSES, count)
-    rows = random.normal(size=[count, width]) + 1.2 * np.cos(np.outer(labels, np.arange(1, width + 1)))
-    return rows * np.logspace(-1, 1, width) + 3, labels
+from tests.evaluation.clouds import CLASSES, clouds
 
 
 def test_the_probe_chooses_on_what_is_held_out_and_trains_again_on_all():

@@ -91,7 +91,10 @@ def test_a_set_that_nobody_damaged_is_opened_and_its_parts_are_found(digits_dir)
 def test_a_store_that_is_far_away_is_not_asked_for_its_sizes(digits_copy):
     _, folder = digits_copy
     (folder / SHARD).unlink()
-    tfds_files.require_whole("gs://bucket/digits/1.0.0", tfds_files.opened(str(folder)), "train")
+    builder = tfds_files.opened(str(folder))
+    tfds_files.require_whole("gs://bucket/digits/1.0.0", builder, "train")
+    with pytest.raises(OSError):  # control: one that is near is
+        tfds_files.require_whole(str(folder), builder, "train")
 
 
 def test_a_missing_permission_is_no_damage():
