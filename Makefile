@@ -37,6 +37,7 @@ test-all: $(VENV)/ready-test
 GUARDS := tests/distributed tests/run tests/end_to_end/test_kills.py tests/end_to_end/test_label_sets.py \
 	tests/end_to_end/test_surroundings.py tests/launch/test_hosts.py tests/launch/test_evaluate.py \
 	tests/launch/test_prepare_data.py tests/training/test_compiled.py tests/training/test_update.py \
+	tests/training/test_momentum_queue.py tests/evaluation/test_linear.py \
 	tests/test_registration.py tests/test_documents.py
 
 test-guards: $(VENV)/ready-test

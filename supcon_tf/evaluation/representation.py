@@ -143,7 +143,7 @@ def neural_collapse(features, labels) -> float:
         ValueError: shapes that do not belong together, a negative label, NaN, fewer than two classes, equal means.
 
     Example:
-        >>> neural_collapse([[0.0], [2.0], [10.0], [12.0]], [0, 0, 1, 1])
+        >>> round(neural_collapse([[0.0], [2.0], [10.0], [12.0]], [0, 0, 1, 1]), 6)
         0.02
     """
     rows, place, means = _with_means(features, labels)

@@ -32,10 +32,9 @@ def by_kind(sent, rows) -> dict:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.two_replicas_required
-@pytest.mark.parametrize(
-    "replicas", [2, pytest.param(4, marks=pytest.mark.slow), pytest.param(8, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("replicas", [2, 4, 8])
 def test_the_formula_counts_what_the_graph_sends(replicas):
     command = [sys.executable, "-m", "tests.distributed.communication", str(replicas)]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)

@@ -262,8 +262,9 @@ def uneven_by_hand(count):
     return kernel.numpy(), [value.numpy() for value in values]
 
 
+@pytest.mark.slow
 @pytest.mark.two_replicas_required
-@pytest.mark.parametrize("count, shares", [(11, (2, 1)), pytest.param(9, (1, 0), marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count, shares", [(11, (2, 1)), (9, (1, 0))])
 def test_fit_weighs_replicas_by_their_share_of_a_batch(two_replicas, monkeypatch, count, shares):
     """Keras takes the mean of the replicas' means, which counts the images of the emptier ones more."""
     with two_replicas.scope():

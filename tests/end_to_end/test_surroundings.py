@@ -64,6 +64,7 @@ def test_also_where_it_fails(tmp_path, monkeypatch):
     assert surroundings() == before
 
 
+@pytest.mark.slow
 def test_what_ran_before_changes_no_number(tmp_path):
     first = run(tmp_path / "first")
     tf.keras.utils.set_random_seed(99)
@@ -82,7 +83,8 @@ def patient():
     signal.signal(signal.SIGTERM, before)
 
 
-@pytest.mark.parametrize("step", [1, *(pytest.param(step, marks=pytest.mark.slow) for step in (2, 3))])
+@pytest.mark.slow
+@pytest.mark.parametrize("step", [1, 2, 3])
 def test_a_stage_that_was_asked_to_stop_is_not_done_where_a_handler_goes_on(step, tmp_path, monkeypatch, patient):
     """Within the first stage, at its end, within the second: nothing is complete, and the same call continues."""
     whole, count, advance = run(tmp_path / "whole"), [0], Reporter.advance

@@ -40,6 +40,7 @@ def test_measures_of_classes_are_shares_of_images_and_the_mean_of_shares_of_clas
     assert found == pytest.approx({"test_accuracy": 3 / 6, "test_mean_per_class_accuracy": (3 / 5 + 0) / 2})
 
 
+@pytest.mark.slow
 @pytest.mark.two_replicas_required
 def test_label_sets_have_one_measure_on_one_device_and_on_two(two_replicas):
     images = some_images()

@@ -129,8 +129,8 @@ def test_its_own_pictures_never_become_images_and_odd_names_end_nothing(tmp_path
     "what, status, message",
     [
         ("an ambiguous folder", 2, "can be understood in more than one way"),
-        ("a cut record file", 74, "it ends within record"),
-        ("a picture's place taken", 74, "Is a directory"),
+        pytest.param("a cut record file", 74, "it ends within record", marks=pytest.mark.slow),
+        pytest.param("a picture's place taken", 74, "Is a directory", marks=pytest.mark.slow),
     ],
 )
 def test_every_ending_has_its_status_and_one_message(what, status, message, tmp_path):

@@ -30,6 +30,7 @@ def test_two_runs_are_compared_by_pairs(trained_run, tmp_path):
         compare_runs(run, other)
 
 
+@pytest.mark.slow
 def test_answers_to_other_images_are_not_compared(trained_run, tmp_path):
     run, other = (shutil.copytree(trained_run, tmp_path / name) for name in ("run", "other"))
     for directory, part in ((run, ":200"), (other, "200:400")):  # equally many, others

@@ -77,6 +77,7 @@ def test_two_replicas_measure_the_same(run, two_replicas, monkeypatch):
     assert together == pytest.approx(alone, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_corrupted_images_are_predicted_once_each(run, monkeypatch):
     monkeypatch.setattr(evaluating, "CORRUPTIONS", ("gaussian_noise", "contrast"))
     entries = evaluate_run(run, measures=["robustness"])

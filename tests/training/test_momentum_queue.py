@@ -138,8 +138,9 @@ def test_a_checkpoint_holds_all_of_it(one_device, feed, batch, tmp_path):
     assert int(again.queue.read().filled) == 8
 
 
+@pytest.mark.slow
 @pytest.mark.two_replicas_required
-@pytest.mark.parametrize("agree", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("agree", [True, False])
 def test_local_averages_of_the_follower_are_one_on_all_replicas(two_replicas, feed, batch, monkeypatch, agree):
     """The control leaves out the agreement: replicas that saw unlike halves then have unlike averages."""
     if not agree:

@@ -216,10 +216,9 @@ def test_a_scaled_loss_makes_the_same_update_and_an_overflow_none(microbatches, 
 SETS = np.array([[1, 0, 0], [1, 1, 0], [0, -1, 1], [0, 0, 0], [0, 1, 1], [-1, 1, 0], [1, 0, 1], [0, 0, 1]], np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.two_replicas_required
-@pytest.mark.parametrize(
-    "stage", ["contrastive", *(pytest.param(name, marks=pytest.mark.slow) for name in ("linear", "joint"))]
-)
+@pytest.mark.parametrize("stage", ["contrastive", "linear", "joint"])
 def test_label_sets_make_one_update_on_one_device_and_on_two(stage, one_device, two_replicas, make_state, feed, batch):
     sets = (batch[0], SETS)
     start, alone, alone_metrics = after_updates(one_device, make_state, feed, sets, stage)
