@@ -4,25 +4,34 @@
     python -m launch.evaluate --run=runs/cifar10 --measures=robustness --data_dir=DATA_DIR
     python -m launch.evaluate --run=runs/cifar10 --data.name=folder:PATH
     python -m launch.evaluate --run=runs/supcon --against=runs/cross_entropy
+    python -m launch.evaluate --run=photos.keras --data.name=folder:PHOTOS --model.output=logits --model.range=0..255
 
 The run may be finished or interrupted; its directory alone says what its networks are. Results go into
-RUN/measures.json, and what is there already is not measured again.
+RUN/measures.json, and what is there already is not measured again. In the place of a run may stand a model of anybody,
+a Keras file or a SavedModel; then `--model.*` say how it wants images and what it gives.
 """
 
 from __future__ import annotations
 
+import pathlib
+from typing import Optional
+
 from absl import flags
 
 from launch.endings import plain_endings, quiet
-from launch.flags import define_directory, refuse_strays, run_app
+from launch.flags import define_directory, define_section, given_section, refuse_strays, run_app
 from supcon_tf import names
-from supcon_tf.config import Data
+from supcon_tf.config import Data, Model
 from supcon_tf.names import one_of
 from supcon_tf.records.directory import RunDirectory
+from supcon_tf.records.exported import FACTS
+from supcon_tf.records.model_files import exported_facts, is_model, kind_of
 
 FLAGS = flags.FLAGS
 
-define_directory("run", "directory of the run (--workdir of launch.train)")
+define_directory("run", "directory of the run (--workdir of launch.train); or a Keras file or SavedModel of anybody")
+define_directory("to", "of a model file: directory for its measures; default: MODEL.measures beside it")
+define_section(Model(), "model.")
 define_directory("against", "directory of another run, whose answers to the same test images are compared by pairs")
 flags.DEFINE_list("measures", list(names.QUICK_MEASURES), f"what to measure: all, or of {', '.join(names.MEASURES)}")
 define_directory("data_dir", "directory of prepared TFDS data sets; default: `data` inside the run")
@@ -53,29 +62,54 @@ def main(argv: list[str]) -> None:
         asked = names.MEASURES if FLAGS.measures == ["all"] else FLAGS.measures
         for name in asked:
             one_of("measures", name, (*names.MEASURES, "all"))
-        for run in filter(None, (FLAGS.run, FLAGS.against)):
-            RunDirectory(run).require_run()
-        data = _data()
+        data, model = _data(), given_section(Model(), "model.")
+        how = {
+            "measures": list(asked),
+            "data_dir": FLAGS.data_dir,
+            "strategy": FLAGS.strategy,
+            "replicas": FLAGS.replicas,
+            "frost_dir": FLAGS.frost_dir,
+            "told": lambda line: print(line, flush=True),
+        }
+        if is_model(pathlib.Path(FLAGS.run)):
+            _check_model(model, data)
+            from supcon_tf.run.evaluating import table
+            from supcon_tf.run.evaluating_model import evaluate_model
+
+            print(f"\n{table(evaluate_model(FLAGS.run, model, data, to=FLAGS.to, **how))}", flush=True)
+            return
+        _check_run(model)
         # TensorFlow is loaded here: seconds that a misspelt flag should not cost.
         from supcon_tf.run.comparing import compare_runs, compared
         from supcon_tf.run.evaluating import evaluate_run, table
 
         if FLAGS.against:
-            how = {"strategy": FLAGS.strategy, "replicas": FLAGS.replicas}
-            found = compare_runs(FLAGS.run, FLAGS.against, data=data, data_dir=FLAGS.data_dir, **how)
+            where = {name: how[name] for name in ("data_dir", "strategy", "replicas")}
+            found = compare_runs(FLAGS.run, FLAGS.against, data=data, **where)
             print(compared(FLAGS.run, FLAGS.against, *found), flush=True)
             return
-        entries = evaluate_run(
-            FLAGS.run,
-            measures=list(asked),
-            data=data,
-            data_dir=FLAGS.data_dir,
-            strategy=FLAGS.strategy,
-            replicas=FLAGS.replicas,
-            frost_dir=FLAGS.frost_dir,
-            told=lambda line: print(line, flush=True),
-        )
-        print(f"\n{table(entries)}", flush=True)
+        print(f"\n{table(evaluate_run(FLAGS.run, data=data, **how))}", flush=True)
+
+
+def _check_model(model: Model, data: Optional[Data]) -> None:
+    """What can be known of a model file before it is opened."""
+    if FLAGS.against:
+        raise ValueError("--against compares two runs, and --run names a model file.")
+    kind_of(pathlib.Path(FLAGS.run))
+    if data is None:
+        raise ValueError("a model file does not say which images it is for: name them with --data.name.")
+    if model.output is None and not exported_facts(pathlib.Path(FLAGS.run)):
+        raise ValueError("say what the model gives: --model.output=features, logits or probabilities.")
+
+
+def _check_run(model: Model) -> None:
+    """Both directories hold runs, and nothing is said that only a model file needs."""
+    if model != Model() or FLAGS.to:
+        raise ValueError(f"--model.* and --to are for a model file, and --run={FLAGS.run} is none.")
+    if (pathlib.Path(FLAGS.run) / FACTS).is_file():
+        raise ValueError(f"{FLAGS.run} is an export; name one of the models in it, such as {FLAGS.run}/encoder.keras.")
+    for run in filter(None, (FLAGS.run, FLAGS.against)):
+        RunDirectory(run).require_run()
 
 
 def _data():

@@ -133,6 +133,21 @@ def define_directory(name: str, help: str) -> None:
     flags.DEFINE(_DirectoryParser(), name, None, help, serializer=flags.ArgumentSerializer())
 
 
+def define_section(section, prefix: str) -> None:
+    """Defines a flag for every field of a section of the config, `prefix` and its name."""
+    for setting in settings.settings(section, prefix):
+        flags.DEFINE(
+            _SettingParser(setting), setting.name, setting.value, setting.help, serializer=_SettingSerializer()
+        )
+
+
+def given_section(section, prefix: str):
+    """The section with the fields that the command line sets; ValueError where they do not go together."""
+    names = [setting.name for setting in settings.settings(section, prefix)]
+    given = {name.removeprefix(prefix): flags.FLAGS[name].value for name in names if flags.FLAGS[name].present}
+    return settings.override(section, given, prefix)
+
+
 class _DirectoryParser(flags.ArgumentParser):
     syntactic_help = "a directory"
 

@@ -47,6 +47,35 @@ class Data(Checked):
 
 
 @dataclasses.dataclass(frozen=True)
+class Model(Checked):
+    """How a model file of anybody wants images, and what it gives; no part of an experiment. None: not said."""
+
+    output: Optional[str] = setting(None, "what the model gives", choices=names.MODEL_OUTPUTS)
+    answers: str = setting("", "name of the output, or of the layer, with logits or probabilities; empty: the only "
+                               "output")  # fmt: skip
+    features: str = setting("", "name of the layer, or of the output of a SavedModel, whose values are the features; "
+                                "empty: what the last dense layer is given")  # fmt: skip
+    pool: Optional[str] = setting(None, "what makes one row of features of a map of them", choices=("mean",))
+    size: int = setting(0, "side in pixels of the images; 0: as the model says", least=0)
+    crop: Optional[str] = setting(None, "how its square is cut; none: crop_then_resize", choices=names.EVALUATION_CROPS)
+    padding: Optional[int] = setting(None, "pixels around that square, as in data.evaluation_padding", least=0)
+    range: Optional[str] = setting(None, "what pixels become before the model", choices=names.PIXEL_RANGES)
+    mean: tuple[float, ...] = setting((), "instead of a range: subtracted from pixels in 0..1", least=0.0, most=1.0)
+    std: tuple[float, ...] = setting((), "and divided by", above=0.0)
+    class_names: str = setting("", "text file with the class of each answer, a name a line; empty: the data's order")
+    code: str = setting("", "Python module that is imported first: it registers the model's own layers with Keras")
+    signature: str = setting("", "of a SavedModel; empty: serving_default, or its Keras model where Keras 2 reads it")
+
+    def __post_init__(self):
+        super().__post_init__()
+        if bool(self.mean) != bool(self.std) or (self.mean and self.range):
+            raise ValueError("say how pixels are scaled by `model.range`, or by `model.mean` and `model.std` together.")
+        if self.output == "features" and (self.answers or self.class_names):
+            raise ValueError("with model.output=features there are no answers: leave model.answers and "
+                             "model.class_names, or say logits or probabilities.")  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
 class Encoder(Checked):
     """The network that is kept (Sec. 3.1 of the paper)."""
 

@@ -27,6 +27,16 @@ def inner_layers(layer: tf.keras.layers.Layer) -> list:
     return list(layer._flatten_layers())
 
 
+def symbolic_outputs(layer: tf.keras.layers.Layer) -> list:
+    """What a layer gives, once for each place where it stands: `output` of a nested model is that of its own graph."""
+    nodes = layer._inbound_nodes
+    return [tensor for node in nodes for tensor in _listed(node.output_tensors if KERAS_3 else node.outputs)]
+
+
+def _listed(tensors) -> list:
+    return list(tensors) if isinstance(tensors, (list, tuple)) else [tensors]
+
+
 def variable_path(variable) -> str:
     """The whole name of a variable, `stem/kernel`: Keras 3 has it as `path`, and in `name` the last part only."""
     return getattr(variable, "path", variable.name).removesuffix(":0")

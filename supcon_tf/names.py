@@ -42,6 +42,10 @@ CORRUPTIONS = ("gaussian_noise", "shot_noise", "impulse_noise", "defocus_blur", 
 SEVERITIES = (1, 2, 3, 4, 5)
 CORRUPTION_SCALES = ("large", "small")
 
+# Models of anybody: what they give, and how they want pixels ("torch" and "caffe" as `keras.applications` names them).
+MODEL_OUTPUTS = ("features", "logits", "probabilities")
+PIXEL_RANGES = ("0..255", "0..1", "-1..1", "torch", "caffe")
+
 # Networks.
 ENCODERS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnet200")
 STEMS = ("small_image", "image")

@@ -24,6 +24,12 @@ def forward_on(networks: Networks, strategy: tf.distribute.Strategy) -> Callable
         features = networks.features(images, training=False)  # [B, F]
         return features, networks.classifier(features)  # [B, F], [B, C]
 
+    return on_replicas(forward, strategy)
+
+
+def on_replicas(forward: Callable, strategy: tf.distribute.Strategy) -> Callable:
+    """From a function of images [B, S, S, ch] to features and logits, one of the images of all replicas to those."""
+
     @tf.function
     def one_batch(images):
         return strategy.run(forward, args=(images,))
@@ -47,12 +53,12 @@ def embedding_on(
     """A function that does so now, and as often as it is called.
 
     Args:
-        networks: encoder and classifier.
+        networks: encoder and classifier; not asked where `forward` is at hand.
         strategy: spreads the batches over its replicas.
         batches: from an input pipeline to its (images [B, S, S, ch], labels, weights [B]), in batches for one replica
             each (`data.pipeline.evaluation`); rows of weight 0 are padding and are left out.
         progress: from the batches to the batches, to count them as they go by.
-        forward: of `forward_on`, where it is at hand.
+        forward: of `forward_on` or `on_replicas`, where it is at hand.
 
     Returns:
         A function without arguments to "embeddings" float32 [n, F], "logits" float32 [n, C] and "labels", int64 [n] or

@@ -29,6 +29,7 @@ from supcon_tf.evaluation.retrieval import retrieval
 from supcon_tf.names import MEASURES, SEVERITIES, one_of
 
 SHOTS = 5  # training images a class
+OF_ANSWERS = ("accuracy", "calibration", "robustness")  # what needs a classifier and no features
 IN_MEMORY = "corrupted in memory, which gives lower errors than the stored JPEGs of ImageNet-C"
 
 
@@ -71,6 +72,7 @@ class Evidence(NamedTuple):
         label_sets: whether an image has a set of labels.
         labelled: whether images have labels.
         why_no_logits: what to say where there are none.
+        why_no_features: likewise; "" where there are features.
     """
 
     of: Callable
@@ -81,6 +83,7 @@ class Evidence(NamedTuple):
     label_sets: bool
     labelled: bool
     why_no_logits: str
+    why_no_features: str = ""
 
 
 def measured(name: str, evidence: Evidence) -> list[Measure]:
@@ -95,6 +98,8 @@ def measured(name: str, evidence: Evidence) -> list[Measure]:
         raise NotMeasurable("the images have no labels")
     if evidence.label_sets and name != "accuracy":
         raise NotMeasurable("an image has several labels, and this measure goes by its one class")
+    if evidence.why_no_features and name not in OF_ANSWERS:
+        raise NotMeasurable(evidence.why_no_features)
     try:
         return FUNCTIONS[name](evidence)
     except ValueError as error:  # of arrays that a measure refuses: too few images, one class

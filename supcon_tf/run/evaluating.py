@@ -69,16 +69,34 @@ def evaluate_run(
         one_of("measures", name, MEASURES)
     directory = RunDirectory(directory)
     with opened(directory, data, data_dir, strategy, replicas) as predictor:
-        evidence = _evidence(predictor, frost_dir)
-        kept = Kept(directory, {**predictor.made("test"), "frost_dir": frost_dir})
-        for name in measures:
-            if kept.has(name):
-                told(f"{name}: measured before")
-                continue
-            told(name)
-            kept.add(name, *_timed(name, evidence))
+        entries = measure(predictor, directory, measures, frost_dir=frost_dir, told=told)
         _write_page(directory)
-        return [kept.of(name) for name in measures]
+        return entries
+
+
+def measure(
+    predictor: Predictor,
+    directory: RunDirectory,
+    measures: Sequence[str],
+    *,
+    frost_dir: Optional[str] = None,
+    told: Callable[[str], None] = lambda line: None,
+) -> list[dict]:
+    """Measures what a predictor gives, each once; args and returns as in `evaluate_run`.
+
+    Args:
+        predictor: of a run, or of a model file.
+        directory: held; entries are kept in its `measures.json`.
+    """
+    evidence = _evidence(predictor, frost_dir)
+    kept = Kept(directory, {**predictor.made("test"), "frost_dir": frost_dir})
+    for name in measures:
+        if kept.has(name):
+            told(f"{name}: measured before")
+            continue
+        told(name)
+        kept.add(name, *_timed(name, evidence))
+    return [kept.of(name) for name in measures]
 
 
 @contextlib.contextmanager
@@ -135,8 +153,9 @@ class Kept:
 def _evidence(predictor: Predictor, frost_dir: Optional[str]) -> Evidence:
     facts = predictor.source.facts
     scale = "small" if predictor.size < SMALL else "large"
-    why = "the run has trained no classifier" if predictor.own_classes else (
-        f"the classes of {facts.name} are not those of the run's classifier"
+    trained = predictor.trained
+    why = trained.why_no_logits if predictor.own_classes else (
+        f"the classes of {facts.name} are not those of {trained.owner}'s classifier"
     )  # fmt: skip
     return Evidence(
         of=functools.lru_cache(predictor.of),
@@ -147,6 +166,7 @@ def _evidence(predictor: Predictor, frost_dir: Optional[str]) -> Evidence:
         label_sets=facts.label_sets,
         labelled=facts.labelled,
         why_no_logits=why,
+        why_no_features=trained.why_no_features,
     )
 
 

@@ -21,12 +21,12 @@ from supcon_tf.augment.geometry import unit_range
 from supcon_tf.config import Data
 from supcon_tf.data import pipeline
 from supcon_tf.data.sets.source import Source, reading
-from supcon_tf.evaluation.features import embed_split, forward_on
+from supcon_tf.evaluation.features import embed_split
 from supcon_tf.records.directory import RunDirectory
 from supcon_tf.records.environment import environment, software
 from supcon_tf.records.files import replace_arrays
 from supcon_tf.run.recipe import EVALUATION_BATCH
-from supcon_tf.run.restored import Restored, source_of
+from supcon_tf.run.restored import Predicting, source_of
 
 
 class Predictions(NamedTuple):
@@ -78,23 +78,25 @@ class Predictor:
 
     Args:
         directory: of the run; predictions are kept in its `predictions/`.
-        trained: its networks.
+        trained: its networks, or a model file.
         data: a set and its splits.
         data_dir: where TFDS data sets are prepared.
         strategy: that the networks were made under.
 
     Attributes:
         source: the images.
+        trained: what answers them.
         size: S, side of the images that the encoder sees.
         own_classes: whether they have the classes of the run's classifier.
     """
 
     def __init__(
-        self, directory: RunDirectory, trained: Restored, data: Data, data_dir: str, strategy: tf.distribute.Strategy
+        self, directory: RunDirectory, trained: Predicting, data: Data, data_dir: str, strategy: tf.distribute.Strategy
     ):
-        self._directory, self._trained, self._data, self._strategy = directory, trained, data, strategy
-        self._forward = forward_on(trained.networks, strategy)
+        self._directory, self._data, self._strategy = directory, data, strategy
         self.source = source_of(trained, data, data_dir)
+        self._trained = self.trained = trained = trained.for_data(self.source.facts)
+        self._forward = trained.forward_on(strategy)
         self.size = trained.size
         self.own_classes = trained.class_names == self.source.facts.class_names
 
@@ -116,7 +118,7 @@ class Predictor:
             return self._checked(kept, made)
         count = iter if change else counted(self.source, split, self._strategy.num_replicas_in_sync)
         how = {"change": change, "forward": self._forward, "progress": count}  # the many passes are counted themselves
-        arrays = predicted(self._trained, self.source, split, self._strategy, **how)
+        arrays = self._trained.read(predicted(self._trained, self.source, split, self._strategy, **how))
         path.parent.mkdir(exist_ok=True)
         text = np.frombuffer(json.dumps(made).encode(), np.uint8)
         replace_arrays(path, {"made": text, **arrays})
@@ -124,11 +126,8 @@ class Predictor:
 
     def made(self, split: str, change: Optional[Corruption] = None) -> dict:
         """What decides the predictions: the weights, the images, the software."""
-        checkpoint = self._trained.checkpoint
-        sums = checkpoint.with_suffix(".sha256").read_bytes()
         return {
-            "checkpoint": f"{checkpoint.parent.name}/{checkpoint.name}",
-            "weights": hashlib.sha256(sums).hexdigest(),
+            **self._trained.identity(),
             "data": self._data.source,
             "fingerprint": self.source.fingerprint(),
             "split": split,
@@ -151,7 +150,7 @@ class Predictor:
 
 
 def predicted(
-    trained: Restored,
+    trained: Predicting,
     source: Source,
     split: str,
     strategy: tf.distribute.Strategy,
@@ -163,7 +162,7 @@ def predicted(
     """What networks make of a split now, kept nowhere.
 
     Args:
-        trained: the run.
+        trained: the run, or a model file.
         source: images that are whitened as its own (`restored.source_of`).
         split: "train" or "test".
         strategy: that the networks were made under.

@@ -3,20 +3,67 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import pathlib
+from typing import Callable, Optional, Protocol
 
 import tensorflow as tf
 
 from supcon_tf import settings
 from supcon_tf.config import Data, Experiment
 from supcon_tf.data.sets.load import load_source
-from supcon_tf.data.sets.source import Source
+from supcon_tf.data.sets.source import Facts, Source
+from supcon_tf.evaluation.features import forward_on
 from supcon_tf.failures import first_line
 from supcon_tf.names import STAGE_KINDS
 from supcon_tf.networks.networks import Networks, build_networks
 from supcon_tf.records.directory import RunDirectory
 from supcon_tf.records.files import read_object
 from supcon_tf.training.checkpoints import newest_whole
+
+
+class Predicting(Protocol):
+    """What answers images: the networks of a run, or a model file (`run.model_file`).
+
+    Attributes:
+        image: how it wants one: "shape", "crop", "padding", "mean", "std".
+        class_names: of its answers.
+        owner: "the run", for messages.
+        networks: where there are any beside `forward_on`.
+    """
+
+    image: dict
+    class_names: tuple[str, ...]
+    owner: str
+    networks: Optional[Networks]
+
+    @property
+    def size(self) -> int:
+        """S, the side in pixels of the images that it sees."""
+
+    @property
+    def classified(self) -> bool:
+        """Whether it gives logits."""
+
+    @property
+    def why_no_logits(self) -> str:
+        """What to say where it gives none."""
+
+    @property
+    def why_no_features(self) -> str:
+        """What to say where it gives no features; "" where it does."""
+
+    def identity(self) -> dict:
+        """What decides its answers, for JSON."""
+
+    def forward_on(self, strategy: tf.distribute.Strategy) -> Callable:
+        """From the images of all replicas to features [B, F] and answers [B, C]."""
+
+    def for_data(self, facts: Facts) -> Predicting:
+        """The same, ready for these images; ValueError where it cannot be."""
+
+    def read(self, arrays: dict) -> dict:
+        """What `forward_on` gave of a split, with "logits" float32 [n, C] in the order of the data's classes."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +85,8 @@ class Restored:
     image: dict
     class_names: tuple[str, ...]
     label_sets: bool = False
+    owner = "the run"
+    why_no_features = ""
 
     @property
     def size(self) -> int:
@@ -50,6 +99,31 @@ class Restored:
         stages = list(self.experiment.stages)
         done = stages[: stages.index(self.checkpoint.parent.name) + 1]
         return any(STAGE_KINDS[name].classifies for name in done)
+
+    @property
+    def why_no_logits(self) -> str:
+        """What to say where there is no classifier."""
+        return "the run has trained no classifier"
+
+    def identity(self) -> dict:
+        """Its checkpoint and the sum of that."""
+        sums = self.checkpoint.with_suffix(".sha256").read_bytes()
+        return {
+            "checkpoint": f"{self.checkpoint.parent.name}/{self.checkpoint.name}",
+            "weights": hashlib.sha256(sums).hexdigest(),
+        }
+
+    def forward_on(self, strategy: tf.distribute.Strategy) -> Callable:
+        """As `Predicting`."""
+        return forward_on(self.networks, strategy)
+
+    def for_data(self, facts: Facts) -> Restored:
+        """As it is: other classes than its own leave it without logits."""
+        return self
+
+    def read(self, arrays: dict) -> dict:
+        """As they are."""
+        return arrays
 
 
 def restored(directory: RunDirectory, strategy: tf.distribute.Strategy) -> Restored:
@@ -102,11 +176,11 @@ def experiment_of(directory: RunDirectory) -> Experiment:
         raise ValueError(f"{directory.config} is no experiment of this version: {error}") from error
 
 
-def source_of(trained: Restored, data: Data, data_dir: str) -> Source:
+def source_of(trained: Predicting, data: Data, data_dir: str) -> Source:
     """Images that the networks of a run are to see as if they were its own: whitened as these.
 
     Args:
-        trained: the run.
+        trained: the run, or a model file.
         data: the set, whole: its own (`trained.experiment.data`) or another.
         data_dir: where TFDS data sets are prepared.
 
@@ -116,7 +190,9 @@ def source_of(trained: Restored, data: Data, data_dir: str) -> Source:
     source = load_source(data_dir=data_dir, **data.source)
     channels, wanted = source.facts.image_shape[-1], trained.image["shape"][-1]
     if channels != wanted:
-        raise ValueError(f"images of '{source.facts.name}' have {channels} channels; the run's networks take {wanted}.")
+        raise ValueError(
+            f"images of '{source.facts.name}' have {channels} channels; {trained.owner}'s networks take {wanted}."
+        )
     return source.whitened_by(trained.image["mean"], trained.image["std"])
 
 
