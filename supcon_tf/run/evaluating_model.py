@@ -47,7 +47,7 @@ def evaluate_model(
         As `evaluate_run`.
 
     Raises:
-        ValueError: it is no model, or is not as `model` says; `to` holds other things; or as `evaluate_run`.
+        ValueError: it is no model, or is not as `model` says, or gives other things; `to` holds other things; or as `evaluate_run`.
         OSError, MemoryError: as `evaluate_run`.
 
     Example:
@@ -71,6 +71,7 @@ def evaluate_model(
             predictor = Predictor(directory, opened, data, data_dir, devices)
             for line in predictor.trained.described():
                 told(line)
+            predictor.of("test")  # Answers that are not what was said of them end here, and not as a missing measure.
             entries = measure(predictor, directory, measures, **how)
     told(f"measures and predictions: {shown(str(directory.path))}")
     return entries

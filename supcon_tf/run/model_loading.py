@@ -5,12 +5,9 @@ What is taken as what is told in lines, since a wrong guess would give wrong num
 
 from __future__ import annotations
 
-import contextlib
 import importlib
-import json
 import os
 import pathlib
-import zipfile
 from typing import Callable, NamedTuple, Optional
 
 import tensorflow as tf
@@ -18,7 +15,8 @@ import tensorflow as tf
 from supcon_tf.config import Model
 from supcon_tf.failures import first_line
 from supcon_tf.keras_generations import KERAS_3, inner_layers, symbolic_outputs
-from supcon_tf.paths import shown, spellable
+from supcon_tf.paths import spellable
+from supcon_tf.run.model_failures import loading
 
 ALL = "what the model gives"
 Tensors = tuple[Optional[tf.Tensor], Optional[tf.Tensor]]  # features and answers as the model gives them, of any rank
@@ -57,7 +55,7 @@ def load(path: pathlib.Path, kind: str, how: Model) -> Loaded:
         _import(how.code)
     of_keras_2 = not KERAS_3 and not how.signature and (path / "keras_metadata.pb").is_file()
     place = spellable(os.path.abspath(path))
-    with _told(path):
+    with loading(path):
         if kind == "keras" or of_keras_2:
             loaded = tf.keras.models.load_model(place, compile=False)
         else:
@@ -72,44 +70,6 @@ def _import(module: str) -> None:
         raise ValueError(f"--model.code={module} cannot be imported ({first_line(error)}).") from error
 
 
-@contextlib.contextmanager
-def _told(path: pathlib.Path):
-    """A block in which a model is loaded: what fails there, of any kind, becomes a ValueError of one line."""
-    try:
-        yield
-    except MemoryError:
-        raise
-    except Exception as error:
-        raise ValueError(f"{shown(str(path))} cannot be loaded: {_reason(path, error)}") from error
-
-
-def _reason(path: pathlib.Path, error: Exception) -> str:
-    """Why a model cannot be loaded, in a line."""
-    if path.suffix.lower() == ".keras":
-        if not zipfile.is_zipfile(path):
-            return "it is no whole .keras file (a zip archive). Was it cut while it was copied?"
-        written, ours = _written_by(path), tf.keras.__version__
-        if written and written.split(".")[0] != ours.split(".")[0]:
-            return (
-                f"Keras {written} wrote it, and this is Keras {ours}. Use an installation with its Keras, or have that "
-                "write a SavedModel (`model.export(DIRECTORY)`)."
-            )
-    said = first_line(error)
-    unknown = ("unknown", "could not locate", "could not deserialize", "cannot be imported")
-    if any(word in str(error).lower() for word in unknown):
-        said += " Name the module that registers its own classes with Keras: --model.code=MODULE."
-    return said
-
-
-def _written_by(path: pathlib.Path) -> str:
-    """The version of Keras in a .keras file; "" where it says none."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return str(json.loads(archive.read("metadata.json")).get("keras_version", ""))
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, AttributeError):
-        return ""
-
-
 def _of_keras(model: tf.keras.Model, how: Model) -> Loaded:
     inputs = list(getattr(model, "inputs", None) or [])
     if not inputs:
@@ -120,12 +80,12 @@ def _of_keras(model: tf.keras.Model, how: Model) -> Loaded:
         features, name = _given(model, how.features)
     else:
         features, name = (None, "") if how.answers else _before_the_last(model)
-    taken = [tensor for tensor in (features, answers) if tensor is not None]
-    graph = tf.keras.Model(inputs[0], taken)
+    taken = {"features": features, "answers": answers}
+    graph = tf.keras.Model(inputs[0], {name: tensor for name, tensor in taken.items() if tensor is not None})
 
     def call(images: tf.Tensor) -> Tensors:
-        found = iter(graph(images, training=False))
-        return (None if features is None else next(found)), (None if answers is None else next(found))
+        found = graph(images, training=False)
+        return found.get("features"), found.get("answers")
 
     return Loaded(call, tuple(inputs[0].shape)[1:], tf.as_dtype(inputs[0].dtype), (name, said), _rescaling(model))
 
