@@ -21,6 +21,23 @@ def test_layers_in_lists_are_found():
     assert kinds.count("Dense") == 2 and kinds[0] == "Holder"
 
 
+def test_a_nested_model_gives_something_in_its_own_graph_and_in_the_outer_one():
+    one = tf.keras.Input((2,))
+    nested = tf.keras.Model(one, tf.keras.layers.Dense(3)(one))
+    two = tf.keras.Input((2,))
+    outer = tf.keras.Model(two, tf.keras.layers.Dense(4)(nested(two)))
+    connected = []
+    for tensor in keras_generations.symbolic_outputs(nested):
+        try:
+            connected.append(tf.keras.Model(outer.inputs, tensor))
+        except ValueError:
+            continue
+    (within,) = connected
+    rows = np.ones([1, 2], np.float32)
+    np.testing.assert_allclose(within(rows), nested(rows))
+    assert len(keras_generations.symbolic_outputs(outer.layers[-1])) == 1
+
+
 def test_a_variable_has_its_whole_name_and_is_tensorflows():
     layer = tf.keras.layers.Dense(2, name="stem")
     keras_generations.build_under_own_name(layer, (None, 3))

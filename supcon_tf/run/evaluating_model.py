@@ -47,7 +47,8 @@ def evaluate_model(
         As `evaluate_run`.
 
     Raises:
-        ValueError: it is no model, or is not as `model` says, or gives other things; `to` holds other things; or as `evaluate_run`.
+        ValueError: it is no model, is not as `model` says, or gives something else; `to` holds other things; or as
+            `evaluate_run`.
         OSError, MemoryError: as `evaluate_run`.
 
     Example:

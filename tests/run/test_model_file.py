@@ -165,7 +165,7 @@ def test_a_program_that_cuts_a_padding_itself_is_handed_it(crop):
     image = {"shape": [8, 8, 3], "crop": crop, "padding": 4, "mean": [0.5] * 3, "std": [1.0] * 3}
     prepared = serving._prepared(types.SimpleNamespace(image=image, size=8))
     coarse = np.random.default_rng(0).uniform(0, 1, (3, 4, 3))
-    pixels = tf.cast(tf.round(255 * tf.image.resize(coarse, [48, 64])), tf.uint8)
+    pixels = tf.cast(tf.round(255 * tf.image.resize(coarse, [48, 72])), tf.uint8)
     how, names = _of_export(pathlib.Path("encoder"), "saved_model", Model(), {"image": image})
     assert (how.size, how.padding, how.output, how.features, names) == (12, 0, "features", "features", ())
 
