@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from supcon_tf import settings
-from supcon_tf.config import Augment, Data, Experiment, Loss, Projection, Stage
+from supcon_tf.config import Augment, Data, Experiment, Loss, Model, Projection, Stage
 
 CONTRASTIVE = Experiment(contrastive=Stage(epochs=2))
 
@@ -117,3 +117,19 @@ def test_the_augment_section_has_the_arguments_of_the_policies():
 def test_defaults_are_the_papers():
     assert Loss().temperature == 0.1 and Projection().widths == (128,) and Data().views == 2
     assert Augment().policy == "sim_augment"
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"range": "0-255"}, "`Model.range` must be one of 0..255, 0..1, -1..1, torch, caffe"),
+        ({"mean": (0.5,)}, "by `model.range`, or by `model.mean` and `model.std` together"),
+        ({"mean": (0.5,), "std": (0.5,), "range": "0..1"}, "by `model.range`, or by"),
+        ({"mean": (123.68,), "std": (1.0,)}, "`Model.mean` must be at most 1"),  # of pixels in 0..255
+        ({"output": "features", "answers": "last"}, "there are no answers"),
+        ({"output": "features", "class_names": "names.txt"}, "there are no answers"),
+    ],
+)
+def test_what_is_said_of_a_model_goes_together(changes, message):
+    with pytest.raises(ValueError, match=message):
+        Model(**changes)

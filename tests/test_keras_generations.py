@@ -29,7 +29,7 @@ def test_a_nested_model_gives_something_in_its_own_graph_and_in_the_outer_one():
     connected = []
     for tensor in keras_generations.symbolic_outputs(nested):
         try:
-            connected.append(tf.keras.Model(outer.inputs, tensor))
+            connected.append(tf.keras.Model(two, tensor))
         except ValueError:
             continue
     (within,) = connected

@@ -81,6 +81,7 @@ def test_every_number_is_what_other_code_has_of_its_predictions(place, tmp_path)
     assert [entry["measure"] for entry in kept] == [*MEASURES, "calibration"]
 
 
+@pytest.mark.slow
 def test_another_range_gives_other_numbers(place, tmp_path):
     """Control: what a wrong guess would cost, and why nothing is guessed."""
     right = numbers(measured(place, to=tmp_path / "right"))
@@ -88,6 +89,7 @@ def test_another_range_gives_other_numbers(place, tmp_path):
     assert abs(right["nll"] - wrong["nll"]) > 0.1 and right["top1"] != wrong["top1"]
 
 
+@pytest.mark.slow
 def test_a_program_of_the_model_has_its_numbers_and_no_features(place, tmp_path):
     of_file = numbers(measured(place, measures=["accuracy"], to=tmp_path / "file"))
     entries = measured(place, "program", measures=["accuracy", "retrieval"], to=tmp_path / "program")
