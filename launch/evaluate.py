@@ -2,6 +2,7 @@
 
     python -m launch.evaluate --run=runs/digits_supcon
     python -m launch.evaluate --run=runs/cifar10 --measures=robustness --data_dir=DATA_DIR
+    python -m launch.evaluate --run=runs/cifar10 --measures=robustness --corrupted=folder:CIFAR-10-C
     python -m launch.evaluate --run=runs/cifar10 --data.name=folder:PATH
     python -m launch.evaluate --run=runs/supcon --against=runs/cross_entropy
 
@@ -27,6 +28,11 @@ define_directory("against", "directory of another run, whose answers to the same
 flags.DEFINE_list("measures", list(names.QUICK_MEASURES), f"what to measure: all, or of {', '.join(names.MEASURES)}")
 define_directory("data_dir", "directory of prepared TFDS data sets; default: `data` inside the run")
 define_directory("frost_dir", "folder with the authors' pictures of frost; default: generated ones, named so")
+flags.DEFINE_string(
+    "corrupted", "", "stored corrupted images, read as they are: TFDS name (cifar10_corrupted), or folder:PATH of "
+    "ImageNet-C's folders or CIFAR-10-C's arrays; default: corrupted in memory",
+)  # fmt: skip
+define_directory("baseline", "directory of another run, measured in the same way, whose errors are 100 of an mCE")
 flags.DEFINE_string("data.name", "", "images of another set than the run's: TFDS name, or folder:PATH")
 flags.DEFINE_string("data.train_split", "", "with data.name: TFDS splits of the training images, as in an experiment")
 flags.DEFINE_string("data.test_split", "", "with data.name: TFDS splits of the test images")
@@ -53,11 +59,13 @@ def main(argv: list[str]) -> None:
         asked = names.MEASURES if FLAGS.measures == ["all"] else FLAGS.measures
         for name in asked:
             one_of("measures", name, (*names.MEASURES, "all"))
-        for run in filter(None, (FLAGS.run, FLAGS.against)):
+        _check_corruption(asked)
+        for run in filter(None, (FLAGS.run, FLAGS.against, FLAGS.baseline)):
             RunDirectory(run).require_run()
         data = _data()
         # TensorFlow is loaded here: seconds that a misspelt flag should not cost.
         from supcon_tf.run.comparing import compare_runs, compared
+        from supcon_tf.run.corrupted_images import Robustness
         from supcon_tf.run.evaluating import evaluate_run, table
 
         if FLAGS.against:
@@ -72,10 +80,19 @@ def main(argv: list[str]) -> None:
             data_dir=FLAGS.data_dir,
             strategy=FLAGS.strategy,
             replicas=FLAGS.replicas,
-            frost_dir=FLAGS.frost_dir,
+            robustness=Robustness(FLAGS.frost_dir, FLAGS.corrupted, FLAGS.baseline or ""),
             told=lambda line: print(line, flush=True),
         )
         print(f"\n{table(entries)}", flush=True)
+
+
+def _check_corruption(asked: list[str]) -> None:
+    """ValueError where flags of corrupted images say nothing, or contradict each other."""
+    for name in ("corrupted", "baseline", "frost_dir"):
+        if FLAGS[name].value and "robustness" not in asked:
+            raise ValueError(f"--{name} is about corrupted images: ask for --measures=robustness.")
+    if FLAGS.corrupted and FLAGS.frost_dir:
+        raise ValueError("stored images (--corrupted) have their own frost; leave --frost_dir out.")
 
 
 def _data():
