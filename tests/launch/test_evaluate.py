@@ -31,6 +31,9 @@ def evaluate(*flags):
         (["--run=x", "y"], "'y' is not a flag"),
         (["--run=x", "--measure=accuracy"], "no flag is called --measure. Did you mean `measures`?"),
         (["--run=RUN", "--against=nowhere"], "nowhere holds no run: it has no config.json"),
+        (["--run=x", "--corrupted=cifar10_corrupted"], "--corrupted is about corrupted images: ask for --measures=rob"),
+        (["--run=x", "--measures=robustness", "--corrupted=y", "--frost_dir=z"], "have their own frost"),
+        (["--run=RUN", "--measures=robustness", "--baseline=nowhere"], "nowhere holds no run: it has no config.json"),
         (["--run=nowhere"], "nowhere holds no run: it has no config.json"),
     ],
 )

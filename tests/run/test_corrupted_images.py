@@ -11,7 +11,6 @@ import tensorflow as tf
 
 from supcon_tf.augment.corruptions.corruption import corrupted
 from supcon_tf.config import Data
-from supcon_tf.data.sets.load import load_source
 from supcon_tf.names import CORRUPTIONS, SEVERITIES
 from supcon_tf.records.directory import RunDirectory
 from supcon_tf.run import evaluating
@@ -25,20 +24,23 @@ from tests.data import image_folder
 from tests.run.conftest import in_colours
 
 PART = "test[:60]"
-MEASURED = ("gaussian_noise", "glass_blur", "elastic_transform")  # 75 passes would say no more, and take long
-
-
-@pytest.fixture
-def run(trained_run, tmp_path, monkeypatch):
-    monkeypatch.setattr(evaluating, "CORRUPTIONS", MEASURED)
-    return shutil.copytree(trained_run, tmp_path / "run")
+NAMES = ("glass_blur", "elastic_transform")  # whose names in TFDS are others; 75 passes would say no more
 
 
 @pytest.fixture(scope="module")
-def digits(trained_run):
-    """Some test digits, and all corruptions of them as `corrupted` makes them: uint8 [5 n, 8, 8, 1] by name."""
-    source = load_source("digits", str(trained_run / "data"), test_split=PART)
-    images, labels = source.arrays("test")
+def networks(trained_run, tmp_path_factory):
+    """The networks of a run of digits, and what predicts some test digits by them."""
+    run = shutil.copytree(trained_run, tmp_path_factory.mktemp("networks") / "run")
+    strategy = tf.distribute.get_strategy()
+    trained = restored(RunDirectory(run), strategy)
+    data = Data(name="digits", test_split=PART)
+    return trained, Predictor(RunDirectory(run), trained, data, str(run / "data"), strategy)
+
+
+@pytest.fixture(scope="module")
+def digits(networks):
+    """These digits under all corruptions, as `corrupted` makes them: uint8 [5 n, 8, 8, 1] by name; and their labels."""
+    images, labels = networks[1].source.arrays("test")
     made = {
         name: np.concatenate([corrupted(images, name, severity, scale="small") for severity in SEVERITIES])
         for name in CORRUPTIONS
@@ -46,108 +48,114 @@ def digits(trained_run):
     return made, labels
 
 
-def measure(run, stored="", **how):
-    data = Data(name="digits", test_split=PART)
-    (entry,) = evaluate_run(run, measures=["robustness"], data=data, robustness=Robustness(stored=stored, **how))
-    return entry
-
-
-def values(entry):
-    return {number["name"]: number for number in entry["numbers"]}
-
-
-def errors_by_other_code(run, images, labels):
-    """Top-1 error of the run's networks at each severity, without a pipeline."""
-    trained = restored(RunDirectory(run), tf.distribute.get_strategy())
+def answers_by_other_code(trained, images):
+    """Logits of the networks, without a pipeline."""
     white = (images / np.float32(255) - np.float32(trained.image["mean"])) / np.float32(trained.image["std"])
     features = trained.networks.features(tf.constant(white), training=False)
-    answers = trained.networks.classifier(features).numpy().argmax(1).reshape(len(SEVERITIES), -1)
+    return trained.networks.classifier(features).numpy()
+
+
+def errors_by_other_code(trained, images, labels):
+    """Top-1 error at each severity."""
+    answers = answers_by_other_code(trained, images).argmax(1).reshape(len(SEVERITIES), -1)
     return [sum(int(a != b) for a, b in zip(row, labels)) / len(labels) for row in answers]
 
 
-def test_they_are_read_as_they_are(run, digits, tmp_path):
-    images, labels = digits
-    stored.write_arrays(tmp_path / "c", images, labels)
-    entry = measure(run, f"folder:{tmp_path / 'c'}")
-    found = values(entry)
-    for name in MEASURED:
-        assert found[f"error_{name}"]["details"] == {
-            "severity": list(SEVERITIES), "error": pytest.approx(errors_by_other_code(run, images[name], labels)),
-        }  # fmt: skip
-    in_memory = values(measure(run))
-    for name, number in found.items():
-        assert number["value"] == in_memory[name]["value"], name  # the same pixels, made or stored
-        assert number["n"] == 60
-        if name != "clean_error":
-            assert f"stored images of folder:{tmp_path / 'c'}" in number["protocol"]
-            assert "in memory" not in number["protocol"] and "frost" not in number["protocol"]
-            assert "in memory" in in_memory[name]["protocol"] and "stored images of" not in in_memory[name]["protocol"]
-    assert entry["made"]["corrupted"]["images"] == "stored" and entry["made"]["corrupted"]["images_each"] == 60
+def errors(of, name, severities=SEVERITIES):
+    predicted = [of(name, severity) for severity in severities]
+    return [float(np.mean(p.logits.argmax(1) != p.labels)) for p in predicted]
+
+
+def test_errors_are_those_by_other_code_and_of_the_same_pixels_in_memory(networks, digits, tmp_path):
+    trained, predictor = networks
+    stored.write_arrays(tmp_path / "c", *digits)
+    of_stored, in_memory = Stored(predictor, f"folder:{tmp_path / 'c'}", str(tmp_path)), InMemory(predictor, None)
+    for name in NAMES:
+        found = errors(of_stored.of, name)
+        assert found == pytest.approx(errors_by_other_code(trained, digits[0][name], digits[1]))
+        assert found == errors(in_memory.of, name)
+    assert of_stored.made["images_each"] == 60 and of_stored.found.endswith("c, 60 images a severity")
 
 
 @pytest.mark.parametrize("change", ["labels", "order", "severities", "names"])
-def test_wrong_labels_order_or_names_give_other_numbers(change, run, digits, tmp_path):
-    images, labels = digits
-    right = {name: errors_by_other_code(run, images[name], labels) for name in MEASURED}
-    changed = dict(images)
-    if change == "names":
-        changed["glass_blur"], changed["gaussian_noise"] = images["gaussian_noise"], images["glass_blur"]
-    elif change != "labels":
+def test_wrong_labels_order_or_names_give_other_numbers(change, networks, digits, tmp_path):
+    trained, predictor = networks
+    images, labels = dict(digits[0]), digits[1]
+    right = {name: errors_by_other_code(trained, images[name], labels)[::4] for name in NAMES}  # severities 1 and 5
+    if change == "labels":
+        labels = labels[::-1]
+    elif change == "names":
+        images.update(zip(NAMES, [images[name] for name in NAMES[::-1]]))
+    else:
         turned = (slice(None), slice(None, None, -1)) if change == "order" else (slice(None, None, -1), slice(None))
         for name, whole in images.items():
-            changed[name] = whole.reshape(5, 60, 8, 8, 1)[turned].reshape(whole.shape)
-    stored.write_arrays(tmp_path / "c", changed, labels[::-1] if change == "labels" else labels)
-    found = values(measure(run, f"folder:{tmp_path / 'c'}"))
-    wrong = {name: found[f"error_{name}"]["details"]["error"] for name in MEASURED}
+            images[name] = whole.reshape(5, 60, 8, 8, 1)[turned].reshape(whole.shape)
+    stored.write_arrays(tmp_path / "c", images, labels)
+    of_stored = Stored(predictor, f"folder:{tmp_path / 'c'}", str(tmp_path))
+    wrong = {name: errors(of_stored.of, name, (1, 5)) for name in NAMES}
     assert wrong != right
     if change == "severities":
-        assert wrong == {name: errors[::-1] for name, errors in right.items()}
+        assert wrong == {name: by_severity[::-1] for name, by_severity in right.items()}
     if change == "names":
-        assert wrong["gaussian_noise"] == right["glass_blur"] and wrong["glass_blur"] == right["gaussian_noise"]
+        assert wrong == {name: right[other] for name, other in zip(NAMES, NAMES[::-1])}
 
 
-def test_only_robustness_depends_on_where_they_come_from(run, digits, tmp_path):
+@pytest.fixture
+def run(trained_run, tmp_path, monkeypatch):
+    monkeypatch.setattr(evaluating, "CORRUPTIONS", NAMES[:1])
+    monkeypatch.setattr(evaluating, "_write_page", lambda directory: None)
+    return shutil.copytree(trained_run, tmp_path / "run")
+
+
+def evaluated(run, where="", measures=("robustness",), told=print):
+    data = Data(name="digits", test_split=PART)
+    return evaluate_run(run, measures=measures, data=data, robustness=Robustness(stored=where), told=told)
+
+
+def test_the_table_says_which_images_these_were_and_answers_alone_are_kept(run, networks, digits, tmp_path):
     stored.write_arrays(tmp_path / "c", *digits)
-    told, data = [], Data(name="digits", test_split=PART)
-    for where in ("", f"folder:{tmp_path / 'c'}", f"folder:{tmp_path / 'c'}"):
-        how = {"robustness": Robustness(stored=where), "told": told.append}
-        entries = evaluate_run(run, measures=["accuracy", "robustness"], data=data, **how)
-    found = f"robustness: arrays of corrupted images in folder:{tmp_path / 'c'}, 60 images a severity"
+    (entry,) = evaluated(run, f"folder:{tmp_path / 'c'}")
+    found = {number["name"]: number for number in entry["numbers"]}
+    assert found["error_glass_blur"]["details"] == {
+        "severity": list(SEVERITIES),
+        "error": pytest.approx(errors_by_other_code(networks[0], digits[0]["glass_blur"], digits[1])),
+    }
+    del found["clean_error"]
+    for number in found.values():
+        assert f"stored images of folder:{tmp_path / 'c'}" in number["protocol"] and number["n"] == 60
+        assert "in memory" not in number["protocol"] and "frost" not in number["protocol"]
+    assert entry["made"]["corrupted"]["layout"] == "arrays"
+    for path in (run / "predictions").iterdir():
+        kept, clean = np.load(path), path.stem.endswith("-test")
+        arrays = [*(["embeddings"] if clean else []), "logits", "labels"]
+        assert kept.files == ["made", *arrays] and json.loads(kept["made"].tobytes())["arrays"] == arrays
+    assert len(list((run / "predictions").iterdir())) == 1 + len(SEVERITIES)
+
+
+@pytest.mark.slow
+def test_only_robustness_depends_on_where_they_come_from(run, digits, tmp_path, monkeypatch):
+    stored.write_arrays(tmp_path / "c", *digits)
+    told, where = [], f"folder:{tmp_path / 'c'}"
+    first = evaluated(run, "", ["accuracy", "robustness"], told.append)
+    second = evaluated(run, where, ["accuracy", "robustness"], told.append)
+    evaluated(run, where, told=told.append)
+    found = f"robustness: arrays of corrupted images in {where}, 60 images a severity"
+    before = [": measured before"] * 2
     assert told == [
-        "accuracy", "robustness", found, "accuracy: measured before", "robustness",
-        found, "accuracy: measured before", "robustness: measured before",
+        "accuracy", "robustness", found, f"accuracy{before[0]}", "robustness", found, f"robustness{before[1]}",
     ]  # fmt: skip
-    assert (
-        "corrupted" not in entries[0]["made"] and len(json.loads((run / "measures.json").read_text())["measures"]) == 2
-    )
-    changed, labels = digits
-    stored.write_arrays(
-        tmp_path / "c", {**changed, "fog": 255 - changed["fog"]}, labels
-    )  # one that is not measured here
-    evaluate_run(run, measures=["robustness"], data=data, **how)
-    assert told[-1] == "robustness"  # other images: measured anew
-
-
-def test_of_corrupted_images_answers_alone_are_kept(run, digits, tmp_path):
-    stored.write_arrays(tmp_path / "c", *digits)
-    measure(run, f"folder:{tmp_path / 'c'}")
-    measure(run)
-    files = sorted((run / "predictions").glob("*-test-*.npz"))
-    assert len(files) == 2 * len(MEASURED) * len(SEVERITIES)
-    for path in files:
-        kept = np.load(path)
-        assert set(kept.files) == {"made", "logits", "labels"}
-        assert json.loads(kept["made"].tobytes())["arrays"] == ["logits", "labels"]
-    (clean,) = (run / "predictions").glob("*-test.npz")
-    assert set(np.load(clean).files) == {"made", "embeddings", "logits", "labels"}
-
-
-def test_kept_answers_are_not_made_again(run, digits, tmp_path, monkeypatch):
-    stored.write_arrays(tmp_path / "c", *digits)
-    first = measure(run, f"folder:{tmp_path / 'c'}")
+    assert "corrupted" not in first[0]["made"] and first[0] == second[0]
+    assert len(json.loads((run / "measures.json").read_text())["measures"]) == 2
+    values = [[number["value"] for number in entry["numbers"]] for entry in (first[1], second[1])]
+    assert values[0] == values[1]  # the same pixels
+    assert all("in memory" in number["protocol"] for number in first[1]["numbers"][1:])
     (run / "measures.json").unlink()
-    monkeypatch.setattr(predictions_module, "embed_split", None)
-    assert measure(run, f"folder:{tmp_path / 'c'}")["numbers"] == first["numbers"]
+    with monkeypatch.context() as patched:
+        patched.setattr(predictions_module, "embed_split", None)  # nothing is predicted again
+        assert evaluated(run, where)[0]["numbers"] == second[1]["numbers"]
+    stored.write_arrays(tmp_path / "c", {**digits[0], "fog": 255 - digits[0]["fog"]}, digits[1])
+    evaluated(run, where, told=told.append)
+    assert told[-1] == "robustness"  # other images, be they of a corruption that is not measured here
 
 
 @pytest.mark.parametrize(
@@ -159,7 +167,7 @@ def test_kept_answers_are_not_made_again(run, digits, tmp_path, monkeypatch):
         ("cut", r"fog.npy must hold uint8 images \[300"),
     ],
 )
-def test_what_is_not_whole_is_refused_before_anything(change, message, run, digits, tmp_path):
+def test_what_is_not_whole_is_refused_before_anything(change, message, networks, digits, tmp_path):
     images, labels = dict(digits[0]), digits[1]
     if change == "missing":
         del images["frost"]
@@ -171,8 +179,7 @@ def test_what_is_not_whole_is_refused_before_anything(change, message, run, digi
         images["fog"] = images["fog"][:-60]
     stored.write_arrays(tmp_path / "c", images, labels)
     with pytest.raises(ValueError, match=message):
-        measure(run, f"folder:{tmp_path / 'c'}")
-    assert not (run / "measures.json").exists() and not (run / "predictions").exists()
+        Stored(networks[1], f"folder:{tmp_path / 'c'}", str(tmp_path))
 
 
 def test_stored_images_have_their_own_frost(tmp_path):
@@ -215,10 +222,8 @@ def test_every_layout_gives_the_answers_of_the_networks_to_whole_images(layout, 
     assert "20 images a severity" in found.found
     for name, severity in (("glass_blur", 2), ("elastic_transform", 5)):
         own = images[name].reshape(5, len(LABELS), 8, 8, 3)[severity - 1][order]
-        white = (own / np.float32(255) - np.float32([0.5, 0.4, 0.3])) / np.float32([0.2, 0.3, 0.4])
-        features = trained.networks.features(tf.constant(white), training=False)
         predicted = found.of(name, severity)
-        np.testing.assert_allclose(predicted.logits, trained.networks.classifier(features), atol=1e-5)
+        np.testing.assert_allclose(predicted.logits, answers_by_other_code(trained, own), atol=1e-5)
         np.testing.assert_array_equal(predicted.labels, LABELS[order])
         assert predicted.features is None
 
