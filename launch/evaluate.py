@@ -65,8 +65,7 @@ def main(argv: list[str]) -> None:
         data = _data()
         # TensorFlow is loaded here: seconds that a misspelt flag should not cost.
         from supcon_tf.run.comparing import compare_runs, compared
-        from supcon_tf.run.corrupted_images import Robustness
-        from supcon_tf.run.evaluating import evaluate_run, table
+        from supcon_tf.run.evaluating import Robustness, evaluate_run, table
 
         if FLAGS.against:
             how = {"strategy": FLAGS.strategy, "replicas": FLAGS.replicas}
