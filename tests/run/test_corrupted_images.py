@@ -158,6 +158,24 @@ def test_only_robustness_depends_on_where_they_come_from(run, digits, tmp_path, 
     assert told[-1] == "robustness"  # other images, be they of a corruption that is not measured here
 
 
+@pytest.mark.slow
+def test_another_run_is_a_baseline_once_it_is_measured(run, tmp_path):
+    other = shutil.copytree(run, tmp_path / "other")
+    data, how = Data(name="digits", test_split=PART), Robustness(baseline=str(other))
+    with pytest.raises(ValueError, match="has no errors of the same images under the same corruptions"):
+        evaluate_run(run, measures=["robustness"], data=data, robustness=how)
+    assert not (run / "measures.json").exists()  # refused before anything was measured
+    evaluated(other)
+    told = []
+    (entry,) = evaluate_run(run, measures=["robustness"], data=data, robustness=how, told=told.append)
+    assert evaluated(run) == [entry]  # it stands there also for who asks without it
+    found = {number["name"]: number for number in entry["numbers"]}
+    assert found["mce_against_other"]["value"] == pytest.approx(100)  # equal networks
+    assert ("relative_mce_against_other" in found) != any("relative_mce_against_other: not" in line for line in told)
+    (again,) = evaluate_run(run, measures=["robustness"], data=data, robustness=how)
+    assert again == entry  # once, not twice
+
+
 @pytest.mark.parametrize(
     "change, message",
     [
