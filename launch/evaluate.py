@@ -2,6 +2,7 @@
 
     python -m launch.evaluate --run=runs/digits_supcon
     python -m launch.evaluate --run=runs/cifar10 --measures=robustness --data_dir=DATA_DIR
+    python -m launch.evaluate --run=runs/cifar10 --measures=robustness --corrupted=folder:CIFAR-10-C
     python -m launch.evaluate --run=runs/cifar10 --data.name=folder:PATH
     python -m launch.evaluate --run=runs/supcon --against=runs/cross_entropy
     python -m launch.evaluate --run=photos.keras --data.name=folder:PHOTOS --model.output=logits --model.range=0..255
@@ -36,6 +37,11 @@ define_directory("against", "directory of another run, whose answers to the same
 flags.DEFINE_list("measures", list(names.QUICK_MEASURES), f"what to measure: all, or of {', '.join(names.MEASURES)}")
 define_directory("data_dir", "directory of prepared TFDS data sets; default: `data` inside the run")
 define_directory("frost_dir", "folder with the authors' pictures of frost; default: generated ones, named so")
+flags.DEFINE_string(
+    "corrupted", "", "stored corrupted images, read as they are: TFDS name (cifar10_corrupted), or folder:PATH of "
+    "ImageNet-C's folders or CIFAR-10-C's arrays; default: corrupted in memory",
+)  # fmt: skip
+define_directory("baseline", "directory of another run, measured in the same way, whose errors are 100 of an mCE")
 flags.DEFINE_string("data.name", "", "images of another set than the run's: TFDS name, or folder:PATH")
 flags.DEFINE_string("data.train_split", "", "with data.name: TFDS splits of the training images, as in an experiment")
 flags.DEFINE_string("data.test_split", "", "with data.name: TFDS splits of the test images")
@@ -59,36 +65,43 @@ def main(argv: list[str]) -> None:
             raise ValueError("an evaluation runs on one host; take --strategy=mirrored for its devices.")
         if FLAGS.against and FLAGS["measures"].present:
             raise ValueError("--against compares the answers of two runs; ask for --measures of each by itself.")
-        asked = names.MEASURES if FLAGS.measures == ["all"] else FLAGS.measures
-        for name in asked:
-            one_of("measures", name, (*names.MEASURES, "all"))
-        data, model = _data(), given_section(Model(), "model.")
-        how = {
-            "measures": list(asked),
-            "data_dir": FLAGS.data_dir,
-            "strategy": FLAGS.strategy,
-            "replicas": FLAGS.replicas,
-            "frost_dir": FLAGS.frost_dir,
-            "told": lambda line: print(line, flush=True),
-        }
-        if is_model(pathlib.Path(FLAGS.run)):
+        asked = _asked()
+        data, model, of_model = _data(), given_section(Model(), "model."), is_model(pathlib.Path(FLAGS.run))
+        if of_model:
             _check_model(model, data)
-            from supcon_tf.run.evaluating import table
-            from supcon_tf.run.evaluating_model import evaluate_model
-
-            print(f"\n{table(evaluate_model(FLAGS.run, model, data, to=FLAGS.to, **how))}", flush=True)
-            return
-        _check_run(model)
+        else:
+            _check_run(model)
+        for run in filter(None, (FLAGS.against, FLAGS.baseline)):
+            RunDirectory(run).require_run()
         # TensorFlow is loaded here: seconds that a misspelt flag should not cost.
         from supcon_tf.run.comparing import compare_runs, compared
-        from supcon_tf.run.evaluating import evaluate_run, table
+        from supcon_tf.run.evaluating import Robustness, evaluate_run, table
+        from supcon_tf.run.evaluating_model import evaluate_model
 
+        how = {"data_dir": FLAGS.data_dir, "strategy": FLAGS.strategy, "replicas": FLAGS.replicas}
         if FLAGS.against:
-            where = {name: how[name] for name in ("data_dir", "strategy", "replicas")}
-            found = compare_runs(FLAGS.run, FLAGS.against, data=data, **where)
-            print(compared(FLAGS.run, FLAGS.against, *found), flush=True)
+            print(compared(FLAGS.run, FLAGS.against, *compare_runs(FLAGS.run, FLAGS.against, data=data, **how)))
             return
-        print(f"\n{table(evaluate_run(FLAGS.run, data=data, **how))}", flush=True)
+        robustness = Robustness(FLAGS.frost_dir, FLAGS.corrupted, FLAGS.baseline or "")
+        how.update(measures=asked, robustness=robustness, told=lambda line: print(line, flush=True))
+        if of_model:
+            entries = evaluate_model(FLAGS.run, model, data, to=FLAGS.to, **how)
+        else:
+            entries = evaluate_run(FLAGS.run, data=data, **how)
+        print(f"\n{table(entries)}", flush=True)
+
+
+def _asked() -> list[str]:
+    """The measures; ValueError where there is no such one, or flags of corrupted images say nothing."""
+    asked = list(names.MEASURES if FLAGS.measures == ["all"] else FLAGS.measures)
+    for name in asked:
+        one_of("measures", name, (*names.MEASURES, "all"))
+    for name in ("corrupted", "baseline", "frost_dir"):
+        if FLAGS[name].value and "robustness" not in asked:
+            raise ValueError(f"--{name} is about corrupted images: ask for --measures=robustness.")
+    if FLAGS.corrupted and FLAGS.frost_dir:
+        raise ValueError("stored images (--corrupted) have their own frost; leave --frost_dir out.")
+    return asked
 
 
 def _check_model(model: Model, data: Optional[Data]) -> None:
@@ -108,8 +121,7 @@ def _check_run(model: Model) -> None:
         raise ValueError(f"--model.* and --to are for a model file, and --run={FLAGS.run} is none.")
     if (pathlib.Path(FLAGS.run) / FACTS).is_file():
         raise ValueError(f"{FLAGS.run} is an export; name one of the models in it, such as {FLAGS.run}/encoder.keras.")
-    for run in filter(None, (FLAGS.run, FLAGS.against)):
-        RunDirectory(run).require_run()
+    RunDirectory(FLAGS.run).require_run()
 
 
 def _data():

@@ -54,7 +54,7 @@ def test_a_launch_command_is_understood(command, tmp_path):
         ended = subprocess.run(dry, cwd=ROOT, capture_output=True, timeout=60)
         assert ended.returncode == 0, ended.stderr
         return
-    for run in (word.split("=", 1)[1] for word in words if word.startswith(("--run=", "--against="))):
+    for run in (word.split("=", 1)[1] for word in words if word.startswith(("--run=", "--against=", "--baseline="))):
         if run.endswith(".keras"):  # a model of somebody, or one of an export
             (tmp_path / run).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / run).write_bytes(b"")

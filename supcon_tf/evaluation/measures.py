@@ -65,7 +65,7 @@ class Evidence(NamedTuple):
     Attributes:
         of: from "train" or "test" to an object with `features` float32 [n, F], `logits` float32 [n, C] or None, and
             `labels`, int64 [n] or float32 [n, C].
-        corrupted: from a corruption and a severity to the same of the test images, corrupted.
+        corrupted: from a corruption and a severity to the same of the test images, corrupted; without features.
         corruptions: those that `corrupted` knows, with what a table calls each.
         unpublished: those of them that are not the published ones.
         classes: C.
@@ -73,6 +73,7 @@ class Evidence(NamedTuple):
         labelled: whether images have labels.
         why_no_logits: what to say where there are none.
         why_no_features: likewise; "" where there are features.
+        stored: the set whose corrupted images are read as they are; "" where they are made in memory.
     """
 
     of: Callable
@@ -84,6 +85,7 @@ class Evidence(NamedTuple):
     labelled: bool
     why_no_logits: str
     why_no_features: str = ""
+    stored: str = ""
 
 
 def measured(name: str, evidence: Evidence) -> list[Measure]:
@@ -209,38 +211,49 @@ def _robustness(evidence: Evidence) -> list[Measure]:
         errors[name].append(1 - classification(*found)["top1"])
         calibration[name].append(expected_calibration_error(*found))
     clean_error = 1 - classification(clean, labels)["top1"]
+    corrupted = len(found[1])  # images of each pass
+    relative = f"above the clean error of {n:,} images"
     return [
         Measure("clean_error", 100 * clean_error, "points", "top-1 error of the test images as they are", n),
-        *_errors(evidence, errors, calibration, n),
-        *_against_alexnet(evidence, errors, clean_error, n),
+        *_errors(evidence, errors, calibration, corrupted),
+        *_against_alexnet(evidence, errors, (clean_error, relative), corrupted),
     ]
 
 
 def _errors(evidence: Evidence, errors: dict, calibration: dict, n: int) -> list[Measure]:
     """The table of errors, and its means."""
     own = "".join(f"; {evidence.corruptions[name]} is not the published one" for name in sorted(evidence.unpublished))
-    among = f"{len(errors)} corruptions and 5 severities, not normalised; {IN_MEMORY}{own}"
+    among = f"{len(errors)} corruptions and 5 severities, not normalised; {_how(evidence)}{own}"
+    where = _how(evidence).split(",")[0]
     made = [Measure("mean_error", robustness.mean_error(errors), "points", f"mean over {among}", n)]
     for title, table in (("error", errors), ("ece", calibration)):
         for severity, mean in zip(SEVERITIES, 100 * robustness.means_by_severity(table)):
-            protocol = f"mean over corruptions at severity {severity}"
+            protocol = f"mean over corruptions at severity {severity}; {where}"
             made.append(Measure(f"{title}_severity_{severity}", float(mean), "points", protocol, n))
     for name, values in errors.items():
-        mean, protocol = 100 * float(np.mean(values)), f"{evidence.corruptions[name]}, mean over severities"
+        mean, protocol = 100 * float(np.mean(values)), f"{evidence.corruptions[name]}, mean over severities; {where}"
         details = {"severity": list(SEVERITIES), "error": values}
         made.append(Measure(f"error_{name}", mean, "points", protocol, n, details=details))
     return made
 
 
-def _against_alexnet(evidence: Evidence, errors: dict, clean_error: float, n: int) -> list[Measure]:
+def _how(evidence: Evidence) -> str:
+    """Where the corrupted images come from."""
+    return f"stored images of {evidence.stored}" if evidence.stored else IN_MEMORY
+
+
+def _against_alexnet(evidence: Evidence, errors: dict, clean: tuple, n: int) -> list[Measure]:
     """mCE and relative mCE, which mean something for the classes of ImageNet alone, over published corruptions."""
     if evidence.classes != 1000:
         return []
     baseline = {name: robustness.ALEXNET[name] for name in errors if name not in evidence.unpublished}
-    protocol = f"over {len(baseline)} of the 15 corruptions, AlexNet's errors are 100; {IN_MEMORY}"
-    relative = robustness.relative_corruption_error(errors, clean=clean_error, baseline=baseline)
+    protocol = f"over {len(baseline)} of the 15 corruptions, AlexNet's errors are 100; {_how(evidence)}"
+    relative = robustness.relative_corruption_error(errors, clean=clean[0], baseline=baseline)
     mce = robustness.mean_corruption_error(errors, baseline=baseline)
-    return [Measure("mce", mce, "points", protocol, n), Measure("relative_mce", relative, "points", protocol, n)]
+    return [
+        Measure("mce", mce, "points", protocol, n),
+        Measure("relative_mce", relative, "points", f"{protocol}; {clean[1]}", n),
+    ]
 
 
 def _answers(predicted, evidence: Evidence) -> tuple:

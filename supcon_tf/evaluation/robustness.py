@@ -50,7 +50,8 @@ def mean_corruption_error(errors: Table, *, baseline: Mapping[str, float] = ALEX
         baseline: A(c) by corruption; AlexNet's for ImageNet-C.
 
     Raises:
-        ValueError: a corruption of the baseline is missing, has not 5 severities, or is not in shares.
+        ValueError: a corruption of the baseline is missing, has not 5 severities, or is not in shares; or the baseline
+            makes no error under one.
 
     Example:
         >>> errors = {"fog": [0.1, 0.2, 0.3, 0.4, 0.5], "snow": [0.6] * 5}
@@ -58,6 +59,12 @@ def mean_corruption_error(errors: Table, *, baseline: Mapping[str, float] = ALEX
         62.5
     """
     found = _means(errors, baseline)
+    faultless = [name for name in baseline if not baseline[name] > 0]
+    if faultless:
+        raise ValueError(
+            f"the baseline's error under {', '.join(faultless)} must be above 0; nothing can be put in relation to no "
+            "error. Leave it out of `baseline`."
+        )
     return float(100 * np.mean([found[name] / baseline[name] for name in baseline]))
 
 

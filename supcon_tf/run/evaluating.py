@@ -10,7 +10,6 @@ import time
 from collections.abc import Sequence
 from typing import Callable, Optional, Union
 
-from supcon_tf.augment.corruptions.corruption import is_published, label
 from supcon_tf.config import Data
 from supcon_tf.distribution.strategy import make_strategy
 from supcon_tf.evaluation.measures import Evidence, NotMeasurable, measured
@@ -18,11 +17,11 @@ from supcon_tf.names import CORRUPTIONS, MEASURES, QUICK_MEASURES, one_of
 from supcon_tf.records import measures as measures_file
 from supcon_tf.records.directory import RunDirectory
 from supcon_tf.report.report import write_report
+from supcon_tf.run.baseline import Baseline
 from supcon_tf.run.context import own_state
-from supcon_tf.run.predictions import Corruption, Predictor
+from supcon_tf.run.corrupted_images import InMemory, Robustness, Stored, corrupted_images
+from supcon_tf.run.predictions import Predictor
 from supcon_tf.run.restored import experiment_of, restored
-
-SMALL = 64  # sides below it are corrupted with the constants of CIFAR-10-C, others with those of ImageNet-C
 
 
 def evaluate_run(
@@ -33,7 +32,7 @@ def evaluate_run(
     data_dir: Optional[str] = None,
     strategy: str = "one_device",
     replicas: int = 0,
-    frost_dir: Optional[str] = None,
+    robustness: Optional[Robustness] = None,
     told: Callable[[str], None] = lambda line: None,
 ) -> list[dict]:
     """Measures the networks of a finished or interrupted run, from its directory alone.
@@ -49,7 +48,7 @@ def evaluate_run(
         data_dir: where TFDS data sets are prepared; default `<directory>/data`.
         strategy: over whose replicas images are spread, of `names.STRATEGIES`; the numbers do not depend on it.
         replicas: as in the config.
-        frost_dir: textures of frost (`augment.corruptions`); default generated ones.
+        robustness: where corrupted images come from, and another run to compare errors with; default made in memory.
         told: is handed a line as each measure begins.
 
     Returns:
@@ -57,7 +56,8 @@ def evaluate_run(
         "seconds", and "numbers" (name, value, unit, protocol, n, interval) or "why_not", why there are none.
 
     Raises:
-        ValueError: the directory holds no trained run, or the data cannot be had; or there is no such measure.
+        ValueError: the directory holds no trained run, or the data cannot be had; or there is no such measure; or as
+            `Stored` and `Baseline`.
         OSError, MemoryError: as `run_experiment`.
 
     Example:
@@ -69,7 +69,8 @@ def evaluate_run(
         one_of("measures", name, MEASURES)
     directory = RunDirectory(directory)
     with opened(directory, data, data_dir, strategy, replicas) as predictor:
-        entries = measure(predictor, directory, measures, frost_dir=frost_dir, told=told)
+        data_dir = data_dir or str(directory.path / "data")
+        entries = measure(predictor, directory, measures, robustness=robustness, data_dir=data_dir, told=told)
         _write_page(directory)
         return entries
 
@@ -79,7 +80,8 @@ def measure(
     directory: RunDirectory,
     measures: Sequence[str],
     *,
-    frost_dir: Optional[str] = None,
+    data_dir: str,
+    robustness: Optional[Robustness] = None,
     told: Callable[[str], None] = lambda line: None,
 ) -> list[dict]:
     """Measures what a predictor gives, each once; args and returns as in `evaluate_run`.
@@ -88,14 +90,19 @@ def measure(
         predictor: of a run, or of a model file.
         directory: held; entries are kept in its `measures.json`.
     """
-    evidence = _evidence(predictor, frost_dir)
-    kept = Kept(directory, {**predictor.made("test"), "frost_dir": frost_dir})
+    how = robustness if robustness and "robustness" in measures else Robustness()
+    images = corrupted_images(predictor, how, data_dir, told)
+    evidence = _evidence(predictor, images)
+    kept = Kept(directory, predictor.made("test"), {"robustness": {"corrupted": images.made}})
+    baseline = Baseline(how.baseline, kept.made("robustness")) if how.baseline else None
     for name in measures:
         if kept.has(name):
             told(f"{name}: measured before")
             continue
         told(name)
         kept.add(name, *_timed(name, evidence))
+    if baseline and "numbers" in kept.of("robustness"):
+        kept.extend("robustness", baseline.against(kept.of("robustness"), evidence.unpublished, told))
     return [kept.of(name) for name in measures]
 
 
@@ -123,10 +130,11 @@ class Kept:
     Args:
         directory: of the run, held.
         made: what decides the numbers: weights, data, software.
+        beside: what decides those of some measures beside, by measure.
     """
 
-    def __init__(self, directory: RunDirectory, made: dict):
-        self._directory, self._made = directory, made
+    def __init__(self, directory: RunDirectory, made: dict, beside: dict[str, dict]):
+        self._directory, self._made, self._beside = directory, made, beside
         self._entries = measures_file.read(directory.measures)
 
     def of(self, name: str) -> dict:
@@ -137,36 +145,48 @@ class Kept:
         """Whether there is one."""
         return any(self._is(entry, name) for entry in self._entries)
 
+    def made(self, name: str) -> dict:
+        """What decides the numbers of a measure."""
+        return {**self._made, **self._beside.get(name, {})}
+
     def add(self, name: str, found: dict, seconds: float) -> None:
         """Writes an entry, in the place of one of the same images and other weights or software."""
-        entry = {"measure": name, "made": self._made, "seconds": round(seconds, 3), **found}
+        self._write(name, {"measure": name, "made": self.made(name), "seconds": round(seconds, 3), **found})
+
+    def extend(self, name: str, numbers: Sequence[dict]) -> None:
+        """Puts numbers into the entry of a measure, in the place of those of the same names."""
+        entry, new = self.of(name), {number["name"] for number in numbers}
+        others = [number for number in entry["numbers"] if number["name"] not in new]
+        self._write(name, {**entry, "numbers": [*others, *numbers]})
+
+    def _write(self, name: str, entry: dict) -> None:
         self._entries = [other for other in self._entries if not self._replaces(other, name)] + [entry]
         self._directory.write(self._directory.measures, measures_file.as_text(self._entries))
 
     def _is(self, entry: dict, name: str) -> bool:
-        return entry["measure"] == name and entry["made"] == self._made
+        return entry["measure"] == name and entry["made"] == self.made(name)
 
     def _replaces(self, entry: dict, name: str) -> bool:
         return entry["measure"] == name and entry["made"]["data"] == self._made["data"]
 
 
-def _evidence(predictor: Predictor, frost_dir: Optional[str]) -> Evidence:
+def _evidence(predictor: Predictor, images: Union[InMemory, Stored]) -> Evidence:
     facts = predictor.source.facts
-    scale = "small" if predictor.size < SMALL else "large"
     trained = predictor.trained
     why = trained.why_no_logits if predictor.own_classes else (
         f"the classes of {facts.name} are not those of {trained.owner}'s classifier"
     )  # fmt: skip
     return Evidence(
         of=functools.lru_cache(predictor.of),
-        corrupted=lambda name, severity: predictor.of("test", Corruption(name, severity, scale, frost_dir)),
-        corruptions={name: label(name, frost_dir) for name in CORRUPTIONS},
-        unpublished=frozenset(name for name in CORRUPTIONS if not is_published(name, frost_dir)),
+        corrupted=images.of,
+        corruptions={name: images.label(name) for name in CORRUPTIONS},
+        unpublished=frozenset(name for name in CORRUPTIONS if not images.is_published(name)),
         classes=facts.classes,
         label_sets=facts.label_sets,
         labelled=facts.labelled,
         why_no_logits=why,
         why_no_features=trained.why_no_features,
+        stored=images.stored,
     )
 
 

@@ -41,7 +41,7 @@ def evaluate_model(
             (`records.model_files.place_of`).
         data_dir: where TFDS data sets are prepared; default `data` inside `to`.
         strategy, replicas: as in `evaluate_run`.
-        how: `measures`, `frost_dir` and `told` as in `evaluate_run`; `told` is handed how the model is read, too.
+        how: `measures`, `robustness` and `told` as in `evaluate_run`; `told` is handed how the model is read, too.
 
     Returns:
         As `evaluate_run`.
@@ -73,6 +73,6 @@ def evaluate_model(
             for line in predictor.trained.described():
                 told(line)
             predictor.of("test")  # Answers that are not what was said of them end here, and not as a missing measure.
-            entries = measure(predictor, directory, measures, **how)
+            entries = measure(predictor, directory, measures, data_dir=data_dir, **how)
     told(f"measures and predictions: {shown(str(directory.path))}")
     return entries

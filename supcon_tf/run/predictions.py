@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import functools
 import hashlib
 import json
@@ -33,13 +35,13 @@ class Predictions(NamedTuple):
     """What networks make of a split.
 
     Attributes:
-        features: float32 [n, F], in the order of the data.
+        features: float32 [n, F], in the order of the data; None of corrupted images, for which only answers are kept.
         logits: float32 [n, C]; None where the run has trained no classifier, or one of other classes than the data's.
         labels: int64 [n] or float32 [n, C].
         made: of what: checkpoint, data, split, software.
     """
 
-    features: np.ndarray
+    features: Optional[np.ndarray]
     logits: Optional[np.ndarray]
     labels: np.ndarray
     made: dict
@@ -99,6 +101,23 @@ class Predictor:
         self._forward = trained.forward_on(strategy)
         self.size = trained.size
         self.own_classes = trained.class_names == self.source.facts.class_names
+        self._stored: Optional[dict] = None
+
+    def on(self, source: Source, corruption: dict) -> Predictor:
+        """The same networks on stored images of one corruption, the split "test" of a source.
+
+        What evaluation cuts away was cut before they were corrupted, so there is no padding around their square.
+
+        Args:
+            source: whitened as the images of the run.
+            corruption: "name", "severity", and "stored", the set that they are of.
+        """
+        other = copy.copy(self)
+        image = {**self._trained.image, "padding": 0}
+        other._trained = dataclasses.replace(self._trained, image=image)
+        other.source, other._stored, other.own_classes = source, corruption, True
+        other._data = Data(name=corruption["stored"])
+        return other
 
     def of(self, split: str, change: Optional[Corruption] = None) -> Predictions:
         """Features, logits and labels of "train" or "test": those that are kept, where they are of the same things.
@@ -110,15 +129,18 @@ class Predictor:
         Raises:
             OSError: a file of the data could not be read, or the predictions not be written.
             MemoryError: the networks need more than there is.
+
+        Of corrupted images no features are kept: 75 passes over ImageNet's would take tens of gigabytes.
         """
         made = self.made(split, change)
         path = self._path(made)
         kept = _read(path, made)
         if kept:
             return self._checked(kept, made)
-        count = iter if change else counted(self.source, split, self._strategy.num_replicas_in_sync)
+        count = iter if made["corruption"] else counted(self.source, split, self._strategy.num_replicas_in_sync)
         how = {"change": change, "forward": self._forward, "progress": count}  # the many passes are counted themselves
         arrays = self._trained.read(predicted(self._trained, self.source, split, self._strategy, **how))
+        arrays = {name: arrays[name] for name in made["arrays"]}
         path.parent.mkdir(exist_ok=True)
         text = np.frombuffer(json.dumps(made).encode(), np.uint8)
         replace_arrays(path, {"made": text, **arrays})
@@ -126,6 +148,7 @@ class Predictor:
 
     def made(self, split: str, change: Optional[Corruption] = None) -> dict:
         """What decides the predictions: the weights, the images, the software."""
+        corruption = self._stored or (change and change._asdict())
         return {
             **self._trained.identity(),
             "data": self._data.source,
@@ -133,13 +156,14 @@ class Predictor:
             "split": split,
             "images": self.source.count(split),
             "image": self._trained.image,
-            "corruption": change and change._asdict(),
+            "corruption": corruption,
+            "arrays": ["logits", "labels"] if corruption else ["embeddings", "logits", "labels"],
             "software": software(environment()),
         }
 
     def _checked(self, arrays: dict, made: dict) -> Predictions:
         classified = self._trained.classified and self.own_classes
-        return Predictions(arrays["embeddings"], arrays["logits"] if classified else None, arrays["labels"], made)
+        return Predictions(arrays.get("embeddings"), arrays["logits"] if classified else None, arrays["labels"], made)
 
     def _path(self, made: dict) -> pathlib.Path:
         name = re.sub(r"[^A-Za-z0-9.-]+", "_", self._data.name)[-60:]
@@ -205,6 +229,6 @@ def _read(path: pathlib.Path, made: dict) -> Optional[dict]:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             if json.loads(file["made"].tobytes()) != made:
                 return None
-            return {name: file[name] for name in ("embeddings", "logits", "labels")}
+            return {name: file[name] for name in made["arrays"]}
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         return None

@@ -101,6 +101,25 @@ def test_mce_is_for_the_classes_of_imagenet_and_without_a_generated_frost():
     assert "over 3 of the 15" in whole["mce"].protocol and "is not the published" not in whole["mean_error"].protocol
 
 
+def test_stored_images_are_said_to_be_stored_and_give_mce_over_all_15():
+    """Their number may be another than that of the clean images: both are stated."""
+
+    def as_alexnet(name, severity):
+        return images(2000, wrong=round(2000 * robustness.ALEXNET[name]), classes=1000)
+
+    change = {"classes": 1000, "of": lambda split: images(1000, wrong=435, classes=1000), "unpublished": frozenset()}
+    found = numbers("robustness", as_alexnet, **change, stored="folder:C")
+    assert found["mce"].value == pytest.approx(100, abs=0.1)
+    assert found["relative_mce"].value == pytest.approx(100, abs=0.3)
+    assert "over 15 of the 15" in found["mce"].protocol
+    assert found["relative_mce"].protocol.endswith("above the clean error of 1,000 images")
+    assert found.pop("clean_error").n == 1000
+    for number in found.values():
+        assert number.n == 2000 and "stored images of folder:C" in number.protocol and "memory" not in number.protocol
+    made = numbers("robustness", as_alexnet, **change)
+    assert all("corrupted in memory" in number.protocol for number in made.values() if number.name != "clean_error")
+
+
 @pytest.mark.parametrize("name", MEASURES)
 def test_what_cannot_be_measured_is_told_in_a_line(name):
     with pytest.raises(NotMeasurable, match="have no labels"):

@@ -32,6 +32,7 @@ class Folder(source.Source):
         path: of the folder.
         known_in: directory where the check is kept, so that an unchanged folder is not read again.
         broken_images: "fail" or "skip": what to do when files cannot be read as images.
+        layout_of: what the folder means, a function of `folder_layout`.
 
     Raises:
         ValueError: as `folder_layout.read`; or broken files and `broken_images` is "fail": the message names them.
@@ -39,9 +40,11 @@ class Folder(source.Source):
         MemoryError: an image needs more than there is.
     """
 
-    def __init__(self, path: str, known_in: str, *, broken_images: str = "fail"):
+    def __init__(
+        self, path: str, known_in: str, *, broken_images: str = "fail", layout_of: Callable = folder_layout.read
+    ):
         self._root = path
-        layout = folder_layout.read(self._root, ignored=known_in)
+        layout = layout_of(self._root, ignored=known_in)
         for note in [*layout.notes, *([f"left out: {layout.left_out}"] if layout.left_out else [])]:
             print(f"{shown(path)}: {note}", flush=True)
         names = [name for split in layout.splits.values() for members in split.values() for name in members]

@@ -61,13 +61,40 @@ def read(root: str, *, ignored: str = "") -> Layout:
             understand what is there.
         OSError: a folder cannot be listed.
     """
-    if not os.path.isdir(root):
-        raise ValueError(f"There is no folder {shown(root)}; `data.name=folder:PATH` names a folder of images.")
-    tree = folder_tree.read(root, ignored=ignored)
+    tree = _tree(root, ignored)
     roles = {name: _role(name) for name in tree.folders if _role(name)}
     layout = _with_splits(root, tree, roles) if roles else _without_splits(root, tree)
     require_classes(root, layout.splits)
     return layout
+
+
+def read_whole(root: str, *, ignored: str = "") -> Layout:
+    """The layout FOLDER/CLASS/* of images that are all there to evaluate on: both splits are all of them.
+
+    Args:
+        root, ignored: as in `read`.
+
+    Raises:
+        ValueError, OSError: as `read`; or the images have no classes.
+    """
+    tree = _tree(root, ignored)
+    if not _is_labelled(tree):
+        raise ValueError(f"{shown(root)} has images and no folders of classes; FOLDER/CLASS/* was looked for.")
+    classes = _classes(root, tree, True)
+    require_classes(root, {"train": classes})
+    return Layout(
+        splits={"train": classes, "test": classes},
+        test_split="all images",
+        labelled=True,
+        left_out=_left_out(tree, [], [tree]),
+        notes=tuple(_notes(tree, True)),
+    )
+
+
+def _tree(root: str, ignored: str) -> Tree:
+    if not os.path.isdir(root):
+        raise ValueError(f"There is no folder {shown(root)}; `data.name=folder:PATH` names a folder of images.")
+    return folder_tree.read(root, ignored=ignored)
 
 
 def require_classes(root: str, splits: dict[str, dict[str, list[str]]]) -> None:

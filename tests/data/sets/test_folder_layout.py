@@ -48,6 +48,21 @@ def test_without_splits_every_fifth_image_of_a_class_is_held_out(tmp_path):
     assert found.splits["test"]["a"] == ["a/004.png", "a/009.png"] and found.test_split == "every 5th image"
 
 
+def test_a_whole_folder_is_all_to_evaluate_on_whatever_its_classes_are_called(tmp_path):
+    for place in ("train", "trout", "test/below"):  # CIFAR-100 has a class of trains
+        image_folder.write_plain(tmp_path / place, 6)
+    (tmp_path / "notes.txt").write_text("x")
+    found = folder_layout.read_whole(str(tmp_path))
+    assert (
+        counts(found)["test"] == {"test": 6, "train": 6, "trout": 6} and found.splits["train"] == found.splits["test"]
+    )
+    assert found.left_out == "1 file of other kinds (.txt 1)" and found.labelled
+    with pytest.raises(ValueError, match="has images and no folders of classes"):
+        folder_layout.read_whole(str(tmp_path / "trout"))
+    with pytest.raises(ValueError, match="There is no folder"):
+        folder_layout.read_whole(str(tmp_path / "nowhere"))
+
+
 def test_images_without_folders_are_unlabelled(tmp_path):
     found = layout(tmp_path, ".")
     assert counts(found) == {"train": {"unlabelled": 4}, "test": {"unlabelled": 1}} and not found.labelled
