@@ -19,6 +19,7 @@ from supcon_tf.records import measures as measures_file
 from supcon_tf.records.directory import RunDirectory
 from supcon_tf.report.report import write_report
 from supcon_tf.run.context import own_state
+from supcon_tf.run.measured_pictures import keep_pictures
 from supcon_tf.run.predictions import Corruption, Predictor
 from supcon_tf.run.restored import experiment_of, restored
 
@@ -40,7 +41,7 @@ def evaluate_run(
 
     Every measure is written to `measures.json` when it is known, and shown by `report.html` at the end. One that stands
     there, of the same weights, data and software, is not measured again. Features and logits stay in
-    `predictions/`.
+    `predictions/`, images that the report shows in `pictures/`.
 
     Args:
         directory: of the run.
@@ -69,14 +70,14 @@ def evaluate_run(
         one_of("measures", name, MEASURES)
     directory = RunDirectory(directory)
     with opened(directory, data, data_dir, strategy, replicas) as predictor:
-        evidence = _evidence(predictor, frost_dir)
+        corruption = functools.partial(_corruption, predictor, frost_dir)
+        evidence = _evidence(predictor, corruption, frost_dir)
         kept = Kept(directory, {**predictor.made("test"), "frost_dir": frost_dir})
         for name in measures:
-            if kept.has(name):
-                told(f"{name}: measured before")
-                continue
-            told(name)
-            kept.add(name, *_timed(name, evidence))
+            told(f"{name}: measured before" if kept.has(name) else name)
+            if not kept.has(name):
+                kept.add(name, *_timed(name, evidence))
+            keep_pictures(directory, kept.of(name), predictor.source, crop=predictor.crop, corrupted=corruption)
         _write_page(directory)
         return [kept.of(name) for name in measures]
 
@@ -132,15 +133,18 @@ class Kept:
         return entry["measure"] == name and entry["made"]["data"] == self._made["data"]
 
 
-def _evidence(predictor: Predictor, frost_dir: Optional[str]) -> Evidence:
+def _corruption(predictor: Predictor, frost_dir: Optional[str], name: str, severity: int) -> Corruption:
+    return Corruption(name, severity, "small" if predictor.size < SMALL else "large", frost_dir)
+
+
+def _evidence(predictor: Predictor, corruption: Callable, frost_dir: Optional[str]) -> Evidence:
     facts = predictor.source.facts
-    scale = "small" if predictor.size < SMALL else "large"
     why = "the run has trained no classifier" if predictor.own_classes else (
         f"the classes of {facts.name} are not those of the run's classifier"
     )  # fmt: skip
     return Evidence(
         of=functools.lru_cache(predictor.of),
-        corrupted=lambda name, severity: predictor.of("test", Corruption(name, severity, scale, frost_dir)),
+        corrupted=lambda name, severity: predictor.of("test", corruption(name, severity)),
         corruptions={name: label(name, frost_dir) for name in CORRUPTIONS},
         unpublished=frozenset(name for name in CORRUPTIONS if not is_published(name, frost_dir)),
         classes=facts.classes,

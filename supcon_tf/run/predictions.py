@@ -16,7 +16,6 @@ from tqdm import tqdm
 
 from supcon_tf import failures
 from supcon_tf.augment.corruptions.corruption import corruption
-from supcon_tf.augment.evaluation_crops import evaluation_crop
 from supcon_tf.augment.geometry import unit_range
 from supcon_tf.config import Data
 from supcon_tf.data import pipeline
@@ -85,6 +84,7 @@ class Predictor:
 
     Attributes:
         source: the images.
+        crop: from an image to what the encoder sees of it.
         size: S, side of the images that the encoder sees.
         own_classes: whether they have the classes of the run's classifier.
     """
@@ -95,7 +95,7 @@ class Predictor:
         self._directory, self._trained, self._data, self._strategy = directory, trained, data, strategy
         self._forward = forward_on(trained.networks, strategy)
         self.source = source_of(trained, data, data_dir)
-        self.size = trained.size
+        self.crop, self.size = trained.crop, trained.size
         self.own_classes = trained.class_names == self.source.facts.class_names
 
     def of(self, split: str, change: Optional[Corruption] = None) -> Predictions:
@@ -179,8 +179,7 @@ def predicted(
         OSError: a file of the data could not be read.
         MemoryError: the networks need more than there is.
     """
-    crop = evaluation_crop(trained.image["crop"], size=trained.size, padding=trained.image["padding"])
-
+    crop = trained.crop
     changed = change and change.change()
 
     def batches(context):

@@ -1,0 +1,70 @@
+"""Images that the report shows beside what was measured: corrupted ones, and those that test images find."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from supcon_tf.augment.evaluation_crops import Crop
+from supcon_tf.data.pictures import pictures
+from supcon_tf.data.sets.source import Source, reading
+from supcon_tf.records import pictures as kept
+from supcon_tf.records.directory import RunDirectory
+from supcon_tf.report.thumbnails import thumbnail
+from supcon_tf.run.predictions import Corruption
+
+SHOWN = (1, 3, 5)  # severities
+
+
+def keep_pictures(
+    directory: RunDirectory, entry: dict, source: Source, *, crop: Crop, corrupted: Callable[[str, int], Corruption]
+) -> None:
+    """Writes the pictures of an entry of `measures.json`, where there are any to show and they are not there yet.
+
+    Args:
+        directory: of the run, held.
+        entry: as `evaluate_run` returns it.
+        source: the test images that it was measured on.
+        crop: from an image to what the encoder sees of it.
+        corrupted: the corruption of this name and severity that was measured.
+
+    Raises:
+        OSError: a file of the data could not be read, or the pictures not be written.
+    """
+    details = {number["name"]: number.get("details") or {} for number in entry.get("numbers", [])}
+    found = next((about for about in details.values() if "images" in about), None)
+    errors = [name.removeprefix("error_") for name, about in details.items() if "severity" in about]
+    if not (found or errors) or kept.read(directory, entry) is not None:
+        return
+    with reading(source):
+        arrays = _found(source, crop, found) if found else _corrupted(source, crop, corrupted, errors)
+    kept.write(directory, entry, arrays)
+
+
+def _found(source: Source, crop: Crop, details: dict) -> dict:
+    """Queries with their nearest: uint8 [queries, 1 + nearest, s, s, ch], the names of their classes alike."""
+    numbers = np.array(details["images"], np.int64)
+    known, place = np.unique(numbers, return_inverse=True)
+    images = _thumbnails(pictures(source, "test", known, crop=crop))
+    names = np.array(source.facts.class_names)[np.array(details["classes"], np.int64)]
+    return {"images": images[place.reshape(numbers.shape)], "class_names": names}
+
+
+def _corrupted(source: Source, crop: Crop, corrupted: Callable[[str, int], Corruption], names: Sequence[str]) -> dict:
+    """The first test image as it is and under each corruption: uint8 [corruptions, severities, s, s, ch]."""
+    image = tf.constant(pictures(source, "test", [0], crop=crop)[0])  # [S, S, ch]
+    number = tf.constant(0, tf.int64)  # its number in the split, which decides what is drawn for it
+    changed = [[corrupted(name, severity).change()(image, number).numpy() for severity in SHOWN] for name in names]
+    return {
+        "original": thumbnail(image.numpy()),
+        "images": np.stack([_thumbnails(row) for row in changed]),
+        "names": np.array(names),
+        "severities": np.array(SHOWN),
+    }
+
+
+def _thumbnails(images: Sequence[np.ndarray]) -> np.ndarray:
+    return np.stack([thumbnail(image) for image in images])
