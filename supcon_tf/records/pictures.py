@@ -43,7 +43,7 @@ def read(directory: RunDirectory, entry: dict) -> Optional[dict]:
     try:
         with path_of(directory, entry).open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-            return arrays if json.loads(arrays.pop("made").tobytes()) == entry["made"] else None
+            return arrays if arrays.pop("made").tobytes() == _made(entry) else None
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error):
         return None
 
@@ -65,5 +65,8 @@ def write(directory: RunDirectory, entry: dict, arrays: dict) -> None:
     directory.verify()
     path = path_of(directory, entry)
     path.parent.mkdir(exist_ok=True)
-    made = np.frombuffer(json.dumps(entry["made"]).encode(), np.uint8)
-    replace_arrays(path, {"made": made, **arrays}, compressed=True)
+    replace_arrays(path, {"made": np.frombuffer(_made(entry), np.uint8), **arrays}, compressed=True)
+
+
+def _made(entry: dict) -> bytes:
+    return json.dumps(entry["made"], sort_keys=True).encode()

@@ -90,7 +90,8 @@ figure svg, .heat { display: block; width: 100%; height: auto; }
 .corruptions, .neighbours { margin-top: 26px; }
 .original { display: flex; gap: 14px; align-items: center; margin-bottom: 16px; max-width: 46em; }
 .original small { color: var(--soft); font-size: 13px; line-height: 1.45; }
-.original img, .corrupted img { width: 64px; height: 64px; border-radius: 3px; display: block; }
+.original img, .corrupted img { width: 64px; height: 64px; border-radius: 3px; display: block;
+  outline: 1px solid var(--rule); }
 .corrupted { display: grid; grid-template-columns: repeat(auto-fill, minmax(200px, 1fr)); gap: 18px 24px; }
 .corrupted b { font-size: 13.5px; font-weight: 600; display: block; margin-bottom: 5px; }
 .corrupted small { color: var(--soft); font-weight: 400; white-space: nowrap; }

@@ -87,7 +87,7 @@ def _bar(bar: Bar, y: float) -> str:
 
 
 def _whisker(interval: Optional[Sequence[float]], y: float) -> str:
-    """From one end of an interval to the other, as far as there are shares; an end beyond these has no stroke across."""
+    """From one end of an interval to the other; an end that is no share has no stroke across."""
     if not interval:
         return ""
     low, high = (_x(min(max(end, 0.0), 1.0)) for end in interval)

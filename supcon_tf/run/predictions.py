@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from supcon_tf import failures
 from supcon_tf.augment.corruptions.corruption import corruption
+from supcon_tf.augment.evaluation_crops import Crop, evaluation_crop
 from supcon_tf.augment.geometry import unit_range
 from supcon_tf.config import Data
 from supcon_tf.data import pipeline
@@ -95,7 +96,7 @@ class Predictor:
         self._directory, self._trained, self._data, self._strategy = directory, trained, data, strategy
         self._forward = forward_on(trained.networks, strategy)
         self.source = source_of(trained, data, data_dir)
-        self.crop, self.size = trained.crop, trained.size
+        self.crop, self.size = _crop_of(trained), trained.size
         self.own_classes = trained.class_names == self.source.facts.class_names
 
     def of(self, split: str, change: Optional[Corruption] = None) -> Predictions:
@@ -179,7 +180,7 @@ def predicted(
         OSError: a file of the data could not be read.
         MemoryError: the networks need more than there is.
     """
-    crop = trained.crop
+    crop = _crop_of(trained)
     changed = change and change.change()
 
     def batches(context):
@@ -190,6 +191,10 @@ def predicted(
     smaller = "A device with more memory can evaluate the run."
     with failures.explained("the evaluation", smaller=smaller), reading(source):
         return embed_split(trained.networks, strategy=strategy, batches=batches, progress=progress, forward=forward)
+
+
+def _crop_of(trained: Restored) -> Crop:
+    return evaluation_crop(trained.image["crop"], size=trained.size, padding=trained.image["padding"])
 
 
 def counted(source: Source, split: str, replicas: int) -> Callable:

@@ -8,7 +8,6 @@ import pathlib
 import tensorflow as tf
 
 from supcon_tf import settings
-from supcon_tf.augment.evaluation_crops import Crop, evaluation_crop
 from supcon_tf.config import Data, Experiment
 from supcon_tf.data.sets.load import load_source
 from supcon_tf.data.sets.source import Source
@@ -44,11 +43,6 @@ class Restored:
     def size(self) -> int:
         """S, the side in pixels of the images that the encoder sees."""
         return self.image["shape"][0]
-
-    @property
-    def crop(self) -> Crop:
-        """From an image to what the encoder sees of it, not whitened."""
-        return evaluation_crop(self.image["crop"], size=self.size, padding=self.image["padding"])
 
     @property
     def classified(self) -> bool:

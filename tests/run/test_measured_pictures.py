@@ -1,0 +1,73 @@
+"""What an evaluation leaves to look at: the images that were measured, corrupted as they were, and no others."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from supcon_tf.augment.corruptions.corruption import corrupted
+from supcon_tf.records import pictures
+from supcon_tf.records.directory import RunDirectory
+from supcon_tf.run import evaluating
+from supcon_tf.run.evaluating import evaluate_run
+
+
+@pytest.fixture
+def run(trained_run, tmp_path):
+    return shutil.copytree(trained_run, tmp_path / "run")
+
+
+def kept(run, entry):
+    return pictures.read(RunDirectory(run), entry)
+
+
+def details(entry):
+    return next(number["details"] for number in entry["numbers"] if number["name"] == "precision_at_1")
+
+
+def test_queries_and_what_they_find_are_the_test_images_of_these_numbers(run):
+    (entry,) = evaluate_run(run, measures=["retrieval"])
+    found, about = kept(run, entry), details(entry)
+    labels = np.load(next((run / "predictions").glob("*-test.npz")))["labels"]
+    assert about["classes"] == labels[np.array(about["images"])].tolist()
+    names = [[str(label) for label in row] for row in about["classes"]]  # those of digits
+    assert found["class_names"].tolist() == names and found["images"].shape == (len(names), 6, 8, 8, 1)
+    stored = {tuple(image.ravel()) for image in np.round(load_digits().images * 255 / 16).astype(int)}
+    shown = found["images"].reshape(-1, 64).astype(int)
+    assert {tuple(image) for image in shown} <= stored
+    same = found["images"][about["images"].index(about["images"][0])][0]
+    again = [found["images"][r][c] for r, row in enumerate(about["images"]) for c, n in enumerate(row)
+             if n == about["images"][0][0]]  # fmt: skip
+    assert all(np.array_equal(same, image) for image in again)
+
+
+def test_corrupted_images_are_those_that_were_measured(run, monkeypatch):
+    monkeypatch.setattr(evaluating, "CORRUPTIONS", ("gaussian_noise", "contrast"))
+    (entry,) = evaluate_run(run, measures=["robustness"])
+    found = kept(run, entry)
+    assert found["names"].tolist() == ["gaussian_noise", "contrast"] and found["severities"].tolist() == [1, 3, 5]
+    for row, name in zip(found["images"], found["names"]):
+        for image, severity in zip(row, (1, 3, 5)):
+            expected = corrupted(found["original"][None], str(name), severity, scale="small")[0]
+            np.testing.assert_array_equal(image, expected)
+    assert not np.array_equal(found["images"][0, 2], found["original"])  # control
+
+
+def test_pictures_are_of_measures_alone_and_are_not_made_twice(run, monkeypatch):
+    evaluate_run(run, measures=["accuracy"])
+    assert not (run / "pictures").exists() and "What images find" not in (run / "report.html").read_text()
+    evaluate_run(run, measures=["retrieval"])
+    assert "What images find" in (run / "report.html").read_text()
+    (path,) = (run / "pictures").iterdir()
+    before = path.stat().st_mtime_ns
+    evaluate_run(run, measures=["retrieval"])
+    assert path.stat().st_mtime_ns == before
+    path.write_bytes(b"cut")  # as by a full disk: the same command makes it again, and measures nothing again
+    entries = json.loads((run / "measures.json").read_text())
+    monkeypatch.setattr(evaluating, "measured", None)
+    evaluate_run(run, measures=["retrieval"])
+    assert path.stat().st_size > 100 and json.loads((run / "measures.json").read_text()) == entries
