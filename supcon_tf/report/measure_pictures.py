@@ -9,6 +9,7 @@ import numpy as np
 from supcon_tf.report import page, thumbnails
 
 RIGHT, WRONG = "\u2713", "\u2717"
+LONGEST = 24  # characters of a class beneath its image
 
 
 def corruptions(numbers: Sequence[dict], pictures: dict) -> str:
@@ -27,8 +28,9 @@ def corruptions(numbers: Sequence[dict], pictures: dict) -> str:
     ]
     shown = ", ".join(map(str, severities[:-1])) + f" and {severities[-1]}"
     caption = (
-        f"Top-1 error at severities {shown}, beneath the first test image corrupted so. Its name is followed by the "
-        "mean error over all severities. On the left of this line: the image as it is."
+        f"Top-1 error at severities {shown}, beneath the first test image corrupted so, or the middle of a large one. "
+        "The name of a corruption is followed by its mean error over all severities. On the left of this line: the "
+        "image as it is."
     )
     original = _picture(pictures["original"], "the first test image as it is")
     head = f'<div class="original">{original}<small>{page.escape(caption)}</small></div>'
@@ -93,7 +95,8 @@ def _row(images: np.ndarray, names: Sequence[str], right: np.ndarray) -> str:
         said = f"of class {name}" if not place else f"nearest {place}, {kind}: {name}"
         mark = f'<span class="{kind if place else "query"}" title="{page.escape(name)}">'
         sign = f"<b>{sign}</b> " if place else ""
-        cells.append(f"{mark}{_picture(image, said)}{sign}{page.escape(name)}</span>")
+        short = name if len(name) <= LONGEST else name[: LONGEST - 1] + "\u2026"
+        cells.append(f"{mark}{_picture(image, said)}{sign}{page.escape(short)}</span>")
     return f'<div class="found">{"".join(cells)}</div>'
 
 

@@ -97,8 +97,8 @@ figure svg, .heat { display: block; width: 100%; height: auto; }
 .corrupted small { color: var(--soft); font-weight: 400; white-space: nowrap; }
 .corrupted b + div { display: flex; gap: 4px; }
 .corrupted span { font-size: 12px; color: var(--soft); font-variant-numeric: tabular-nums; }
-.found { display: grid; grid-template-columns: repeat(6, minmax(0, 64px)); gap: 10px; margin-bottom: 14px; }
-.found span { font-size: 12px; line-height: 1.6; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.found { display: grid; grid-template-columns: repeat(6, minmax(0, 74px)); gap: 10px; margin-bottom: 14px; }
+.found span { font-size: 11.5px; line-height: 1.35; overflow-wrap: anywhere; }
 .found img { width: 100%; aspect-ratio: 1; border-radius: 3px; display: block; margin-bottom: 3px;
   border: 3px solid transparent; }
 .found .query { font-weight: 600; }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Callable
 
 import numpy as np
@@ -13,10 +13,11 @@ from supcon_tf.data.pictures import pictures
 from supcon_tf.data.sets.source import Source, reading
 from supcon_tf.records import pictures as kept
 from supcon_tf.records.directory import RunDirectory
-from supcon_tf.report.thumbnails import thumbnail
+from supcon_tf.report.thumbnails import THUMBNAIL, thumbnail
 from supcon_tf.run.predictions import Corruption
 
 SHOWN = (1, 3, 5)  # severities
+MIDDLE = 2 * THUMBNAIL  # pixels of a corrupted image that are shown: shrunk any further, blocks and noise are gone
 
 
 def keep_pictures(
@@ -54,17 +55,23 @@ def _found(source: Source, crop: Crop, details: dict) -> dict:
 
 
 def _corrupted(source: Source, crop: Crop, corrupted: Callable[[str, int], Corruption], names: Sequence[str]) -> dict:
-    """The first test image as it is and under each corruption: uint8 [corruptions, severities, s, s, ch]."""
+    """The middle of the first test image as it is, and corrupted: uint8 [corruptions, severities, s, s, ch]."""
     image = tf.constant(pictures(source, "test", [0], crop=crop)[0])  # [S, S, ch]
     number = tf.constant(0, tf.int64)  # its number in the split, which decides what is drawn for it
     changed = [[corrupted(name, severity).change()(image, number).numpy() for severity in SHOWN] for name in names]
     return {
-        "original": thumbnail(image.numpy()),
-        "images": np.stack([_thumbnails(row) for row in changed]),
+        "original": thumbnail(_middle(image.numpy())),
+        "images": np.stack([_thumbnails(map(_middle, row)) for row in changed]),
         "names": np.array(names),
         "severities": np.array(SHOWN),
     }
 
 
-def _thumbnails(images: Sequence[np.ndarray]) -> np.ndarray:
+def _middle(image: np.ndarray) -> np.ndarray:
+    """The middle `MIDDLE` pixels of a larger image [S, S, ch]."""
+    start = max(len(image) - MIDDLE, 0) // 2
+    return image[start : start + MIDDLE, start : start + MIDDLE]
+
+
+def _thumbnails(images: Iterable[np.ndarray]) -> np.ndarray:
     return np.stack([thumbnail(image) for image in images])

@@ -12,7 +12,7 @@ from sklearn.datasets import load_digits
 from supcon_tf.augment.corruptions.corruption import corrupted
 from supcon_tf.records import pictures
 from supcon_tf.records.directory import RunDirectory
-from supcon_tf.run import evaluating
+from supcon_tf.run import evaluating, measured_pictures
 from supcon_tf.run.evaluating import evaluate_run
 
 
@@ -55,6 +55,13 @@ def test_corrupted_images_are_those_that_were_measured(run, monkeypatch):
             expected = corrupted(found["original"][None], str(name), severity, scale="small")[0]
             np.testing.assert_array_equal(image, expected)
     assert not np.array_equal(found["images"][0, 2], found["original"])  # control
+
+
+def test_of_a_large_image_the_middle_is_shown():
+    """A pattern whose every pixel says where it is: 200 pixels are more than twice a thumbnail."""
+    image = np.add.outer(np.arange(200), np.arange(200))[..., None] / 512
+    np.testing.assert_array_equal(measured_pictures._middle(image), image[36:164, 36:164])
+    np.testing.assert_array_equal(measured_pictures._middle(image[:8, :8]), image[:8, :8])
 
 
 def test_pictures_are_of_measures_alone_and_are_not_made_twice(run, monkeypatch):
