@@ -70,14 +70,16 @@ def evaluate_run(
         one_of("measures", name, MEASURES)
     directory = RunDirectory(directory)
     with opened(directory, data, data_dir, strategy, replicas) as predictor:
-        corruption = functools.partial(_corruption, predictor, frost_dir)
-        evidence = _evidence(predictor, corruption, frost_dir)
+        evidence = _evidence(predictor, frost_dir)
         kept = Kept(directory, {**predictor.made("test"), "frost_dir": frost_dir})
         for name in measures:
-            told(f"{name}: measured before" if kept.has(name) else name)
-            if not kept.has(name):
-                kept.add(name, *_timed(name, evidence))
-            keep_pictures(directory, kept.of(name), predictor.source, crop=predictor.crop, corrupted=corruption)
+            if kept.has(name):
+                told(f"{name}: measured before")
+                continue
+            told(name)
+            kept.add(name, *_timed(name, evidence))
+        for name in measures:
+            keep_pictures(directory, kept.of(name), predictor, functools.partial(_corruption, predictor, frost_dir))
         _write_page(directory)
         return [kept.of(name) for name in measures]
 
@@ -137,14 +139,14 @@ def _corruption(predictor: Predictor, frost_dir: Optional[str], name: str, sever
     return Corruption(name, severity, "small" if predictor.size < SMALL else "large", frost_dir)
 
 
-def _evidence(predictor: Predictor, corruption: Callable, frost_dir: Optional[str]) -> Evidence:
+def _evidence(predictor: Predictor, frost_dir: Optional[str]) -> Evidence:
     facts = predictor.source.facts
     why = "the run has trained no classifier" if predictor.own_classes else (
         f"the classes of {facts.name} are not those of the run's classifier"
     )  # fmt: skip
     return Evidence(
         of=functools.lru_cache(predictor.of),
-        corrupted=lambda name, severity: predictor.of("test", corruption(name, severity)),
+        corrupted=lambda name, severity: predictor.of("test", _corruption(predictor, frost_dir, name, severity)),
         corruptions={name: label(name, frost_dir) for name in CORRUPTIONS},
         unpublished=frozenset(name for name in CORRUPTIONS if not is_published(name, frost_dir)),
         classes=facts.classes,

@@ -14,22 +14,21 @@ from supcon_tf.data.sets.source import Source, reading
 from supcon_tf.records import pictures as kept
 from supcon_tf.records.directory import RunDirectory
 from supcon_tf.report.thumbnails import THUMBNAIL, thumbnail
-from supcon_tf.run.predictions import Corruption
+from supcon_tf.run.predictions import Corruption, Predictor
 
 SHOWN = (1, 3, 5)  # severities
 MIDDLE = 2 * THUMBNAIL  # pixels of a corrupted image that are shown: shrunk any further, blocks and noise are gone
 
 
 def keep_pictures(
-    directory: RunDirectory, entry: dict, source: Source, *, crop: Crop, corrupted: Callable[[str, int], Corruption]
+    directory: RunDirectory, entry: dict, predictor: Predictor, corrupted: Callable[[str, int], Corruption]
 ) -> None:
     """Writes the pictures of an entry of `measures.json`, where there are any to show and they are not there yet.
 
     Args:
         directory: of the run, held.
         entry: as `evaluate_run` returns it.
-        source: the test images that it was measured on.
-        crop: from an image to what the encoder sees of it.
+        predictor: of the images that it was measured on.
         corrupted: the corruption of this name and severity that was measured.
 
     Raises:
@@ -40,6 +39,7 @@ def keep_pictures(
     errors = [name.removeprefix("error_") for name, about in details.items() if "severity" in about]
     if not (found or errors) or kept.read(directory, entry) is not None:
         return
+    source, crop = predictor.source, predictor.crop
     with reading(source):
         arrays = _found(source, crop, found) if found else _corrupted(source, crop, corrupted, errors)
     kept.write(directory, entry, arrays)
