@@ -74,7 +74,7 @@ def retrieval_curve(features, labels, *, most: int = 100, shown: int = 5, each: 
         >>> line = np.array([[1.0, 0.0], [1.0, 0.1], [1.0, 0.3], [1.0, 0.7]])
         >>> found = retrieval_curve(line, [0, 0, 1, 1], most=2, shown=2, each=1)
         >>> found["k"], found["precision"]
-        ([1, 2], [0.75, 0.5])
+        ([1, 2], [0.75, 0.375])
         >>> found["images"]
         [[2, 1, 0], [0, 1, 2]]
     """

@@ -26,7 +26,7 @@ def path_of(directory: RunDirectory, entry: dict) -> pathlib.Path:
     Example:
         >>> entry = {"measure": "retrieval", "made": {"data": {"name": "folder:a/b"}}}
         >>> path_of(RunDirectory("runs/one"), entry).as_posix()
-        'runs/one/pictures/retrieval-folder_a_b-02a5b09b.npz'
+        'runs/one/pictures/retrieval-folder_a_b-b74c9b35.npz'
     """
     data = entry["made"]["data"]
     which = hashlib.sha256(json.dumps([data, entry["made"].get("fingerprint")]).encode()).hexdigest()[:8]

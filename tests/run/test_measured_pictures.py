@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 
 import numpy as np
@@ -29,8 +28,9 @@ def details(entry):
     return next(number["details"] for number in entry["numbers"] if number["name"] == "precision_at_1")
 
 
-def test_queries_and_what_they_find_are_the_test_images_of_these_numbers(run):
+def test_queries_and_what_they_find_are_the_test_images_of_these_numbers(run, monkeypatch):
     (entry,) = evaluate_run(run, measures=["retrieval"])
+    assert "What images find" in (run / "report.html").read_text()
     found, about = kept(run, entry), details(entry)
     labels = np.load(next((run / "predictions").glob("*-test.npz")))["labels"]
     assert about["classes"] == labels[np.array(about["images"])].tolist()
@@ -39,10 +39,15 @@ def test_queries_and_what_they_find_are_the_test_images_of_these_numbers(run):
     stored = {tuple(image.ravel()) for image in np.round(load_digits().images * 255 / 16).astype(int)}
     shown = found["images"].reshape(-1, 64).astype(int)
     assert {tuple(image) for image in shown} <= stored
-    same = found["images"][about["images"].index(about["images"][0])][0]
-    again = [found["images"][r][c] for r, row in enumerate(about["images"]) for c, n in enumerate(row)
-             if n == about["images"][0][0]]  # fmt: skip
-    assert all(np.array_equal(same, image) for image in again)
+    again = [
+        found["images"][row, column] for row, column in np.argwhere(np.array(about["images"]) == about["images"][0][0])
+    ]
+    assert all(np.array_equal(image, found["images"][0, 0]) for image in again)
+    measured_pictures.keep_pictures(RunDirectory(run), entry, None, None)  # nothing is made of what is there
+    (path,) = (run / "pictures").iterdir()
+    path.write_bytes(b"cut")  # as by a full disk: the same command makes it again, and measures nothing again
+    monkeypatch.setattr(evaluating, "measured", None)
+    assert evaluate_run(run, measures=["retrieval"]) == [entry] and kept(run, entry) is not None
 
 
 def test_corrupted_images_are_those_that_were_measured(run, monkeypatch):
@@ -55,6 +60,8 @@ def test_corrupted_images_are_those_that_were_measured(run, monkeypatch):
             expected = corrupted(found["original"][None], str(name), severity, scale="small")[0]
             np.testing.assert_array_equal(image, expected)
     assert not np.array_equal(found["images"][0, 2], found["original"])  # control
+    text = (run / "report.html").read_text()
+    assert "severity 5" in text and "What images find" not in text and "Retrieval" not in text
 
 
 def test_of_a_large_image_the_middle_is_shown():
@@ -62,19 +69,3 @@ def test_of_a_large_image_the_middle_is_shown():
     image = np.add.outer(np.arange(200), np.arange(200))[..., None] / 512
     np.testing.assert_array_equal(measured_pictures._middle(image), image[36:164, 36:164])
     np.testing.assert_array_equal(measured_pictures._middle(image[:8, :8]), image[:8, :8])
-
-
-def test_pictures_are_of_measures_alone_and_are_not_made_twice(run, monkeypatch):
-    evaluate_run(run, measures=["accuracy"])
-    assert not (run / "pictures").exists() and "What images find" not in (run / "report.html").read_text()
-    evaluate_run(run, measures=["retrieval"])
-    assert "What images find" in (run / "report.html").read_text()
-    (path,) = (run / "pictures").iterdir()
-    before = path.stat().st_mtime_ns
-    evaluate_run(run, measures=["retrieval"])
-    assert path.stat().st_mtime_ns == before
-    path.write_bytes(b"cut")  # as by a full disk: the same command makes it again, and measures nothing again
-    entries = json.loads((run / "measures.json").read_text())
-    monkeypatch.setattr(evaluating, "measured", None)
-    evaluate_run(run, measures=["retrieval"])
-    assert path.stat().st_size > 100 and json.loads((run / "measures.json").read_text()) == entries
