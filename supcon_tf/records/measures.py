@@ -46,7 +46,7 @@ def value_of(number: dict) -> str:
         ('50.00 %', '2.0000 nats')
     """
     unit = {"share": " %", "points": " %"}.get(number["unit"], f" {number['unit']}".rstrip())
-    return f"{_shown(number, number['value'])}{unit}"
+    return f"{shown(number, number['value'])}{unit}"
 
 
 def interval_of(number: dict, between: str = " to ") -> str:
@@ -56,10 +56,16 @@ def interval_of(number: dict, between: str = " to ") -> str:
         >>> interval_of({"unit": "share", "interval": [0.25, 0.5]})
         '25.00 to 50.00'
     """
-    return between.join(_shown(number, end) for end in number["interval"] or ())
+    return between.join(shown(number, end) for end in number["interval"] or ())
 
 
-def _shown(number: dict, value: float) -> str:
+def shown(number: dict, value: float) -> str:
+    """A value as those of `number` are written, without its unit.
+
+    Example:
+        >>> shown({"unit": "share"}, 0.125)
+        '12.50'
+    """
     if number["unit"] in ("share", "points"):
         return f"{100 * value if number['unit'] == 'share' else value:.2f}"
     return f"{value:.4f}"

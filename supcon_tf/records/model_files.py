@@ -13,7 +13,7 @@ from supcon_tf.records.files import read_object
 
 KERAS = (".keras", ".h5", ".hdf5")
 _PROGRAM = ("saved_model.pb", "saved_model.pbtxt")  # what makes a directory a SavedModel
-_OWN = ("data", "lock", "measures.json", "predictions", "report.html")  # what an evaluation leaves
+_OWN = ("data", "lock", "measures.json", "pictures", "predictions", "report.html")  # what an evaluation leaves
 
 
 def is_model(path: pathlib.Path) -> bool:

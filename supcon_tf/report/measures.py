@@ -4,47 +4,89 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
+from supcon_tf.records import pictures
+from supcon_tf.records.measures import interval_of, read, shown, value_of
+from supcon_tf.report import measure_pictures, page, seeds
+from supcon_tf.report.measure_figures import charts
+from supcon_tf.report.measured import Measured, by_data
+from supcon_tf.report.runs import RunGroup
+from supcon_tf.report.transfer import transfer_part
+from supcon_tf.report.transfer_bars import WAYS
 
-from supcon_tf.records.measures import interval_of, read, value_of
-from supcon_tf.report import figures, page
-from supcon_tf.report.runs import Run, RunGroup
-
-FEW = 10  # images, of which a share says little
 PARTS = ("error_", "ece_severity_")  # of robustness, beside its means
 
 
 def measures_section(groups: Sequence[RunGroup]) -> str:
     """Tables and pictures of what `launch.evaluate` found; nothing where it found nothing."""
-    html = []
+    html, transferred = [], []
     for tone, group in enumerate(groups):
-        for run in group.runs:
-            html += _of_run(run, tone)
+        entries = [(run, read(run.directory.measures)) for run in group.runs]
+        own, other = (
+            [
+                Measured(run, tuple(entry for entry in found if (entry["measure"] in WAYS) == transfer))
+                for run, found in entries
+            ]
+            for transfer in (False, True)
+        )
+        transferred.append(other)
+        for data, measured in by_data(own).items():
+            html += _of_group(measured, data, tone)
+    html += transfer_part(groups, transferred)
     lead = "Written by launch.evaluate; each line says how it is measured. Intervals are of 95 %."
     return page.section("Measures of the trained networks", html, lead=lead) if html else ""
 
 
-def _of_run(run: Run, tone: int) -> list[str]:
-    """A heading, a table and pictures for each set of images that a run was measured on."""
-    entries = read(run.directory.measures)
-    html = []
-    for data in dict.fromkeys(entry["made"]["data"]["name"] for entry in entries):
-        own = [entry for entry in entries if entry["made"]["data"]["name"] == data]
-        title = f"{run.summary['experiment']}, seed {run.seed}, on {data}"
-        html.append(f"<h3>{page.chip(tone)}{page.escape(title)}</h3>")
-        numbers = [number for entry in own for number in entry.get("numbers", [])]
-        if numbers:
-            html += _tables(numbers, tone)
-        html += [page.note(f"{entry['measure']}: {entry['why_not']}.") for entry in own if "why_not" in entry]
-    return html
+def _of_group(measured: Sequence[Measured], data: str, tone: int) -> list[str]:
+    """Runs of one experiment on one set: what they are on average, and each; pictures of the first."""
+    if len(measured) == 1:
+        return [_heading(f"{measured[0].name}, on {data}", tone), *_of_run(measured[0], tone)]
+    name, count = measured[0].run.summary["experiment"], len(measured)
+    html = [_heading(f"{name}, {count} runs, on {data}", tone), *_over_seeds(measured)]
+    html += [page.details(f"Seed {each.run.seed}", "".join(_numbers(each))) for each in measured]
+    return html + _pictures(measured[0], tone, title=f"Pictures of seed {measured[0].run.seed}")
 
 
-def _tables(numbers: Sequence[dict], tone: int) -> list[str]:
-    """What matters, pictures, and the many numbers of corrupted images to be opened."""
-    parts = [number for number in numbers if number["name"].startswith(PARTS)]
-    whole = [number for number in numbers if number not in parts]
-    folded = [page.details(f"{len(parts)} numbers by corruption and severity", _table(parts))] if parts else []
-    return [_table(whole), *_pictures(numbers, tone), *folded]
+def _over_seeds(measured: Sequence[Measured]) -> list[str]:
+    """Means with Student's interval of what two seeds or more have, measured alike."""
+    everything = seeds.pooled(triple for each in measured for triple in each.numbers)
+    found = [each for each in everything if len(each.values) > 1]
+    alone = len(everything) - len(found)
+    told = (
+        f"{alone} numbers are of one seed, or were measured in another way than those of the others: they stand below."
+    )
+    notes = [page.note(seeds.about(found))] if found else []
+    return [*notes, *_folded(found, _seed_table), *([page.note(told)] if alone else [])]
+
+
+def _seed_table(found: Sequence[seeds.Pooled]) -> str:
+    rows = []
+    for each in found:
+        mean = each.mean
+        single = ", ".join(shown(mean, value) for value in each.values)
+        cells = (mean["name"], value_of(mean), interval_of(mean, " \u2013 "), single, ", ".join(map(str, each.seeds)))
+        rows.append([*map(page.escape, cells), page.escape(mean["protocol"])])
+    head = ("Measure", "Mean", "Interval", "Each seed", "Seeds", "How")
+    return page.table(head, rows, kind="results", numbers=(1, 2, 3, 4))
+
+
+def _of_run(measured: Measured, tone: int) -> list[str]:
+    return _numbers(measured) + _pictures(measured, tone)
+
+
+def _numbers(measured: Measured) -> list[str]:
+    """What matters, the many numbers of corrupted images to be opened, and why others are not there."""
+    numbers = [number for _, _, number in measured.numbers]
+    why = [page.note(f"{entry['measure']}: {entry['why_not']}.") for entry in measured.entries if "why_not" in entry]
+    return _folded(numbers, _table) + why
+
+
+def _folded(found: Sequence, table) -> list[str]:
+    """A table of numbers (dicts, or `Pooled`), and one to be opened of those by corruption and severity."""
+    names = [(each if isinstance(each, dict) else each.number)["name"] for each in found]
+    parts = [each for each, name in zip(found, names) if name.startswith(PARTS)]
+    whole = [each for each, name in zip(found, names) if not name.startswith(PARTS)]
+    folded = [page.details(f"{len(parts)} numbers by corruption and severity", table(parts))] if parts else []
+    return ([table(whole)] if whole else []) + folded
 
 
 def _table(numbers: Sequence[dict]) -> str:
@@ -53,47 +95,20 @@ def _table(numbers: Sequence[dict]) -> str:
     return page.table(("Measure", "Value", "Interval", "n", "How"), rows, kind="results", numbers=(1, 2, 3))
 
 
-def _pictures(numbers: Sequence[dict], tone: int) -> list[str]:
-    """A reliability diagram, and errors by severity, where these were measured."""
-    found = []
-    for number in numbers:
-        details = number.get("details") or {}
-        if "confidence" in details:
-            found.append(_reliability(details, tone))
-    corrupted = [number for number in numbers if "severity" in (number.get("details") or {})]
-    if corrupted:
-        found.append(_by_severity(corrupted, tone))
-    return [page.pair(found)] if found else []
+def _pictures(measured: Measured, tone: int, *, title: str = "") -> list[str]:
+    """Charts, and images where the evaluation kept some."""
+    numbers = [number for _, _, number in measured.numbers]
+    html = [charts(numbers, tone)]
+    for entry in measured.entries:
+        images = pictures.read(measured.run.directory, entry)
+        if images is None:
+            continue
+        found = next((n["details"] for n in entry["numbers"] if "images" in (n.get("details") or {})), None)
+        html.append(measure_pictures.neighbours(found, images) if found else
+                    measure_pictures.corruptions(entry["numbers"], images))  # fmt: skip
+    html = [part for part in html if part]
+    return [page.note(title), *html] if html and title else html
 
 
-def _reliability(details: dict, tone: int) -> str:
-    confidence, accuracy = (np.array(details[name], np.float64) for name in ("confidence", "accuracy"))
-    ends = np.array([0.0, 1.0])
-    lines = [
-        figures.Line(ends, ends, tone, "train", "as sure as right"),
-        figures.Line(confidence, accuracy, tone, "mean", "share that is right"),
-    ]
-    few = sum(count < FEW for count in details["counts"])
-    caption = (
-        "How often an answer is right, over how sure the classifier is of it; on the diagonal both are equal. "
-        f"{few} of {len(confidence)} bins hold fewer than {FEW} images."
-    )
-    chart = figures.line_chart(lines, percent=True, across="sure")
-    return page.figure("Reliability", chart, caption=caption)
-
-
-def _by_severity(numbers: Sequence[dict], tone: int) -> str:
-    lines = [
-        figures.Line(
-            np.array(number["details"]["severity"], np.float64),
-            np.array(number["details"]["error"], np.float64),
-            tone,
-            "seed",
-            number["name"].removeprefix("error_"),
-        )
-        for number in numbers
-    ]
-    mean = np.mean([line.y for line in lines], axis=0)
-    lines.append(figures.Line(lines[0].x, mean, tone, "mean", "mean over corruptions"))
-    caption = "Top-1 error on corrupted test images: a thin line a corruption (its name under the pointer), their mean."
-    return page.figure("Error by severity", figures.line_chart(lines, percent=True, across="level"), caption=caption)
+def _heading(title: str, tone: int) -> str:
+    return f"<h3>{page.chip(tone)}{page.escape(title)}</h3>"

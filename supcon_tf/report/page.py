@@ -87,6 +87,31 @@ figure svg, .heat { display: block; width: 100%; height: auto; }
 .mistake { width: 76px; font-size: 13px; line-height: 1.35; overflow-wrap: anywhere; }
 .mistake img { width: 76px; height: 76px; border-radius: 3px; display: block; margin-bottom: 6px; }
 .mistake s { text-decoration: none; color: rgb(var(--wrong)); font-weight: 600; }
+.corruptions, .neighbours { margin-top: 26px; }
+.original { display: flex; gap: 14px; align-items: center; margin-bottom: 16px; max-width: 46em; }
+.original small { color: var(--soft); font-size: 13px; line-height: 1.45; }
+.original img, .corrupted img { width: 64px; height: 64px; border-radius: 3px; display: block;
+  outline: 1px solid var(--rule); }
+.corrupted { display: grid; grid-template-columns: repeat(auto-fill, minmax(200px, 1fr)); gap: 18px 24px; }
+.corrupted b { font-size: 13.5px; font-weight: 600; display: block; margin-bottom: 5px; }
+.corrupted small { color: var(--soft); font-weight: 400; white-space: nowrap; }
+.corrupted b + div { display: flex; gap: 4px; }
+.corrupted span { font-size: 12px; color: var(--soft); font-variant-numeric: tabular-nums; }
+.found { display: grid; grid-template-columns: repeat(6, minmax(0, 74px)); gap: 10px; margin-bottom: 14px; }
+.found span { font-size: 11.5px; line-height: 1.35; overflow-wrap: anywhere; }
+.found img { width: 100%; aspect-ratio: 1; border-radius: 3px; display: block; margin-bottom: 3px;
+  border: 3px solid transparent; }
+.found .query { font-weight: 600; }
+.found .query img { border-color: var(--soft); }
+.found .right img { border-color: rgb(var(--right)); }
+.found .wrong img { border-color: rgb(var(--wrong)); border-style: dashed; }
+.found .right b { color: rgb(var(--right)); }
+.found .wrong b { color: rgb(var(--wrong)); }
+figure .legend svg { display: inline-block; width: 30px; }
+.set { font-size: 11.5px; fill: var(--ink); }
+.bar { fill: var(--tone, var(--soft)); }
+.bar.transfer_fine_tune { fill-opacity: 0.35; stroke: var(--tone, var(--soft)); }
+.whisker { fill: none; stroke: var(--ink); stroke-width: 1.2; }
 .sharp { image-rendering: pixelated; }
 details { margin-top: 14px; }
 summary { cursor: pointer; font-size: 14.5px; font-weight: 600; padding: 6px 0; }
@@ -117,7 +142,12 @@ line.mean { stroke: var(--tone); stroke-width: 2; }
 .cell.strong text { fill: var(--on-cell); }
 .outline { fill: none; stroke: var(--rule); }
 footer { margin-top: 60px; padding-top: 18px; border-top: 1px solid var(--rule); font-size: 13px; color: var(--soft); }
-@media (max-width: 640px) { main { padding: 32px 18px 48px; } h1 { font-size: 27px; } }
+@media (max-width: 640px) {
+  main { padding: 32px 18px 48px; } h1 { font-size: 27px; }
+  .corrupted { grid-template-columns: repeat(auto-fill, minmax(160px, 1fr)); gap: 16px; }
+  .corrupted img { width: 50px; height: 50px; }
+  .corrupted b { font-size: 12px; }
+}
 @media print { main { padding: 0; } section, figure, .card { break-inside: avoid; } }
 """
 CLASS_COLOURS = (

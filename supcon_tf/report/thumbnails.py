@@ -1,4 +1,4 @@
-"""Arrays as PNG data URIs: pictures that live inside the page."""
+"""Arrays as PNG or JPEG data URIs: pictures that live inside the page."""
 
 from __future__ import annotations
 
@@ -18,9 +18,12 @@ def png_uri(pixels: np.ndarray) -> str:
     Args:
         pixels: uint8 [H, W, ch] with ch 1 (grey), 3 (RGB) or 4 (RGB and opacity).
     """
-    file = io.BytesIO()
-    PIL.Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(file, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")
+    return _uri(pixels, "png", optimize=True)
+
+
+def jpeg_uri(pixels: np.ndarray) -> str:
+    """As `png_uri`, in a fraction of the bytes where pixels are those of a photograph; no opacity."""
+    return _uri(pixels, "jpeg", quality=90)
 
 
 def thumbnail(image: np.ndarray) -> np.ndarray:
@@ -76,3 +79,9 @@ def heat_map(counts: np.ndarray, *, right: tuple[int, int, int], wrong: tuple[in
     colour = np.where(diagonal[..., None], np.array(right), np.array(wrong))
     opacity = np.where(diagonal, share, np.sqrt(share)) * 255
     return np.concatenate([colour, opacity.round()[..., None]], -1).astype(np.uint8)
+
+
+def _uri(pixels: np.ndarray, kind: str, **how) -> str:
+    file = io.BytesIO()
+    PIL.Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(file, kind.upper(), **how)
+    return f"data:image/{kind};base64," + base64.b64encode(file.getvalue()).decode("ascii")

@@ -6,9 +6,11 @@ import zlib
 from typing import Callable, NamedTuple, Optional, Union
 
 import numpy as np
+import tensorflow as tf
 from tqdm import tqdm
 
 from supcon_tf.augment.corruptions.corruption import is_published, label
+from supcon_tf.data.pictures import pictures
 from supcon_tf.data.sets.corrupted_set import corrupted_set, require_classes
 from supcon_tf.data.sets.source import Source
 from supcon_tf.names import CORRUPTIONS, SEVERITIES
@@ -54,6 +56,15 @@ class InMemory:
         """What the networks make of all images under a corruption."""
         return self._predictor.of("test", Corruption(name, severity, self._scale, self._frost_dir))
 
+    def original(self) -> Optional[np.ndarray]:
+        """The first image as it is, as the encoder sees it: float32 [S, S, ch] in [0, 1]."""
+        return pictures(self._predictor.source, "test", [0], crop=self._predictor.crop)[0]
+
+    def first(self, name: str, severity: int) -> np.ndarray:
+        """The first image under a corruption, likewise."""
+        change = Corruption(name, severity, self._scale, self._frost_dir).change()
+        return change(tf.constant(self.original()), tf.constant(0, tf.int64)).numpy()  # 0: its number in the split
+
     def label(self, name: str) -> str:
         """What a table calls the corruption."""
         return label(name, self._frost_dir)
@@ -93,13 +104,21 @@ class Stored:
 
     def of(self, name: str, severity: int) -> Predictions:
         """As in `InMemory`; ValueError where its images are of other classes than those of the corruption before."""
-        how = {"name": name, "severity": severity, "stored": self.stored}
-        predicted = self._predictor.on(self._opened(name, severity), how).of("test")
+        predicted = self._on(name, severity).of("test")
         classes = np.bincount(predicted.labels)  # [C]
         if self._classes is not None and not np.array_equal(classes, self._classes):
             raise ValueError(f"{self.stored} has other labels under {name} at severity {severity} than before")
         self._classes = classes
         return predicted
+
+    def original(self) -> Optional[np.ndarray]:
+        """None: a stored set holds corrupted images alone."""
+        return None
+
+    def first(self, name: str, severity: int) -> np.ndarray:
+        """As in `InMemory`."""
+        there = self._on(name, severity)
+        return pictures(there.source, "test", [0], crop=there.crop)[0]
 
     def label(self, name: str) -> str:
         """As in `InMemory`."""
@@ -126,6 +145,11 @@ class Stored:
         (count,) = counts
         self.found += f", {count:,} images a severity"
         self.made.update(images_each=count, fingerprint=f"{zlib.crc32(repr(prints).encode()):08x}")
+
+    def _on(self, name: str, severity: int) -> Predictor:
+        """The networks on its images."""
+        how = {"name": name, "severity": severity, "stored": self.stored}
+        return self._predictor.on(self._opened(name, severity), how)
 
     def _opened(self, name: str, severity: int) -> Source:
         """Its images, whitened as those of the run."""

@@ -20,6 +20,7 @@ from supcon_tf.report.report import write_report
 from supcon_tf.run.baseline import Baseline
 from supcon_tf.run.context import own_state
 from supcon_tf.run.corrupted_images import InMemory, Robustness, Stored, corrupted_images
+from supcon_tf.run.measured_pictures import keep_pictures
 from supcon_tf.run.predictions import Predictor
 from supcon_tf.run.restored import experiment_of, restored
 
@@ -39,7 +40,7 @@ def evaluate_run(
 
     Every measure is written to `measures.json` when it is known, and shown by `report.html` at the end. One that stands
     there, of the same weights, data and software, is not measured again. Features and logits stay in
-    `predictions/`.
+    `predictions/`, images that the report shows in `pictures/`.
 
     Args:
         directory: of the run.
@@ -103,6 +104,8 @@ def measure(
         kept.add(name, *_timed(name, evidence))
     if baseline and "numbers" in kept.of("robustness"):
         kept.extend("robustness", baseline.against(kept.of("robustness"), evidence.unpublished, told))
+    for name in measures:
+        keep_pictures(directory, kept.of(name), predictor, images)
     return [kept.of(name) for name in measures]
 
 

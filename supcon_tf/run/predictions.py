@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from supcon_tf import failures
 from supcon_tf.augment.corruptions.corruption import corruption
-from supcon_tf.augment.evaluation_crops import evaluation_crop
+from supcon_tf.augment.evaluation_crops import Crop, evaluation_crop
 from supcon_tf.augment.geometry import unit_range
 from supcon_tf.config import Data
 from supcon_tf.data import pipeline
@@ -87,6 +87,7 @@ class Predictor:
 
     Attributes:
         source: the images.
+        crop: from an image to what the encoder sees of it.
         trained: what answers them.
         size: S, side of the images that the encoder sees.
         own_classes: whether they have the classes of the run's classifier.
@@ -99,7 +100,7 @@ class Predictor:
         self.source = source_of(trained, data, data_dir)
         self._trained = self.trained = trained = trained.for_data(self.source.facts)
         self._forward = trained.forward_on(strategy)
-        self.size = trained.size
+        self.crop, self.size = _crop_of(trained), trained.size
         self.own_classes = trained.class_names == self.source.facts.class_names
         self._stored: Optional[dict] = None
 
@@ -115,6 +116,7 @@ class Predictor:
         other = copy.copy(self)
         image = {**self._trained.image, "padding": 0}
         other._trained = dataclasses.replace(self._trained, image=image)
+        other.crop = _crop_of(other._trained)
         other.source, other._stored, other.own_classes = source, corruption, True
         other._data = Data(name=corruption["stored"])
         return other
@@ -202,8 +204,7 @@ def predicted(
         OSError: a file of the data could not be read.
         MemoryError: the networks need more than there is.
     """
-    crop = evaluation_crop(trained.image["crop"], size=trained.size, padding=trained.image["padding"])
-
+    crop = _crop_of(trained)
     changed = change and change.change()
 
     def batches(context):
@@ -214,6 +215,10 @@ def predicted(
     smaller = "A device with more memory can evaluate the run."
     with failures.explained("the evaluation", smaller=smaller), reading(source):
         return embed_split(trained.networks, strategy=strategy, batches=batches, progress=progress, forward=forward)
+
+
+def _crop_of(trained: Predicting) -> Crop:
+    return evaluation_crop(trained.image["crop"], size=trained.size, padding=trained.image["padding"])
 
 
 def counted(source: Source, split: str, replicas: int) -> Callable:

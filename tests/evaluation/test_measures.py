@@ -60,6 +60,8 @@ def test_numbers_of_arrays_whose_answers_are_known():
     assert {name: found.value for name, found in numbers("retrieval").items()} == {
         "precision_at_1": 1, "r_precision": 1, "map_at_r": 1,
     }  # fmt: skip
+    curve = numbers("retrieval")["precision_at_1"].details
+    assert curve["precision"][:19] == [1] * 19 and curve["precision"][99] == pytest.approx(19 / 100)
     found = numbers("representation")
     assert found["alignment"].value < 0.01 and found["effective_rank"].value == pytest.approx(CLASSES, abs=0.01)
     with pytest.raises(NotMeasurable, match="20"):  # an episode asks 5 shots and 15 queries of a class: here are 20

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from supcon_tf.report.thumbnails import THUMBNAIL, heat_map, png_uri, sheet, thumbnail
+from supcon_tf.report.thumbnails import THUMBNAIL, heat_map, jpeg_uri, png_uri, sheet, thumbnail
 
 
 def decoded(uri):
@@ -21,6 +21,15 @@ def decoded(uri):
 def test_a_png_decodes_to_its_pixels(channels):
     pixels = np.random.default_rng(0).integers(0, 256, (5, 7, channels), dtype=np.uint8)
     np.testing.assert_array_equal(decoded(png_uri(pixels)).reshape(pixels.shape), pixels)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_jpeg_decodes_to_almost_its_pixels(channels):
+    pixels = np.add.outer(np.arange(40), 3 * np.arange(40)).astype(np.uint8)[..., None].repeat(channels, 2)
+    head, data = jpeg_uri(pixels).split(",")
+    found = tf.io.decode_jpeg(base64.b64decode(data)).numpy()
+    assert head == "data:image/jpeg;base64" and found.shape == pixels.shape
+    assert np.abs(found.astype(int) - pixels).mean() < 3
 
 
 def test_small_images_keep_their_pixels():

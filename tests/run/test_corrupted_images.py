@@ -12,6 +12,7 @@ import tensorflow as tf
 from supcon_tf.augment.corruptions.corruption import corrupted
 from supcon_tf.config import Data
 from supcon_tf.names import CORRUPTIONS, SEVERITIES
+from supcon_tf.records import pictures
 from supcon_tf.records.directory import RunDirectory
 from supcon_tf.run import evaluating
 from supcon_tf.run import predictions as predictions_module
@@ -130,6 +131,9 @@ def test_the_table_says_which_images_these_were_and_answers_alone_are_kept(run, 
         arrays = [*(["embeddings"] if clean else []), "logits", "labels"]
         assert kept.files == ["made", *arrays] and json.loads(kept["made"].tobytes())["arrays"] == arrays
     assert len(list((run / "predictions").iterdir())) == 1 + len(SEVERITIES)
+    shown = pictures.read(RunDirectory(run), entry)
+    assert "original" not in shown and shown["names"].tolist() == ["glass_blur"]  # no clean image is stored with them
+    np.testing.assert_array_equal(shown["images"][0], digits[0]["glass_blur"].reshape(5, 60, 8, 8, 1)[::2, 0])
 
 
 @pytest.mark.slow
@@ -244,6 +248,7 @@ def test_every_layout_gives_the_answers_of_the_networks_to_whole_images(layout, 
         np.testing.assert_allclose(predicted.logits, answers_by_other_code(trained, own), atol=1e-5)
         np.testing.assert_array_equal(predicted.labels, LABELS[order])
         assert predicted.features is None
+        np.testing.assert_allclose(found.first(name, severity), own[0] / np.float32(255), atol=1e-6)  # for the page
 
 
 def test_fewer_images_of_one_severity_are_told(colours, tmp_path):
