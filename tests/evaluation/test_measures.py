@@ -107,9 +107,9 @@ def test_stored_images_are_said_to_be_stored_and_give_mce_over_all_15():
     """Their number may be another than that of the clean images: both are stated."""
 
     def as_alexnet(name, severity):
-        return images(2000, wrong=round(2000 * robustness.ALEXNET[name]), classes=1000)
+        return images(2000, wrong=round(2000 * robustness.ALEXNET[name]))
 
-    change = {"classes": 1000, "of": lambda split: images(1000, wrong=435, classes=1000), "unpublished": frozenset()}
+    change = {"classes": 1000, "of": lambda split: images(1000, wrong=435), "unpublished": frozenset()}
     found = numbers("robustness", as_alexnet, **change, stored="folder:C")
     assert found["mce"].value == pytest.approx(100, abs=0.1)
     assert found["relative_mce"].value == pytest.approx(100, abs=0.3)
