@@ -51,6 +51,7 @@ flags.DEFINE_enum(
 flags.DEFINE_enum("strategy", "one_device", names.STRATEGIES, "how images are spread over devices")
 flags.DEFINE_integer("replicas", 0, "devices that share them; 0: all there are", lower_bound=0)
 
+ASSISTED = "this host took part; the chief has the result"
 AFTERWARDS = "the same command goes on, and keeps what was measured"
 
 
@@ -61,8 +62,6 @@ def main(argv: list[str]) -> None:
         refuse_strays(argv)
         if not FLAGS.run:
             raise ValueError("say which run: --run=DIRECTORY, the --workdir of its training.")
-        if FLAGS.strategy == "multi_worker":
-            raise ValueError("an evaluation runs on one host; take --strategy=mirrored for its devices.")
         if FLAGS.against and FLAGS["measures"].present:
             raise ValueError("--against compares the answers of two runs; ask for --measures of each by itself.")
         asked = _asked()
@@ -80,7 +79,8 @@ def main(argv: list[str]) -> None:
 
         how = {"data_dir": FLAGS.data_dir, "strategy": FLAGS.strategy, "replicas": FLAGS.replicas}
         if FLAGS.against:
-            print(compared(FLAGS.run, FLAGS.against, *compare_runs(FLAGS.run, FLAGS.against, data=data, **how)))
+            found = compare_runs(FLAGS.run, FLAGS.against, data=data, **how)
+            print(compared(FLAGS.run, FLAGS.against, *found) if found else ASSISTED, flush=True)
             return
         robustness = Robustness(FLAGS.frost_dir, FLAGS.corrupted, FLAGS.baseline or "")
         how.update(measures=asked, robustness=robustness, told=lambda line: print(line, flush=True))
@@ -88,7 +88,7 @@ def main(argv: list[str]) -> None:
             entries = evaluate_model(FLAGS.run, model, data, to=FLAGS.to, **how)
         else:
             entries = evaluate_run(FLAGS.run, data=data, **how)
-        print(f"\n{table(entries)}", flush=True)
+        print(f"\n{table(entries)}" if entries else ASSISTED, flush=True)
 
 
 def _asked() -> list[str]:
@@ -111,6 +111,8 @@ def _check_model(model: Model, data: Optional[Data]) -> None:
     kind_of(pathlib.Path(FLAGS.run))
     if data is None:
         raise ValueError("a model file does not say which images it is for: name them with --data.name.")
+    if FLAGS.strategy == "multi_worker":
+        raise ValueError("a model file is evaluated on one host; take --strategy=mirrored for its devices.")
     if model.output is None and not exported_facts(pathlib.Path(FLAGS.run)):
         raise ValueError("say what the model gives: --model.output=features, logits or probabilities.")
 

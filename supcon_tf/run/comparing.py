@@ -6,10 +6,11 @@ import pathlib
 from typing import Optional, Union
 
 from supcon_tf.config import Data
+from supcon_tf.distribution.strategy import is_chief
 from supcon_tf.evaluation.intervals import Interval, McNemar, mcnemar, paired_bootstrap
 from supcon_tf.paths import shown
 from supcon_tf.records.directory import RunDirectory
-from supcon_tf.run.evaluating import opened
+from supcon_tf.run.evaluating import assist, opened
 
 
 def compare_runs(
@@ -20,7 +21,7 @@ def compare_runs(
     data_dir: Optional[str] = None,
     strategy: str = "one_device",
     replicas: int = 0,
-) -> tuple[Interval, McNemar]:
+) -> Optional[tuple[Interval, McNemar]]:
     """Whether one run classifies the same test images better than another, by pairs.
 
     Args:
@@ -31,7 +32,7 @@ def compare_runs(
     Returns:
         The difference of their top-1, first minus second, with the interval of the paired bootstrap over test images;
         and McNemar's exact test of the same answers. Both say what other test images would change, and nothing of
-        what other seeds would.
+        what other seeds would. None on hosts of "multi_worker" other than the chief.
 
     Raises:
         ValueError: as `evaluate_run`; or a run has no classifier of these classes, or they answer other images.
@@ -44,11 +45,16 @@ def compare_runs(
     found = []
     for name in (first, second):
         directory = RunDirectory(name)
-        with opened(directory, data, data_dir, strategy, replicas) as predictor:
+        with opened(directory, data, data_dir, strategy, replicas) as (predictor, _):
+            if not is_chief(strategy):
+                assist(predictor)
+                continue
             predicted = predictor.of("test")
         if predicted.logits is None or predicted.labels.ndim > 1:
             raise ValueError(f"{directory} has no classifier that gives each of these images one class to compare.")
         found.append(predicted)
+    if not is_chief(strategy):
+        return None
     first_images, second_images = (
         (predicted.made["fingerprint"], predicted.made["data"]["test_split"]) for predicted in found
     )

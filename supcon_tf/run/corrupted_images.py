@@ -104,7 +104,7 @@ class Stored:
 
     def of(self, name: str, severity: int) -> Predictions:
         """As in `InMemory`; ValueError where its images are of other classes than those of the corruption before."""
-        predicted = self._on(name, severity).of("test")
+        predicted = self.on(name, severity).of("test")
         classes = np.bincount(predicted.labels)  # [C]
         if self._classes is not None and not np.array_equal(classes, self._classes):
             raise ValueError(f"{self.stored} has other labels under {name} at severity {severity} than before")
@@ -117,7 +117,7 @@ class Stored:
 
     def first(self, name: str, severity: int) -> np.ndarray:
         """As in `InMemory`."""
-        there = self._on(name, severity)
+        there = self.on(name, severity)
         return pictures(there.source, "test", [0], crop=there.crop)[0]
 
     def label(self, name: str) -> str:
@@ -146,7 +146,7 @@ class Stored:
         self.found += f", {count:,} images a severity"
         self.made.update(images_each=count, fingerprint=f"{zlib.crc32(repr(prints).encode()):08x}")
 
-    def _on(self, name: str, severity: int) -> Predictor:
+    def on(self, name: str, severity: int) -> Predictor:
         """The networks on its images."""
         how = {"name": name, "severity": severity, "stored": self.stored}
         return self._predictor.on(self._opened(name, severity), how)
@@ -161,7 +161,7 @@ class Stored:
 
 
 def corrupted_images(
-    predictor: Predictor, how: Robustness, data_dir: str, told: Callable[[str], None]
+    predictor: Predictor, how: Robustness, data_dir: str, told: Callable[[str], None] = lambda line: None
 ) -> Union[InMemory, Stored]:
     """Where corrupted images come from; raises as `Stored`, and ValueError for stored images and a `frost_dir`.
 

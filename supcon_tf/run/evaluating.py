@@ -6,20 +6,24 @@ import contextlib
 import functools
 import json
 import pathlib
+import tempfile
 import time
 from collections.abc import Sequence
 from typing import Callable, Optional, Union
 
 from supcon_tf.config import Data
-from supcon_tf.distribution.strategy import make_strategy
+from supcon_tf.distribution import cluster
+from supcon_tf.distribution.strategy import is_chief, make_strategy
 from supcon_tf.evaluation.measures import Evidence, NotMeasurable, measured
 from supcon_tf.names import CORRUPTIONS, MEASURES, QUICK_MEASURES, one_of
 from supcon_tf.records import measures as measures_file
 from supcon_tf.records.directory import RunDirectory
 from supcon_tf.report.report import write_report
+from supcon_tf.run.assisting import leading, next_asked
 from supcon_tf.run.baseline import Baseline
 from supcon_tf.run.context import own_state
 from supcon_tf.run.corrupted_images import InMemory, Robustness, Stored, corrupted_images
+from supcon_tf.run.hosts import agree
 from supcon_tf.run.measured_pictures import keep_pictures
 from supcon_tf.run.predictions import Predictor
 from supcon_tf.run.restored import experiment_of, restored
@@ -54,12 +58,13 @@ def evaluate_run(
 
     Returns:
         The entries of `measures.json` for these measures and data: "measure", "made" (what decides the numbers),
-        "seconds", and "numbers" (name, value, unit, protocol, n, interval) or "why_not", why there are none.
+        "seconds", and "numbers" (name, value, unit, protocol, n, interval) or "why_not", why there are none. None on
+        hosts of "multi_worker" other than the chief, which predict their part and write nothing.
 
     Raises:
         ValueError: the directory holds no trained run, or the data cannot be had; or there is no such measure; or as
             `Stored` and `Baseline`.
-        OSError, MemoryError: as `run_experiment`.
+        OSError, MemoryError, ConnectionError: as `run_experiment`.
 
     Example:
         >>> evaluate_run("runs/nowhere", measures=["accuracy"])
@@ -69,8 +74,11 @@ def evaluate_run(
     for name in measures:
         one_of("measures", name, MEASURES)
     directory = RunDirectory(directory)
-    with opened(directory, data, data_dir, strategy, replicas) as predictor:
-        data_dir = data_dir or str(directory.path / "data")
+    with opened(directory, data, data_dir, strategy, replicas) as (predictor, data_dir):
+        if not is_chief(strategy):
+            how = robustness if robustness and "robustness" in measures else Robustness()
+            assist(predictor, corrupted_images(predictor, how, data_dir))
+            return []
         entries = measure(predictor, directory, measures, robustness=robustness, data_dir=data_dir, told=told)
         _write_page(directory)
         return entries
@@ -109,16 +117,41 @@ def measure(
     return [kept.of(name) for name in measures]
 
 
+def assist(predictor: Predictor, images: Union[InMemory, Stored, None] = None) -> None:
+    """On a host that is not the chief: its part of all that the chief predicts.
+
+    Args:
+        predictor: of the same run and images as the chief's.
+        images: likewise, where the chief measures robustness.
+    """
+    while asked := next_asked(predictor.strategy):
+        stored = asked.pop("stored")
+        there = images.on(stored["name"], stored["severity"]) if stored else predictor
+        there.take_part(**asked)
+
+
 @contextlib.contextmanager
 def opened(directory: RunDirectory, data: Optional[Data], data_dir: Optional[str], strategy: str, replicas: int):
-    """A block that holds a run, with its random state and precision; yields what predicts by its networks."""
-    experiment = experiment_of(directory)
-    with own_state(experiment), directory.held():
-        devices = make_strategy(strategy, replicas=replicas, tpu="", wait_seconds=experiment.wait_seconds)
+    """A block that holds a run, with its random state and precision.
+
+    Yields what predicts by its networks, and where data lie. All hosts have the same networks and images; on the chief
+    the block predicts, and on the others it takes part until the chief is done.
+    """
+    experiment, leads = experiment_of(directory), is_chief(strategy)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(own_state(experiment))
+        if strategy == "multi_worker":
+            stack.enter_context(cluster.whole())
+        own = directory.path if leads else pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        if leads:
+            stack.enter_context(directory.held())
+        devices, data_dir = make_strategy(strategy, replicas=replicas), data_dir or str(own / "data")
         trained = restored(directory, devices)
-        yield Predictor(
-            directory, trained, data or trained.experiment.data, data_dir or str(directory.path / "data"), devices
-        )
+        predictor = Predictor(directory, trained, data or trained.experiment.data, data_dir, devices)
+        agree(devices, "networks or images", predictor.made("test"))
+        if leads:
+            stack.enter_context(leading(devices))
+        yield predictor, data_dir
 
 
 def _write_page(directory: RunDirectory) -> None:

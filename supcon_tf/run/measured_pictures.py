@@ -55,7 +55,7 @@ def _found(source: Source, crop: Crop, details: dict) -> dict:
 
 
 def _corrupted(images: Union[InMemory, Stored], names: Sequence[str]) -> dict:
-    """The middle of the first image: corrupted uint8 [corruptions, severities, s, s, ch], and as it is if that is there."""
+    """The middle of the first image: corrupted, uint8 [corruptions, severities, s, s, ch]; and as it is, if at hand."""
     original = images.original()
     rows = [_thumbnails(_middle(images.first(name, severity)) for severity in SHOWN) for name in names]
     as_it_is = {} if original is None else {"original": thumbnail(_middle(original))}

@@ -27,6 +27,7 @@ from supcon_tf.evaluation.features import embed_split
 from supcon_tf.records.directory import RunDirectory
 from supcon_tf.records.environment import environment, software
 from supcon_tf.records.files import replace_arrays
+from supcon_tf.run.assisting import ask
 from supcon_tf.run.recipe import EVALUATION_BATCH
 from supcon_tf.run.restored import Predicting, source_of
 
@@ -91,12 +92,13 @@ class Predictor:
         trained: what answers them.
         size: S, side of the images that the encoder sees.
         own_classes: whether they have the classes of the run's classifier.
+        strategy: as given.
     """
 
     def __init__(
         self, directory: RunDirectory, trained: Predicting, data: Data, data_dir: str, strategy: tf.distribute.Strategy
     ):
-        self._directory, self._data, self._strategy = directory, data, strategy
+        self._directory, self._data, self.strategy = directory, data, strategy
         self.source = source_of(trained, data, data_dir)
         self._trained = self.trained = trained = trained.for_data(self.source.facts)
         self._forward = trained.forward_on(strategy)
@@ -139,14 +141,22 @@ class Predictor:
         kept = _read(path, made)
         if kept:
             return self._checked(kept, made)
-        count = iter if made["corruption"] else counted(self.source, split, self._strategy.num_replicas_in_sync)
-        how = {"change": change, "forward": self._forward, "progress": count}  # the many passes are counted themselves
-        arrays = self._trained.read(predicted(self._trained, self.source, split, self._strategy, **how))
+        ask(self.strategy, {"split": split, "change": change and change._asdict(), "stored": self._stored})
+        count = iter if made["corruption"] else counted(self.source, split, self.strategy.num_replicas_in_sync)
+        arrays = self._trained.read(self._predicted(split, change, count))  # the many passes are counted themselves
         arrays = {name: arrays[name] for name in made["arrays"]}
         path.parent.mkdir(exist_ok=True)
         text = np.frombuffer(json.dumps(made).encode(), np.uint8)
         replace_arrays(path, {"made": text, **arrays})
         return self._checked(arrays, made)
+
+    def take_part(self, split: str, change: Optional[dict] = None) -> None:
+        """This host's part of what the chief predicts: a split, under a corruption by its fields."""
+        self._predicted(split, change and Corruption(**change), iter)
+
+    def _predicted(self, split: str, change: Optional[Corruption], progress: Callable) -> dict:
+        how = {"change": change, "forward": self._forward, "progress": progress}
+        return predicted(self._trained, self.source, split, self.strategy, **how)
 
     def made(self, split: str, change: Optional[Corruption] = None) -> dict:
         """What decides the predictions: the weights, the images, the software."""

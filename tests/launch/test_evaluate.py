@@ -27,7 +27,10 @@ def evaluate(*flags):
         ([], "say which run: --run=DIRECTORY"),
         (["--run=x", "--measures=acuracy"], "Did you mean 'accuracy'"),
         (["--run=RUN", "--data.test_split=test"], "give --data.name too"),
-        (["--run=x", "--strategy=multi_worker"], "an evaluation runs on one host"),
+        (
+            ["--run=RUN/x.keras", "--data.name=digits", "--strategy=multi_worker"],
+            "a model file is evaluated on one host",
+        ),
         (["--run=x", "--against=y", "--measures=accuracy"], "ask for --measures of each by itself"),
         (["--run=x", "y"], "'y' is not a flag"),
         (["--run=x", "--measure=accuracy"], "no flag is called --measure. Did you mean `measures`?"),
