@@ -77,7 +77,7 @@ class ModelFile:
         return json.loads(json.dumps({**self.files, "how": how}))  # as a reader of JSON has it
 
     def forward_on(self, strategy: tf.distribute.Strategy) -> Callable:
-        """From the images of all replicas to their features [B, F] and answers [B, C], of width 0 without."""
+        """From the images of all replicas to their features [B, F] and answers [B, C], as `read` takes them."""
         return on_replicas(self._forward, strategy)
 
     def for_data(self, facts: Facts) -> ModelFile:
@@ -106,8 +106,9 @@ class ModelFile:
         Raises:
             ValueError: as `evaluation.answers.as_logits`.
         """
+        arrays = {**arrays, "embeddings": arrays["embeddings"][:, : self.widths[0]]}
         if not self.classified:
-            return arrays
+            return {**arrays, "logits": arrays["logits"][:, :0]}
         logits = as_logits(arrays["logits"], self.how.output, label_sets=self.label_sets)
         return {**arrays, "logits": logits if self.columns is None else logits[:, self.columns]}
 
@@ -147,10 +148,7 @@ class ModelFile:
         return ready
 
     def _forward(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        found = seen(self.loaded, self.image, images)
-        rows = [_as_rows(values, self.how.pool if n == 0 else None) for n, values in enumerate(found)]
-        none = tf.zeros([tf.shape(images)[0], 0])
-        return tuple(none if values is None else values for values in rows)
+        return _rows(self.loaded, self.image, self.how.pool, images)
 
 
 def open_model(path: pathlib.Path, how: Model) -> ModelFile:
@@ -212,27 +210,32 @@ def _read_names(file: str) -> tuple[str, ...]:
     return names
 
 
-def _as_rows(values: Optional[tf.Tensor], pool: Optional[str]) -> Optional[tf.Tensor]:
-    """float32 [B, F]; with a pool the mean over all that lies between."""
-    if values is None:
-        return None
-    values = tf.cast(values, tf.float32)
-    return tf.reduce_mean(values, range(1, values.shape.rank - 1)) if pool and values.shape.rank > 2 else values
+def _rows(loaded: Loaded, image: dict, pool: Optional[str], images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Features and answers, float32 [B, F] and [B, C]; with a pool, features are the mean over all that lies between.
+
+    What the model does not give is a column of zeros, which `ModelFile.read` takes away: the gather of several replicas
+    takes the process down where there is no column.
+    """
+    features, answers = (
+        tf.zeros([tf.shape(images)[0], 1]) if values is None else tf.cast(values, tf.float32)
+        for values in seen(loaded, image, images)
+    )
+    if pool and features.shape.rank > 2:
+        features = tf.reduce_mean(features, range(1, features.shape.rank - 1))
+    return features, answers
 
 
 def _widths(loaded: Loaded, image: dict, how: Model) -> tuple[int, int]:
     """Widths of features and answers, from one black image; ValueError where they are no rows."""
+    strategy, black = tf.distribute.get_strategy(), tf.zeros([1, *image["shape"]])
     try:
-        found = seen(loaded, image, tf.zeros([1, *image["shape"]]))
+        found = strategy.run(_rows, args=(loaded, image, how.pool, black))
     except (ValueError, TypeError, tf.errors.OpError) as error:
         raise ValueError(f"the model does not take images {image['shape']}: {first_line(error)}") from error
-    widths = []
-    for values, pool, what in zip(found, (how.pool, None), ("features", "answers")):
-        rows = _as_rows(values, pool)
-        if rows is not None and rows.shape.rank != 2:
-            advice = " Say --model.pool=mean for the mean over the places, or name another layer." * (
-                what == "features"
-            )
-            raise ValueError(f"{what} must be one row an image, [B, F]; the model gives {list(values.shape)}.{advice}")
-        widths.append(0 if rows is None else int(rows.shape[1]))
-    return widths[0], widths[1]
+    shapes = [strategy.experimental_local_results(rows)[0].shape for rows in found]
+    pools = " Say --model.pool=mean for the mean over the places, or name another layer."
+    for shape, what, advice in zip(shapes, ("features", "answers"), (pools, "")):
+        if shape.rank != 2:
+            raise ValueError(f"{what} must be one row an image, [B, F]; the model gives {list(shape)}.{advice}")
+    features, answers = (shape[1] if name else 0 for shape, name in zip(shapes, loaded.names))
+    return features, answers

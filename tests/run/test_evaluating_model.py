@@ -182,7 +182,12 @@ def test_an_export_has_the_numbers_of_its_run(name, exported, trained_run, tmp_p
     of_run = numbers(evaluate_run(run, measures=measures))
     entries = evaluate_model(exported / "export" / name, Model(), DIGITS, measures=measures)
     own, classifies = numbers(entries), name.startswith("classifier")
-    assert own == pytest.approx({name: of_run[name] for name in own}, abs=2e-4)
+    places = run / "predictions", exported / "export.measures" / name / "predictions"
+    features = [np.load(next(place.glob("*-test.npz")))["embeddings"] for place in places]
+    np.testing.assert_allclose(*features, atol=1e-5)
+    near = {"precision_at_1", "r_precision", "map_at_r"}  # of features that hardly differ, after two steps of training
+    for number, value in own.items():
+        assert value == pytest.approx(of_run[number], abs=0.02 if number in near else 2e-4), number
     assert set(own) == set(of_run) if classifies else "features alone are taken" in entries[0]["why_not"]
     assert (exported / "export.measures" / name / "measures.json").exists()  # the export stays one
     with pytest.raises(ValueError, match="is an export, which says itself how it is read"):

@@ -72,7 +72,10 @@ def test_a_map_is_pooled_when_asked_and_refused_else(place):
 def test_features_alone(place):
     model = opened(place / "model.keras", output="features", features="pooled").for_data(facts(tuple("ab")))
     assert not model.classified and model.widths == (6, 0) and "features alone are taken" in model.why_no_logits
+    found = answered(opened(place / "model.keras", output="features", features="pooled"), facts(tuple("ab")))
+    assert found["logits"].shape == (5, 0) and found["embeddings"].shape == (5, 6)
     answers = opened(place / "model.keras", answers="last")
+    assert answered(answers, facts())["embeddings"].shape == (5, 0)
     assert answers.widths == (0, 10) and "--model.features names their layer" in answers.why_no_features
 
 
@@ -116,7 +119,7 @@ def test_a_single_answer_is_that_of_the_second_class(place):
 def test_images_without_labels_and_sets_of_labels(place):
     assert opened(place / "model.keras").for_data(facts(("images",), labelled=False)).classified
     sets = opened(place / "two.keras").for_data(facts(("cat",), label_sets=True))
-    logits = sets.read({"logits": np.array([[0.25]])})["logits"]
+    logits = sets.read({"embeddings": np.zeros([1, 6]), "logits": np.array([[0.25]])})["logits"]
     np.testing.assert_allclose(logits, [[np.log(1 / 3)]], rtol=1e-5)
 
 
