@@ -4,12 +4,14 @@
     python -m launch.benchmark accuracy    the error of its gradient by temperature and input type
     python -m launch.benchmark step        time and memory of the training step and its parts; tens of minutes
     python -m launch.benchmark input       images a second of every augmentation, beside Pillow; minutes
+    python -m launch.benchmark evaluate    neighbours, retrieval, linear classifiers, corruptions; a quarter of an hour
     python -m launch.benchmark communication    what a step sends as replicas are added, on paper
     python -m launch.benchmark tpu         whether a training step compiles for a TPU, its memory; needs no TPU
 
-Each case of `loss`, `step` and `input` runs in a process of its own. PyTorch and pytorch-metric-learning are measured
-where they are installed (`make benchmark` installs them). Every result is a JSON line in --json, and a row of the table
-at the end, which --page writes into a page, and --in_short, of `loss`, in four lines.
+Each case of `loss`, `step`, `input` and `evaluate` runs in a process of its own. PyTorch, pytorch-metric-learning,
+faiss and scikit-image are measured where they are installed (`make benchmark` installs them). Every result is a JSON
+line in --json, and a row of the table at the end, which --page writes into a page, and --in_short, of `loss`, in four
+lines.
 """
 
 from __future__ import annotations
@@ -53,6 +55,7 @@ PLANS = {
     "accuracy": "benchmarks.loss.accuracy",
     "step": "benchmarks.step.plan",
     "input": "benchmarks.input.plan",
+    "evaluate": "benchmarks.evaluate.plan",
     "communication": "benchmarks.step.communication",
     "tpu": "benchmarks.tpu.plan",
 }
