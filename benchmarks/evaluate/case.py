@@ -92,7 +92,7 @@ def objective(features, labels, weights, biases, penalty) -> float:
     return float(losses.sum() + penalty / 2 * np.sum(np.square(weights, dtype=np.float64)))
 
 
-def corruption(by: str, name: str, side: int, seconds: float = 1.0, rounds: int = 5) -> dict:
+def corruption(by: str, name: str, side: int, seconds: float = 0.5, rounds: int = 5) -> dict:
     """Images a second on one core at severity 3, ours and a peer's in turn; medians, and that of the ratios."""
     from benchmarks.evaluate import corruption_peers
     from supcon_tf.augment.corruptions.constants import CONSTANTS
