@@ -36,7 +36,7 @@ setup(
     extras_require={
         "test": ["pytest>=8", "pytest-xdist>=3.5", "ruff==0.17.6"],
         # The peers that `launch.benchmark` measures beside; each runs in a process of its own.
-        "benchmark": ["torch>=2.2,<2.14", "pytorch-metric-learning>=2.8"],
+        "benchmark": ["torch>=2.2,<2.14", "pytorch-metric-learning>=2.8", "faiss-cpu>=1.7.4", "scikit-image>=0.20"],
         # `launch.export --onnx`; newer onnx needs another ml_dtypes than TensorFlow 2.15.
         "onnx": [
             "tf2onnx>=1.17,<2",

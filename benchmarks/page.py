@@ -6,7 +6,10 @@ import pathlib
 import platform
 from importlib import metadata
 
-PACKAGES = ("tensorflow", "torch", "pytorch-metric-learning", "jax", "libtpu")
+PACKAGES = (
+    *("tensorflow", "numpy", "scipy", "scikit-learn", "torch", "pytorch-metric-learning", "faiss-cpu", "scikit-image"),
+    *("pillow", "jax", "libtpu"),
+)
 
 
 def block(page: pathlib.Path, command: str) -> tuple[int, int]:

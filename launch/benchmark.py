@@ -4,12 +4,14 @@
     python -m launch.benchmark accuracy    the error of its gradient by temperature and input type
     python -m launch.benchmark step        time and memory of the training step and its parts; tens of minutes
     python -m launch.benchmark input       images a second of every augmentation, beside Pillow; minutes
+    python -m launch.benchmark evaluate    neighbours, retrieval, linear classifiers, corruptions; a quarter of an hour
     python -m launch.benchmark communication    what a step sends as replicas are added, on paper
     python -m launch.benchmark tpu         whether a training step compiles for a TPU, its memory; needs no TPU
 
-Each case of `loss`, `step` and `input` runs in a process of its own. PyTorch and pytorch-metric-learning are measured
-where they are installed (`make benchmark` installs them). Every result is a JSON line in --json, and a row of the table
-at the end, which --page writes into a page, and --in_short, of `loss`, in four lines.
+Each case of `loss`, `step`, `input` and `evaluate` runs in a process of its own. PyTorch, pytorch-metric-learning,
+faiss and scikit-image are measured where they are installed (`make benchmark` installs them). Every result is a JSON
+line in --json, and a row of the table at the end, which --page writes into a page, and --in_short, of `loss`, in four
+lines.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import pathlib
 from absl import flags
 
 from benchmarks.page import block, write
+from benchmarks.process import read_records
 from benchmarks.tpu.cases import fields_of
 from launch import catalogue
 from launch.endings import plain_endings, quiet
@@ -31,6 +34,9 @@ FLAGS = flags.FLAGS
 flags.DEFINE_string("json", None, "file that gets a JSON line per case; default: none")
 flags.DEFINE_string("page", None, "page with a block for what is measured, as those in docs/measured; gets the table")
 flags.DEFINE_string("in_short", None, "loss: page with a block too, as README; gets the figures of the paper's batch")
+flags.DEFINE_string(
+    "known", None, "evaluate: --json or output of a run that was cut; cases that it has are not repeated"
+)
 flags.DEFINE_bool("quick", False, "leave out the cases that take over a minute")
 flags.DEFINE_bool("dry_run", False, "print the cases, measure nothing")
 
@@ -53,6 +59,7 @@ PLANS = {
     "accuracy": "benchmarks.loss.accuracy",
     "step": "benchmarks.step.plan",
     "input": "benchmarks.input.plan",
+    "evaluate": "benchmarks.evaluate.plan",
     "communication": "benchmarks.step.communication",
     "tpu": "benchmarks.tpu.plan",
 }
@@ -73,6 +80,8 @@ def main(argv: list[str]) -> None:
         )
         if short and what != "loss":
             raise ValueError(f"--in_short is for `loss` alone; `{what}` has no figures in short.")
+        if FLAGS.known and what != "evaluate":
+            raise ValueError(f"--known is for `evaluate` alone; `{what}` is measured as a whole.")
         for where in filter(None, (page, short)):
             block(where, _command(what))
         plan = importlib.import_module(PLANS[what])  # loads TensorFlow, and may load PyTorch
@@ -81,7 +90,8 @@ def main(argv: list[str]) -> None:
             where = {"tpu_python": FLAGS.tpu_python, "search": FLAGS.search}
             records, table = plan.run(experiment, _fields(fields_of(experiment)), **where, dry_run=FLAGS.dry_run)
         else:
-            records, table = plan.run(quick=FLAGS.quick, dry_run=FLAGS.dry_run)
+            more = {"known": read_records(pathlib.Path(FLAGS.known))} if FLAGS.known else {}
+            records, table = plan.run(quick=FLAGS.quick, dry_run=FLAGS.dry_run, **more)
         print(table, flush=True)
         if page:
             write(page, _command(what), table)

@@ -9,16 +9,13 @@ comes first; a class without a vote ranks last, so that top-5 is no gift where f
 from __future__ import annotations
 
 import numpy as np
-import tensorflow as tf
 
 from supcon_tf.evaluation import knn
 from supcon_tf.evaluation.arrays import labelled_rows
 from supcon_tf.evaluation.classification import ranks
-from supcon_tf.layers.normalization import unit_rows
+from supcon_tf.evaluation.nearest import nearest
 
 SETTINGS = {"dino": {"neighbours": 20, "temperature": 0.07}, "instdisc": {"neighbours": 200, "temperature": 0.1}}
-TILE = 2**23  # similarities at a time: 32 MB
-KEYS = 8192  # rows that queries meet at a time; where many neighbours are sought 16 times as many, which sorts less
 
 
 def neighbour_accuracy(train: tuple, test: tuple, *, classes: int, neighbours: int, temperature: float) -> dict:
@@ -52,42 +49,11 @@ def neighbour_accuracy(train: tuple, test: tuple, *, classes: int, neighbours: i
             f"got {neighbours} and {temperature}."
         )
     rank = []
-    for start, best in nearest(queries, rows, row_labels, neighbours=neighbours):
-        sums = knn.votes(*best, classes=classes, temperature=temperature).numpy()  # [q, C]
+    for start, similarity, found in nearest(queries, rows, neighbours=neighbours):
+        answers = row_labels[found]  # [q, k]
+        sums = knn.votes(similarity, answers, classes=classes, temperature=temperature).numpy()  # [q, C]
         own = labels[start : start + len(sums)]  # [q]
-        voted = (best[1].numpy() == own[:, None]).any(1)
+        voted = (answers == own[:, None]).any(1)
         rank.append(np.where(voted, ranks(sums, own), classes - 1))
     rank = np.concatenate(rank)  # [m]
     return {"top1": float(np.mean(rank < 1)), "top5": float(np.mean(rank < 5)) if classes >= 5 else None}
-
-
-def nearest(queries, rows, labels, *, neighbours: int):
-    """The nearest rows of each query by cosine, a tile of queries at a time.
-
-    Args:
-        queries: float [m, F].
-        rows: float [n, F], n at least k.
-        labels: int64 [n], what is known of each row: its class, or its number.
-        neighbours: k.
-
-    Yields:
-        (number of the tile's first query, (similarities float32 [q, k], descending; their labels int64 [q, k])). Of
-        equal similarities the row with the lower number comes first.
-
-    Example:
-        >>> places = np.arange(3)
-        >>> for start, (similarity, found) in nearest(np.eye(3), np.eye(3), places, neighbours=2):
-        ...     print(start, found.numpy().tolist())
-        0 [[0, 1], [1, 0], [2, 0]]
-    """
-    keys = min(max(KEYS, 16 * neighbours), len(rows))  # b, k or more
-    rows = unit_rows(tf.cast(rows, tf.float32))  # [n, F]
-    columns = (rows, tf.constant(labels, tf.int64), tf.ones([len(rows)]))
-    parts = [tuple(column[first : first + keys] for column in columns) for first in range(0, len(rows), keys)]
-    size = max(TILE // keys, 1)
-    for start in range(0, len(queries), size):
-        tile = unit_rows(tf.cast(queries[start : start + size], tf.float32))  # [q, F]
-        best = knn.nearest(tile, *parts[0], neighbours=neighbours)
-        for part in parts[1:]:
-            best = knn.merged(tile, best, *part)
-        yield start, best

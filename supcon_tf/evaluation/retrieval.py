@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from supcon_tf.evaluation.arrays import labelled_rows
-from supcon_tf.evaluation.neighbours import nearest
+from supcon_tf.evaluation.nearest import nearest
 
 
 def retrieval(features, labels) -> dict:
@@ -50,11 +50,10 @@ def retrieval(features, labels) -> dict:
             f"{len(count)} classes. Give more images of each class."
         )
     most = int(mates.max())
-    numbers = np.arange(len(features))
     sums = np.zeros(3)
-    for start, (_, found) in nearest(features[queries], features, numbers, neighbours=most + 1):
+    for start, _, found in nearest(features[queries], features, neighbours=most + 1):
         own = queries[start : start + len(found)]  # [q]
-        same = labels[_without(found.numpy(), own)] == labels[own, None]  # [q, R]
+        same = labels[_without(found, own)] == labels[own, None]  # [q, R]
         sums += _sums(same, mates[own])
     names = ("precision_at_1", "r_precision", "map_at_r")
     return {**dict(zip(names, (sums / len(queries)).tolist())), "queries": len(queries)}

@@ -41,7 +41,13 @@ BLOCKS = re.compile(r"<!-- measured: python -m launch.benchmark (.*?) -->\n(.*?)
 
 def test_what_a_page_says_was_measured_is_there():
     blocks = {(page.name, what): text for page in PAGES for what, text in BLOCKS.findall(page.read_text())}
-    assert {("loss.md", "loss"), ("loss.md", "accuracy"), ("input.md", "input"), ("README.md", "loss")} <= set(blocks)
+    assert {
+        ("loss.md", "loss"),
+        ("loss.md", "accuracy"),
+        ("input.md", "input"),
+        ("evaluate.md", "evaluate"),
+        ("README.md", "loss"),
+    } <= set(blocks)
     assert all("Python 3." in text and "cores" in text for text in blocks.values())
 
 

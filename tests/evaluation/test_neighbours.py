@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from supcon_tf.evaluation import neighbours as measured
+from supcon_tf.evaluation import nearest
 from supcon_tf.evaluation.neighbours import SETTINGS, neighbour_accuracy
 
 CLASSES = 8
@@ -53,8 +53,8 @@ def test_the_settings_are_those_of_the_papers():
 def test_the_size_of_tiles_is_irrelevant(keys, tile, monkeypatch):
     train, test = clouds(300, 1), clouds(90, 2)
     expected = neighbour_accuracy(train, test, classes=CLASSES, neighbours=4, temperature=0.1)
-    monkeypatch.setattr(measured, "KEYS", keys)
-    monkeypatch.setattr(measured, "TILE", tile)
+    monkeypatch.setattr(nearest, "KEYS", keys)
+    monkeypatch.setattr(nearest, "TILE", tile)
     assert neighbour_accuracy(train, test, classes=CLASSES, neighbours=4, temperature=0.1) == expected
 
 

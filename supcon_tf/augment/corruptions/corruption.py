@@ -14,7 +14,7 @@ import numpy as np
 from supcon_tf.augment.corruptions import defocus, elastic, fog, frost, glass, light, motion, noise, snow, storage, zoom
 from supcon_tf.augment.corruptions.constants import CONSTANTS, FROST_STEPS
 from supcon_tf.augment.corruptions.levels import require_image
-from supcon_tf.augment.corruptions.randomness import generator
+from supcon_tf.augment.corruptions.randomness import generator, require_seed
 from supcon_tf.names import CORRUPTION_SCALES, CORRUPTIONS, SEVERITIES, one_of
 
 Corruption = Callable[[np.ndarray, Any], np.ndarray]  # (image [H, W, ch], seed) -> [H, W, ch], both uint8
@@ -37,6 +37,8 @@ FUNCTIONS = {
     "pixelate": storage.pixelate,
     "jpeg_compression": storage.jpeg_compression,
 }
+# They draw nothing: on images of 32 pixels, to make a generator would take as long as to corrupt.
+WITHOUT_CHANCE = ("defocus_blur", "zoom_blur", "brightness", "contrast", "pixelate", "jpeg_compression")
 
 
 def corruption(
@@ -172,7 +174,8 @@ def label(name: str, frost_dir: Optional[frost.Folder] = None) -> str:
 def _corrupt(
     image: np.ndarray, seed: Any, *, function: Callable, constants: tuple, name: str, severity: int
 ) -> np.ndarray:
-    return function(require_image(image), generator(seed, name, severity), *constants)
+    image, seed = require_image(image), require_seed(seed)
+    return function(image, None if name in WITHOUT_CHANCE else generator(seed, name, severity), *constants)
 
 
 def _severity(severity: Any) -> int:

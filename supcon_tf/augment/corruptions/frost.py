@@ -75,7 +75,8 @@ def window(texture: np.ndarray, height: int, width: int, draws: np.random.Genera
         (32, 64, 3)
     """
     missing = [max(side - has, 0) for side, has in zip((height, width), texture.shape)]
-    texture = np.pad(texture, [(0, missing[0]), (0, missing[1]), (0, 0)], mode="symmetric")
+    if any(missing):  # Without, `np.pad` would copy the whole texture.
+        texture = np.pad(texture, [(0, missing[0]), (0, missing[1]), (0, 0)], mode="symmetric")
     top, left = (int(draws.integers(max(has - side, 1))) for side, has in zip((height, width), texture.shape))
     return texture[top : top + height, left : left + width]
 

@@ -35,13 +35,24 @@ def generator(seed: Any, name: str, severity: int) -> np.random.Generator:
         >>> first == again, first == generator((7, 1), "fog", 1).random()
         (True, False)
     """
-    words = " ".join(map(str, [name, severity, *_numbers(seed)]))
+    words = " ".join(map(str, [name, severity, *require_seed(seed)]))
     key = hashlib.blake2b(words.encode("ascii"), digest_size=16).digest()
     return np.random.Generator(np.random.Philox(key=int.from_bytes(key, "little")))
 
 
-def _numbers(seed: Any) -> list[int]:
-    """The seed as one or two Python integers."""
+def require_seed(seed: Any) -> list[int]:
+    """The seed as one or two Python integers, once it is sure that it is one.
+
+    Args:
+        seed: as in `generator`.
+
+    Raises:
+        ValueError: as in `generator`.
+
+    Example:
+        >>> require_seed(np.array([7, 0]))
+        [7, 0]
+    """
     try:
         numbers = [
             operator.index(part) for part in (seed if isinstance(seed, (list, tuple)) else np.ravel(seed).tolist())

@@ -210,3 +210,9 @@ def test_a_wrong_scale_array_or_numbering_is_refused(tmp_path):
         corrupted(images / 255, "fog", 1)
     with pytest.raises(ValueError, match="no folder with pictures"):
         corrupted(images, "frost", 1, frost_dir=tmp_path)
+
+
+@pytest.mark.parametrize("name", CORRUPTIONS)
+def test_a_seed_that_is_none_is_refused_even_where_nothing_is_drawn(name):
+    with pytest.raises(ValueError, match="The seed of a corruption is an integer"):
+        corruption(name, 3)(noise_image(8, 8), "1")

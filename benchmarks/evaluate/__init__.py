@@ -1,0 +1,1 @@
+"""Time and memory of evaluation: neighbours, retrieval, linear classifiers, corruptions."""
