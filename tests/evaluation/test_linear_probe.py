@@ -58,7 +58,7 @@ def test_classes_may_count_equally():
     "change, message",
     [
         ({"penalties": [0.0, 1.0]}, "penalties must be .L., each > 0"),
-        ({"score": "top2"}, "score must be one of top1, mean_per_class; got 'top2'"),
+        ({"score": "top2"}, "score must be one of top1, mean_per_class, mean_average_precision; got 'top2'"),
         ({"share": 0.0}, "must leave images on both sides; 0.0 of 30 holds out 0"),
         ({"classes": 3}, "labels must be from 0 to 2; got 0 to 3"),
         ({"validation": (np.zeros([2, 5]), [0, 1])}, r"features must be \[n, 3\]"),
