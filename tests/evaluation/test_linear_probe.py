@@ -43,6 +43,21 @@ def test_given_validation_images_are_what_it_chooses_on():
     assert found["accuracy"] == np.mean(last == test[1])
 
 
+def test_garbage_in_the_test_changes_no_choice_and_garbage_in_validation_does():
+    train, test, held = clouds(100), clouds(120, seed=1), clouds(50, seed=2)
+    random = np.random.default_rng(0)
+
+    def chosen(test, held):
+        found = linear_probe(train, test, classes=CLASSES, validation=held, penalties=np.logspace(-3, 3, 13))
+        return found["penalty"], found["validation_accuracies"].tolist()
+
+    def garbage(part):
+        return part[0], random.permutation(part[1])
+
+    assert chosen(garbage(test), held) == chosen(test, held)
+    assert chosen(test, garbage(held))[0] != chosen(test, held)[0]  # control: it is what decides
+
+
 def test_classes_may_count_equally():
     train, test = clouds(100), clouds(120, seed=1)
     rare = test[1] < 2
