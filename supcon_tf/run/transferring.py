@@ -112,10 +112,21 @@ def transfer(
     with own_state(experiment), directory.held():
         devices = make_strategy(asked.strategy, replicas=asked.replicas, tpu="", wait_seconds=experiment.wait_seconds)
         trained = restored(directory, devices)
-        ready = _ready(sets, asked, rows, lambda data: Predictor(directory, trained, data, data_dir, devices))
-        if "linear" in asked.ways:
-            for target in ready:
-                rows[target.task.name, "linear"] = _linear(directory, target, asked)
+        ready = []
+        for task in sets:
+            try:
+                target = Target(
+                    task, lambda data: Predictor(directory, trained, data, data_dir, devices), asked.seeds[0]
+                )
+            except ValueError as why:
+                asked.told(f"{task.name}: {why}")
+                said = "not prepared" if isinstance(why, DataNotPrepared) else f"not measured, since {why}"
+                rows.update({(task.name, way): Row(task.name, way, why_not=said) for way in asked.ways})
+                continue
+            if "linear" in asked.ways:
+                rows[task.name, "linear"] = _linear(directory, target, asked)
+            target.forget()
+            ready.append(target)
     if "fine_tune" in asked.ways:
         for target in ready:
             rows[target.task.name, "fine_tune"] = _fine_tuned(directory, target, asked, trained, data_dir)
@@ -135,73 +146,71 @@ class Target:
     Attributes:
         task: likewise.
         measure: of `SCORES`.
-        whole: predicts all training images, and the test images.
-        official: predicts what is trained on while settings are chosen, and the official validation images; None
-            where these are held out of the training images.
-        held: int64 [k], ascending numbers of the training images that are held out; none where there are official ones.
+        train_count, test_count: images.
         fit_count, validation_count: images that are trained on, and chosen by, while settings are chosen.
 
     Raises:
-        ValueError: the set is not there, or cannot be used (`DataNotPrepared` of them says which).
+        ValueError: the set cannot be used; it is a `DataNotPrepared` where it is not there.
     """
 
     def __init__(self, task: Task, predictor: Callable[[Data], Predictor], seed: int):
-        self.task, self.whole = task, predictor(Data(**task.whole))
-        facts = self.whole.source.facts
+        self.task = task
+        self._whole: Optional[Predictor] = predictor(Data(**task.whole))
+        facts = self._whole.source.facts
         self.measure = OF_SETS if facts.label_sets else task.row.measure
         if not facts.labelled:
             raise ValueError("its images have no labels")
         if self.measure == OF_SETS and not facts.label_sets:
             raise ValueError(f"an image of {facts.name} has one class, and {OF_SETS} is of images with several labels")
-        self.whole.source.count("test")  # Refuses a set with nothing to test on.
-        self.official = predictor(Data(**task.choosing)) if task.row.validation else None
-        count = facts.train_examples
-        self.held = np.zeros(0, np.int64) if self.official else held_out_numbers(count, HELD_OUT, seed)
-        chosen_on = self.official.source.facts if self.official else None
-        self.fit_count = chosen_on.train_examples if chosen_on else count - len(self.held)
-        self.validation_count = chosen_on.test_examples if chosen_on else len(self.held)
+        self._official = predictor(Data(**task.choosing)) if task.row.validation else None
+        self._made = self._whole.made("test")  # Refuses a set with nothing to test on.
+        self.train_count, self.test_count = facts.train_examples, facts.test_examples
+        if self._official:
+            facts = self._official.source.facts
+            self.fit_count, self.validation_count = facts.train_examples, facts.test_examples
+        else:
+            self._held = held_out_numbers(self.train_count, HELD_OUT, seed)  # [k]
+            self.fit_count, self.validation_count = self.train_count - len(self._held), len(self._held)
+
+    @property
+    def chosen_on(self) -> str:
+        """The validation images, in words."""
+        return f"{self.validation_count:,} " + (
+            "official validation images" if self.task.row.validation else "held out of train"
+        )
 
     def made(self, **how) -> dict:
         """What decides a number: weights, images, software, and how it is come by."""
         data = {**Data(**self.task.whole).source, "name": self.task.name, "source": self.task.source}
         choosing = {**self.task.choosing, "images": self.validation_count}
-        made = {**self.whole.made("test"), "data": data, "measure": self.measure, "validation": choosing, **how}
+        made = {**self._made, "data": data, "measure": self.measure, "validation": choosing, **how}
         return json.loads(json.dumps(made))  # as a reader of the file has it
 
-    def linear(self, seed: int) -> dict:
-        """What `linear_probe` finds; `seed` is that of what is held out."""
-        if self.official:
-            fit, validation = self.official.of("train"), self.official.of("test")
+    def probed(self) -> dict:
+        """What `linear_probe` finds."""
+        if self._official:
+            fit, validation = self._official.of("train"), self._official.of("test")
             parts = [(fit.features, fit.labels), (validation.features, validation.labels)]
         else:
-            train = self.whole.of("train")
-            kept = np.setdiff1d(np.arange(len(train.labels)), self.held)
-            parts = [(train.features[part], train.labels[part]) for part in (kept, self.held)]
-        test = self.whole.of("test")
-        score, classes = SCORES[self.measure], self.whole.source.facts.classes
-        return linear_probe(parts[0], (test.features, test.labels), validation=parts[1], classes=classes, score=score)
+            train = self._whole.of("train")
+            kept = np.setdiff1d(np.arange(self.train_count), self._held)
+            parts = [(train.features[part], train.labels[part]) for part in (kept, self._held)]
+        test, classes = self._whole.of("test"), self._whole.source.facts.classes
+        of_test, score = (test.features, test.labels), SCORES[self.measure]
+        return linear_probe(parts[0], of_test, validation=parts[1], classes=classes, score=score)
 
-
-def _ready(sets: Sequence[Task], asked: Asked, rows: dict, predictor: Callable) -> list[Target]:
-    """The sets that are there; `rows` is told why others are not."""
-    ready = []
-    for task in sets:
-        try:
-            ready.append(Target(task, predictor, asked.seeds[0]))
-        except ValueError as why:
-            asked.told(f"{task.name}: {why}")
-            said = "not prepared" if isinstance(why, DataNotPrepared) else f"not measured, since {why}"
-            rows.update({(task.name, way): Row(task.name, way, why_not=said) for way in asked.ways})
-    return ready
+    def forget(self) -> None:
+        """Lets go of networks and images, which other sets need room for; nothing can be probed any more."""
+        self._whole = self._official = None
 
 
 def _linear(directory: RunDirectory, target: Target, asked: Asked) -> Row:
     seed = asked.seeds[0]
 
     def found() -> dict:
-        probe = target.linear(seed)
+        probe = target.probed()
         protocol = (
-            f"logistic regression by L-BFGS, lambda {probe['penalty']:.2g} of 45 chosen on {_validation(target)}, "
+            f"logistic regression by L-BFGS, lambda {probe['penalty']:.2g} of 45 chosen on {target.chosen_on}, "
             "retrained with them"
         )
         if not probe["converged"]:
@@ -235,14 +244,14 @@ def _fine_tuned(directory: RunDirectory, target: Target, asked: Asked, trained: 
         best = tuned(
             place,
             choosing=Part(Data(**task.choosing, **seen), target.fit_count),
-            whole=Part(Data(**task.whole, **seen), target.whole.source.facts.train_examples),
+            whole=Part(Data(**task.whole, **seen), target.train_count),
             budget=budget,
             seeds=asked.seeds,
         )
         count = len(best.settings)
         protocol = (
             f"{budget.steps:,} steps of {budget.batch_size}, rate {best.chosen.rate:g} and decay {best.chosen.decay:g} "
-            f"of {count} chosen on {_validation(target)}, retrained with them"
+            f"of {count} chosen on {target.chosen_on}, retrained with them"
             + (f"; mean and t-interval over {len(best.scores)} seeds" if len(best.scores) > 1 else "")
         )
         names = ("learning_rate", "weight_decay", "validation")
@@ -281,14 +290,9 @@ def _row(
     return Row(name, way, kept.of(measure))
 
 
-def _validation(target: Target) -> str:
-    kind = "official validation images" if target.official else "held out of train"
-    return f"{target.validation_count:,} {kind}"
-
-
 def _number(way: str, target: Target, values: Sequence[float], protocol: str) -> dict:
     """The one number of an entry: of several seeds the mean, with Student's interval."""
-    n = target.whole.source.count("test")
+    n = target.test_count
     found = None
     if len(values) > 1:
         found = t_interval(values)

@@ -66,8 +66,8 @@ def command(run, other):
 
 
 def test_killed_and_continued_it_ends_with_numbers_that_others_compute(run, other, tmp_path):
-    log = (tmp_path / "log").open("w")
-    process = subprocess.Popen(command(run, other), cwd=ROOT, stdout=log, stderr=log)
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen(command(run, other), cwd=ROOT, stdout=log, stderr=log)
     end = time.monotonic() + 500
     while len(list(run.glob("transfer/*/*/summary.json"))) < 2 and process.poll() is None and time.monotonic() < end:
         time.sleep(0.1)
