@@ -28,6 +28,9 @@ class Data(Checked):
     fraction: float = setting(1.0, "share of the training images of each class, drawn by the seed", above=0.0, most=1.0)
     label_noise: float = setting(0.0, "probability of a training label to be replaced by a random class, once and for "
                                       "all", least=0.0, most=1.0)  # fmt: skip
+    held_out: float = setting(0.0, "share of the training images, drawn by the seed, that is not trained on and takes "
+                                   "the place of the test images: to choose settings by", least=0.0,
+                              most=0.9)  # fmt: skip
     images_per_class: int = setting(0, "images of each class in a batch of the contrastive or joint stage; 0: as they "
                                        "come", least=0)  # fmt: skip
     broken_images: str = setting("fail", "what to do when files of a folder are no images", choices=("fail", "skip"))
@@ -43,7 +46,7 @@ class Data(Checked):
     @property
     def selection(self) -> dict:
         """What `data.sets.selection.selected` is told, beside the seed: which of its training images."""
-        return {name: getattr(self, name) for name in ("examples", "fraction", "label_noise")}
+        return {name: getattr(self, name) for name in ("examples", "fraction", "label_noise", "held_out")}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -176,6 +179,8 @@ class Stage(Checked):
     label_smoothing: float = setting(0.0, "share of the target spread over all classes", least=0.0, most=1.0)
     batch_norm: str = setting("auto", "moments of the batch, or frozen moving averages; auto: frozen in the linear "
                                       "stage, else batch", choices=("auto", "batch", "frozen"))  # fmt: skip
+    batch_norm_momentum: float = setting(0.9, "share of themselves that moving averages of batch norm keep at a step",
+                                         least=0.0, most=1.0)  # fmt: skip
     evaluate_every: int = setting(1, "epochs between evaluations on the test split; the last always is one", least=1)
     augment: Augment = Augment()
 

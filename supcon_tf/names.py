@@ -35,6 +35,7 @@ EVALUATION_CROPS = ("resize_then_crop", "crop_then_resize", "crop_then_distort",
 MEASURES = ("accuracy", "calibration", "knn_dino", "knn_instdisc", "few_shot", "episodes", "retrieval", "linear",
             "representation", "robustness")  # fmt: skip
 QUICK_MEASURES = MEASURES[:-1]
+TRANSFERS = ("linear", "fine_tune")  # how an encoder is brought to another set (`run.transferring`)
 # Corrupted test images: in the order of the paper's tables, with the constants of ImageNet-C or of CIFAR-10-C.
 CORRUPTIONS = ("gaussian_noise", "shot_noise", "impulse_noise", "defocus_blur", "glass_blur", "motion_blur",
                "zoom_blur", "snow", "frost", "fog", "brightness", "contrast", "elastic_transform", "pixelate",

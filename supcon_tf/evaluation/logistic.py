@@ -71,13 +71,11 @@ def fit(
         [[0, 1], [0, 1]]
     """
     features, labels = labelled_rows(features, labels, classes=classes)
-    penalties = np.asarray(penalties, np.float64)
-    if penalties.ndim != 1 or not len(penalties) or not (penalties > 0).all():
-        raise ValueError(f"penalties must be [L], each > 0 (without any there may be no minimum); got {penalties}.")
+    penalties = penalties_of(penalties)
     centre = features.mean(0, dtype=np.float64)  # [F]
-    turn, turned = _turned(features - centre)  # [F, r], [n, r]
-    function = _objective(turned, labels, classes=classes, penalties=penalties)
-    start = np.zeros([len(penalties), (turned.shape[1] + 1) * classes])
+    turn, rows = turned(features - centre)  # [F, r], [n, r]
+    function = _objective(rows, labels, classes=classes, penalties=penalties)
+    start = np.zeros([len(penalties), (rows.shape[1] + 1) * classes])
     found = minimize(function, start, tolerance=tolerance, resolution=RESOLUTION * len(labels), steps=steps)
     points = found.points.reshape(len(penalties), -1, classes)  # [L, r + 1, C]
     weights = turn @ points[:, :-1]  # [L, F, C]
@@ -96,11 +94,35 @@ def answers(found: LinearFit, features) -> np.ndarray:
     return np.stack([(features @ weights + bias).argmax(1) for weights, bias in zip(found.weights, found.biases)])
 
 
-def _turned(features: np.ndarray) -> tuple:
+def penalties_of(penalties) -> np.ndarray:
+    """Penalties, float64 [L].
+
+    Raises:
+        ValueError: none, or one that is not > 0.
+
+    Example:
+        >>> penalties_of([1, 2]).tolist()
+        [1.0, 2.0]
+    """
+    penalties = np.asarray(penalties, np.float64)
+    if penalties.ndim != 1 or not len(penalties) or not (penalties > 0).all():
+        raise ValueError(f"penalties must be [L], each > 0 (without any there may be no minimum); got {penalties}.")
+    return penalties
+
+
+def turned(features: np.ndarray) -> tuple:
     """(Q [F, r] with orthonormal columns, features Q [n, r] with orthogonal columns), r the smaller of n and F.
 
     The optimal W is Q times that of the turned features, with the same penalty; but there the Hessian is nearly
     diagonal, which L-BFGS is given.
+
+    Args:
+        features: float [n, F].
+
+    Example:
+        >>> turn, rows = turned(np.array([[1.0, 1.0], [2.0, 0.0], [0.0, 2.0]]))
+        >>> np.allclose(rows[:, 0] @ rows[:, 1], 0), np.allclose(turn @ turn.T, np.eye(2))
+        (True, True)
     """
     basis = None
     if len(features) < features.shape[1]:

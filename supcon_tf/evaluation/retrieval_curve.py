@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from supcon_tf.evaluation.arrays import labelled_rows
-from supcon_tf.evaluation.neighbours import nearest
+from supcon_tf.evaluation.nearest import nearest
 
 
 def nearest_others(features, *, most: int) -> tuple[np.ndarray, np.ndarray]:
@@ -39,8 +39,7 @@ def nearest_others(features, *, most: int) -> tuple[np.ndarray, np.ndarray]:
     if k < 1:
         raise ValueError(f"a row needs another to be near to, and most >= 1; got {len(features)} rows, most={most}.")
     numbers, cosines = np.empty([len(features), k], np.int64), np.empty([len(features), k], np.float32)
-    for start, best in nearest(features, features, np.arange(len(features)), neighbours=k + 1):
-        cosine, found = (array.numpy() for array in best)  # [q, k + 1]
+    for start, cosine, found in nearest(features, features, neighbours=k + 1):  # [q, k + 1]
         own = np.arange(start, start + len(found))  # [q]
         itself = found == own[:, None]
         itself[~itself.any(1), -1] = True  # k + 1 others are as near as the row itself: the last is one too many

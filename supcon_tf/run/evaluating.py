@@ -169,8 +169,8 @@ class Kept:
         beside: what decides those of some measures beside, by measure.
     """
 
-    def __init__(self, directory: RunDirectory, made: dict, beside: dict[str, dict]):
-        self._directory, self._made, self._beside = directory, made, beside
+    def __init__(self, directory: RunDirectory, made: dict, beside: Optional[dict[str, dict]] = None):
+        self._directory, self._made, self._beside = directory, made, beside or {}
         self._entries = measures_file.read(directory.measures)
 
     def of(self, name: str) -> dict:

@@ -11,13 +11,14 @@ from supcon_tf import failures
 from supcon_tf.config import Experiment, check_batches
 from supcon_tf.data.sets.load import load_source
 from supcon_tf.data.sets.selection import selected
-from supcon_tf.data.sets.source import Facts
+from supcon_tf.data.sets.source import Facts, Source
 from supcon_tf.distribution.strategy import describe, make_strategy
 from supcon_tf.names import STAGE_KINDS
 from supcon_tf.networks.networks import Networks
 from supcon_tf.paths import expanded
 from supcon_tf.records.directory import RunDirectory
 from supcon_tf.records.environment import environment, software
+from supcon_tf.records.files import read_object
 from supcon_tf.run import preflight, recipe
 from supcon_tf.run.context import RunContext
 from supcon_tf.run.hosts import agree
@@ -49,6 +50,8 @@ def prepared(
     source = load_source(data_dir=data_dir, **experiment.data.source)
     source = selected(source, seed=experiment.seed, **experiment.data.selection)
     agree(strategy, "data", {experiment.data.name: source.fingerprint()})
+    if experiment.encoder_from:
+        source = _whitened_as_before(source, RunDirectory(expanded(experiment.encoder_from)))
     facts, size = source.facts, _image_size(experiment, source.facts)
     if written is directory:
         directory.keep_same_data(experiment.data.name, source.fingerprint(), **_expected(experiment, facts, size))
@@ -70,6 +73,14 @@ def prepared(
     for doubt in doubts:
         print(f"{experiment.name}: WARNING: {doubt}", flush=True)
     return RunContext(experiment, directory, written, strategy, source, size, networks)
+
+
+def _whitened_as_before(source: Source, trained: RunDirectory) -> Source:
+    """Images as the encoder of another run was trained to see them, where that run says how and its channels fit."""
+    image = read_object(trained.data).get("image") if trained.data.exists() else None
+    if not image or image["shape"][-1] != source.facts.image_shape[-1]:
+        return source
+    return source.whitened_by(image["mean"], image["std"])
 
 
 def _image_size(experiment: Experiment, facts: Facts) -> int:

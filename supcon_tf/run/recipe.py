@@ -14,6 +14,7 @@ from supcon_tf.config import Experiment, Loss, Stage, batch_statistics, micro_ba
 from supcon_tf.data import pipeline
 from supcon_tf.evaluation.knn import knn_accuracy_on
 from supcon_tf.evaluation.linear import accuracy_on, precision_on
+from supcon_tf.layers.normalization import keep_of_averages
 from supcon_tf.losses.supcon import supervised_contrastive_loss
 from supcon_tf.names import OWN_DECAY, STAGE_KINDS
 from supcon_tf.networks.networks import Networks
@@ -44,6 +45,9 @@ def prepare(run: RunContext, name: str) -> Prepared:
     experiment, stage, kind = run.experiment, run.experiment.stages[name], STAGE_KINDS[name]
     duration = duration_of(stage, run.source.facts.train_examples)
     schedule = schedule_of(stage, duration)
+    for networks in filter(None, (run.networks, run.networks.follower)):
+        for part in networks.parts().values():
+            keep_of_averages(part, stage.batch_norm_momentum)
     state = state_of(experiment, name, run.networks, schedule, run.strategy)
     plan = StagePlan(
         update_of(experiment, name, state),

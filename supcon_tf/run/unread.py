@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from supcon_tf.config import Experiment, Stage
+from supcon_tf.config import Experiment, Stage, batch_statistics
 from supcon_tf.names import OWN_DECAY, POLICIES, STAGE_KINDS
 from supcon_tf.settings import settings
 
@@ -65,6 +65,8 @@ def _of_a_stage(experiment: Experiment, name: str) -> Iterator[str]:
     stage, kind = experiment.stages[name], STAGE_KINDS[name]
     if not kind.classifies:
         yield from ("label_smoothing", "evaluate_every")
+    if not batch_statistics(name, stage):
+        yield "batch_norm_momentum"
     if stage.optimizer != "rmsprop":
         yield "rmsprop_epsilon"
     if stage.schedule not in ("exponential", "piecewise"):

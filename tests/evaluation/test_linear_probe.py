@@ -43,6 +43,21 @@ def test_given_validation_images_are_what_it_chooses_on():
     assert found["accuracy"] == np.mean(last == test[1])
 
 
+def test_garbage_in_the_test_changes_no_choice_and_garbage_in_validation_does():
+    train, test, held = clouds(100), clouds(120, seed=1), clouds(50, seed=2)
+    random = np.random.default_rng(0)
+
+    def chosen(test, held):
+        found = linear_probe(train, test, classes=CLASSES, validation=held, penalties=np.logspace(-3, 3, 13))
+        return found["penalty"], found["validation_accuracies"].tolist()
+
+    def garbage(part):
+        return part[0], random.permutation(part[1])
+
+    assert chosen(garbage(test), held) == chosen(test, held)
+    assert chosen(test, garbage(held))[0] != chosen(test, held)[0]  # control: it is what decides
+
+
 def test_classes_may_count_equally():
     train, test = clouds(100), clouds(120, seed=1)
     rare = test[1] < 2
@@ -58,7 +73,7 @@ def test_classes_may_count_equally():
     "change, message",
     [
         ({"penalties": [0.0, 1.0]}, "penalties must be .L., each > 0"),
-        ({"score": "top2"}, "score must be one of top1, mean_per_class; got 'top2'"),
+        ({"score": "top2"}, "score must be one of top1, mean_per_class, mean_average_precision; got 'top2'"),
         ({"share": 0.0}, "must leave images on both sides; 0.0 of 30 holds out 0"),
         ({"classes": 3}, "labels must be from 0 to 2; got 0 to 3"),
         ({"validation": (np.zeros([2, 5]), [0, 1])}, r"features must be \[n, 3\]"),

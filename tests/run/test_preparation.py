@@ -9,8 +9,10 @@ import pytest
 
 from supcon_tf import settings
 from supcon_tf.config import Data, Encoder, Experiment, Projection, Stage
+from supcon_tf.data.sets.load import load_source
 from supcon_tf.networks.networks import build_networks
 from supcon_tf.records.directory import RunDirectory
+from supcon_tf.run import preparation
 from supcon_tf.run.preparation import prepared
 from tests.data import image_folder
 
@@ -79,3 +81,16 @@ def test_too_little_memory_for_the_networks_is_told(tmp_path, data_dir):
 
     with pytest.raises(MemoryError, match=r"out of memory in making the networks .* A smaller encoder.width"):
         prepare(tmp_path, data_dir, make)
+
+
+def test_the_encoder_of_another_run_sees_images_as_it_was_trained_to(tmp_path, data_dir):
+    run = RunDirectory(tmp_path / "other")
+    run.path.mkdir()
+    source = load_source("digits", data_dir)
+    assert preparation._whitened_as_before(source, run) is source  # an older version wrote the run
+    image = {"shape": [8, 8, 1], "mean": [0.25], "std": [0.5]}
+    run.data.write_text(json.dumps({"image": image}))
+    facts = preparation._whitened_as_before(source, run).facts
+    assert (facts.mean, facts.std) == ((0.25,), (0.5,)) != (source.facts.mean, source.facts.std)
+    run.data.write_text(json.dumps({"image": {**image, "shape": [8, 8, 3]}}))
+    assert preparation._whitened_as_before(source, run) is source  # which the encoder refuses, with its own words

@@ -136,3 +136,14 @@ def test_micro_batches_and_pace_are_as_asked(context):
 def test_images_kept_by_a_cap_are_those_of_its_views():
     assert recipe.kept_images(EXPERIMENT) is None
     assert recipe.kept_images(settings.override(EXPERIMENT, {"loss.positives_cap": 6})) == 3
+
+
+@pytest.mark.parametrize("follower", [False, True])
+def test_averages_of_batch_norm_keep_what_the_stage_says(context, follower):
+    run = context(**{"contrastive.batch_norm_momentum": 0.5})
+    networks = run.networks.follower if follower else run.networks
+    norms = [layer for layer in networks.encoder.layers if "normalization" in layer.name]
+    recipe.prepare(run, "contrastive")
+    assert len(norms) == 2 and {layer.momentum for layer in norms} == {0.5}
+    recipe.prepare(run, "linear")
+    assert {layer.momentum for layer in norms} == {0.9}

@@ -4,27 +4,39 @@ from __future__ import annotations
 
 import numpy as np
 
+from supcon_tf.data.sets.held_out import HeldOut
 from supcon_tf.data.sets.source import Source
 
-_SUBSET, _NOISE = 0, 1  # Second word of the seed: what the randomness is for.
+_SUBSET, _NOISE, _HELD_OUT = 0, 1, 2  # Second word of the seed: what the randomness is for.
 
 
 def selected(
-    source: Source, *, examples: int = 0, fraction: float = 1.0, label_noise: float = 0.0, seed: int = 0
+    source: Source,
+    *,
+    examples: int = 0,
+    fraction: float = 1.0,
+    label_noise: float = 0.0,
+    held_out: float = 0.0,
+    seed: int = 0,
 ) -> Source:
     """The source with fewer training images and noisy labels, where these are asked for; its test split stays whole.
+
+    With `held_out` the test split is a part of the training images; the other arguments then choose among the rest.
 
     Args:
         source: as it was loaded.
         examples: train on the first `examples` images only; 0 for all.
         fraction: train on this share of each class, drawn by `seed`; `examples` then counts among these.
         label_noise: probability of a training label to be replaced by a class drawn uniformly, once and for all.
-        seed: decides which images `fraction` and `label_noise` mean.
+        held_out: share of the training images that takes the place of the test images (`HeldOut`).
+        seed: decides which images `fraction`, `label_noise` and `held_out` mean.
 
     Raises:
         ValueError: there are fewer than `examples` training images; or a `fraction` or `label_noise` is asked for
             where an image has several labels, or none.
     """
+    if held_out:
+        source = HeldOut(source, held_out_numbers(source.count("train"), held_out, seed))
     count, classes = source.count("train"), source.facts.classes
     if source.facts.label_sets and (fraction < 1 or label_noise):
         raise ValueError(
@@ -64,6 +76,17 @@ def stratified(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
         members = places[labels[places] == label]
         kept.append(members[: max(1, round(fraction * len(members)))])
     return np.sort(np.concatenate(kept)).astype(np.int64)
+
+
+def held_out_numbers(count: int, share: float, seed: int) -> np.ndarray:
+    """Which training images are held out, without regard to their classes: int64 [k], ascending.
+
+    Args:
+        count: training images.
+        share: of them, rounded to whole images.
+        seed: of the run.
+    """
+    return np.sort(_generator(seed, _HELD_OUT).permutation(count)[: round(share * count)]).astype(np.int64)
 
 
 def noise(count: int, classes: int, probability: float, seed: int) -> np.ndarray:

@@ -8,7 +8,7 @@ import tensorflow_datasets as tfds
 
 from supcon_tf.data.sets.load import load_source
 from supcon_tf.data.sets.selection import selected
-from supcon_tf.data.sets.transfer import TRANSFER_SETS
+from supcon_tf.data.sets.transfer import TRANSFER_SETS, tasks
 from tests.data.conftest import NumberedGrey
 
 
@@ -73,3 +73,33 @@ def test_a_split_that_is_not_there_is_refused(dtd_dir):
         load_source("dtd", dtd_dir, test_split="valid")
     with pytest.raises(ValueError, match=r"no split 'train2' to learn from"):
         load_source("dtd", dtd_dir, train_split="train2")
+
+
+@pytest.mark.parametrize(
+    "text, name, source, splits",
+    [
+        ("dtd", "dtd", "dtd", ("train+validation", "test", "train", "validation")),
+        ("voc2007", "voc2007", "voc/2007", ("train+validation", "test", "train", "validation")),
+        ("voc/2007", "voc2007", "voc/2007", ("train+validation", "test", "train", "validation")),
+        ("caltech101:3.0.2", "caltech101", "caltech101:3.0.2", ("train", "test", "", "")),
+        ("birdsnap=folder:/a=b", "birdsnap", "folder:/a=b", ("", "", "", "")),
+        ("folder:/a=b", "folder:/a=b", "folder:/a=b", ("", "", "", "")),
+        ("digits", "digits", "digits", ("", "", "", "")),
+        ("dtd=folder:/textures", "dtd", "folder:/textures", ("", "", "", "")),
+    ],
+)
+def test_a_task_is_a_name_and_where_it_is_read(text, name, source, splits):
+    (task,) = tasks([text], "mean per class")
+    row = task.row
+    assert (task.name, task.source, (row.train, row.test, row.fit, row.validation)) == (name, source, splits)
+    assert row.measure == TRANSFER_SETS.get(name, row._replace(measure="mean per class")).measure
+    if splits[3]:
+        assert task.choosing == {"name": source, "train_split": "train", "test_split": "validation"}
+    else:
+        assert task.choosing == {**task.whole, "held_out": 0.2}
+
+
+def test_all_are_all_and_official_validation_is_where_the_paper_has_it():
+    assert [task.name for task in tasks(["all"])] == list(TRANSFER_SETS)
+    assert {name for name, row in TRANSFER_SETS.items() if row.validation} == {"voc2007", "dtd", "oxford_flowers102"}
+    assert all(row.train == f"{row.fit}+{row.validation}" for row in TRANSFER_SETS.values() if row.validation)
