@@ -45,6 +45,7 @@ CORRUPTION_SCALES = ("large", "small")
 # Networks.
 ENCODERS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnet200")
 STEMS = ("small_image", "image")
+HEAD_KERNELS = ("small", "he")  # of the projection head, as training starts: N(0, 0.01^2), or as wide as they are fed
 PARTS = ("encoder", "projection", "classifier")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker", "tpu")
