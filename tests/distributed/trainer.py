@@ -4,10 +4,11 @@ R = 0 is one worker of the cluster that TF_CONFIG describes.
 
 Data, views, schedules, both stages (LARS, then SGD with momentum), evaluation and files are those of `run_experiment`;
 only the encoder is small, and the head ends in batch norm. In a process of its own, as `tests.distributed.replicas`.
-Weights and records end in `OUT/weights.npz` and the run's own `metrics.jsonl`. A third argument changes that: `no gather` is the control, replicas
-that do not see each other's images; `impatient` waits 5 s for other workers; `long` trains for 500 epochs; `queue` has
-a queue that wraps around; `kills` has one too, and trains for 100 epochs, in micro-batches, two steps a call, with a
-checkpoint every two; `kills local` the same with local batch norm; `stops` asks itself to stop after two steps.
+Weights and records end in `OUT/weights.npz` and the run's own `metrics.jsonl`. A third argument changes that: `no
+gather` is the control, replicas that do not see each other's images; `impatient` waits 5 s for other workers; `long`
+trains for 500 epochs; `queue` has a queue that wraps around; `kills` has one too, and trains for 100 epochs, in
+micro-batches, two steps a call, with a checkpoint every two; `kills local` the same with local batch norm; `stops` asks
+itself to stop after two steps.
 """
 
 from __future__ import annotations
