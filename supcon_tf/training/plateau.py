@@ -98,9 +98,9 @@ class PlateauWatch:
             self._steps_on = 0
             self._warned = self._warned and below <= LEFT * self.plateau.near
             return ""
-        self._steps_on = (
-            0 if self._gets_somewhere(record) and self._was_above and self._spread() else self._steps_on + steps
-        )
+        self._steps_on += steps
+        if self._gets_somewhere(record) and self._was_above and self._spread() and not self._still():
+            self._steps_on = 0
         if self._warned or self._steps_on < (self._patience_above if self._above() else self._patience):
             return ""
         self._warned = True

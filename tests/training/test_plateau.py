@@ -98,6 +98,13 @@ def test_near_equal_embeddings_do_not_learn_whatever_neighbours_say():
     assert "it gives nearly all images the same embedding" in text and "above the plateau" in text
 
 
+def test_what_weights_that_hardly_move_seem_to_get_is_noise():
+    """Moving averages of batch norm alone change what neighbours say. The control moves."""
+    rising = {"knn_accuracy": lambda n: 0.2 + 0.02 * n}
+    assert above(**rising, update_norm=lambda n: 1e-9) == [50]
+    assert above(**rising, update_norm=lambda n: 0.1) == []
+
+
 def test_on_the_plateau_too_what_is_spread_may_learn():
     """A loss that comes down from above crosses it slowly. The control stands still."""
     crossing = {"loss": lambda n: PLATEAU.value * 1.2 if n < 5 else ON}
