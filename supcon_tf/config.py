@@ -95,7 +95,12 @@ class Projection(Checked):
     """The head that only the contrastive stage uses; its output has unit length."""
 
     widths: tuple[int, ...] = setting((128,), "units of its dense layers; the last is D", least=1)
-    batch_norm: bool = setting(False, "batch norm between its layers (the SimCLR head)")
+    batch_norm: bool = setting(False, "batch norm between its layers; SimCLR's own code has last_batch_norm, too")
+    last_batch_norm: bool = setting(False, "batch norm without offset after its last layer: embeddings start spread, "
+                                           "where they would start nearly equal")  # fmt: skip
+    kernels: str = setting("small", "initial kernels: N(0, 0.01^2), the authors', made for lars; or he, of variance "
+                                    "2 / inputs, which plain SGD turns less fast",
+                           choices=names.HEAD_KERNELS)  # fmt: skip
 
     def __post_init__(self):
         super().__post_init__()

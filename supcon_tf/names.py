@@ -50,6 +50,7 @@ PIXEL_RANGES = ("0..255", "0..1", "-1..1", "torch", "caffe")
 # Networks.
 ENCODERS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnet200")
 STEMS = ("small_image", "image")
+HEAD_KERNELS = ("small", "he")  # of the projection head, as training starts: N(0, 0.01^2), or as wide as they are fed
 PARTS = ("encoder", "projection", "classifier")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker", "tpu")

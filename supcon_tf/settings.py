@@ -195,8 +195,13 @@ def flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def differences(saved: dict[str, Any], section: Any) -> dict[str, tuple]:
-    """By dotted name (saved, now) of every field in which a saved config is not this one."""
-    then, now = flat(saved), flat(json.loads(to_json(section)))
+    """By dotted name (saved, now) of every field in which a saved config is not this one.
+
+    As for `from_json`, what an older version did not write has its default.
+    """
+    defaults = {setting.name: setting.field.default for setting in settings(section)}
+    then = {**json.loads(json.dumps(defaults)), **flat(saved)}
+    now = flat(json.loads(to_json(section)))
     names = [*now, *(name for name in then if name not in now)]
     pairs = {name: (then.get(name, "(absent)"), now.get(name, "(absent)")) for name in names}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}

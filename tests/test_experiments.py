@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import re
 
 import numpy as np
@@ -11,6 +12,7 @@ import tensorflow_datasets as tfds
 
 from launch import catalogue
 from supcon_tf import settings
+from supcon_tf.config import Projection
 from supcon_tf.data.sets import digits
 from supcon_tf.optim.schedules import scaled_learning_rate
 from supcon_tf.run.experiment import run_experiment
@@ -103,6 +105,36 @@ def test_recipes_are_those_of_the_script(name):
         experiment.data.name == "imagenet2012" and (supervised or "classifier" in name) and not memory
     )
     assert experiment.encoder.stem == ("image" if experiment.data.name == "imagenet2012" else "small_image")
+
+
+# What the authors' scripts have of what came after them; a new setting whose default changes a script stands out here.
+HEADS = {
+    "imagenet.simclr_resnet50": ((2048, 2048, 128), True),
+    "cifar10.simclr_resnet50": ((2048, 2048, 128), True),
+    "cifar10.supcon_resnet50": ((2048, 128), False),
+    "imagenet.supcon_memory_resnet50": ((2048, 128), False),
+}
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_heads_are_those_of_the_script(name):
+    """Kernels of a hundredth; batch norm between layers in SimCLR alone, after the last nowhere. Absent, it is so."""
+    head = catalogue.load(name).projection
+    if "cross_entropy" in name or "classifier" in name:
+        assert head == Projection()
+        return
+    widths, batch_norm = HEADS.get(name, ((128,), False))
+    assert head == Projection(widths=widths, batch_norm=batch_norm, last_batch_norm=False, kernels="small")
+    written = json.loads(settings.to_json(head))
+    del written["last_batch_norm"], written["kernels"]  # as an older version wrote it
+    assert settings.from_json(Projection, written) == head and settings.differences(written, head) == {}
+
+
+def test_experiments_of_our_own_start_spread():
+    """But for the recorded run of 25 epochs, which is as it was."""
+    for name in ("digits.supcon", "cifar10.supcon_small_short"):
+        assert catalogue.load(name).projection.last_batch_norm
+    assert not catalogue.load("cifar10.supcon_small").projection.last_batch_norm
 
 
 def header(name):

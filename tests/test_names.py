@@ -9,6 +9,7 @@ import pytest
 from supcon_tf import config, names
 from supcon_tf.augment import autoaugment, color, evaluation_crops
 from supcon_tf.augment.corruptions import constants, corruption
+from supcon_tf.layers import heads
 from supcon_tf.networks import resnet
 from tests.tiny import tiny_networks
 
@@ -21,10 +22,20 @@ from tests.tiny import tiny_networks
         (names.EVALUATION_CROPS, evaluation_crops.CROPS),
         (names.CORRUPTIONS, corruption.FUNCTIONS),
         (names.CORRUPTION_SCALES, constants.CONSTANTS),
+        (names.HEAD_KERNELS, heads._KERNELS),
         (names.ENCODERS, [f"resnet{depth}" for depth in resnet.BLOCKS]),
         (names.STAGE_KINDS, [f.name for f in dataclasses.fields(config.Experiment) if f.type == "Stage"]),
     ],
-    ids=["jitters", "auto policies", "evaluation crops", "corruptions", "their scales", "encoders", "stages"],
+    ids=[
+        "jitters",
+        "auto policies",
+        "evaluation crops",
+        "corruptions",
+        "their scales",
+        "head kernels",
+        "encoders",
+        "stages",
+    ],
 )
 def test_a_table_has_the_names_as_its_keys(known, table):
     assert list(known) == list(table)

@@ -107,7 +107,10 @@ def test_json_round_trip_has_no_differences_and_a_change_is_shown():
     assert settings.listed(changed) == "inner.widths: [3] -> [1, 2]"
     del saved["inner"]["flag"]
     saved["gone"] = 1
-    assert settings.differences(saved, Outer()) == {"inner.flag": ("(absent)", True), "gone": (1, "(absent)")}
+    assert settings.differences(saved, Outer()) == {"gone": (1, "(absent)")}  # the flag has its default
+    del saved["gone"]
+    changed = settings.override(Outer(), {"inner.flag": not Outer().inner.flag})
+    assert settings.differences(saved, changed) == {"inner.flag": (Outer().inner.flag, changed.inner.flag)}
 
 
 def test_types_are_told_in_words():

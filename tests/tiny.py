@@ -11,7 +11,9 @@ from supcon_tf.networks.networks import Networks
 CLASSES, SIDE, FEATURES = 3, 8, 16
 
 
-def tiny_networks(*, cross_replica_batch_norm: bool = True, classes: int = CLASSES) -> Networks:
+def tiny_networks(
+    *, cross_replica_batch_norm: bool = True, classes: int = CLASSES, last_batch_norm: bool = False
+) -> Networks:
     """Two convolutions with batch norm, both heads; the same weights at every call."""
     tf.keras.utils.set_random_seed(1)
     inputs = x = tf.keras.Input([SIDE, SIDE, 1])
@@ -19,7 +21,10 @@ def tiny_networks(*, cross_replica_batch_norm: bool = True, classes: int = CLASS
         x = tf.keras.layers.Conv2D(filters, 3, strides=2, padding="same", use_bias=False)(x)
         x = tf.keras.layers.ReLU()(batch_norm(cross_replica=cross_replica_batch_norm)(x))
     encoder = tf.keras.Model(inputs, tf.keras.layers.GlobalAveragePooling2D()(x))
-    head, classifier = ProjectionHead(widths=(16, 8)), ClassificationHead(classes)
+    head = ProjectionHead(
+        widths=(16, 8), cross_replica_batch_norm=cross_replica_batch_norm, last_batch_norm=last_batch_norm
+    )
+    classifier = ClassificationHead(classes)
     head.build((None, FEATURES))
     classifier.build((None, FEATURES))
     return Networks(encoder, head, classifier, normalize_features=True)

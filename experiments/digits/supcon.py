@@ -3,9 +3,10 @@
     python -m launch.train --experiment=digits.supcon --workdir=runs/digits_supcon
 
 Paper: no such data; CIFAR-10 (Table 2) is 96.0 against 95.0 of cross-entropy.
-Measured: 98.02% (97.59 to 98.33), 3 seeds; see `experiments/results/`.
+Measured: 99.07% (98.89 to 99.26), 3 seeds; see `experiments/results/`.
 Cost: 31 s on two CPU cores.
-Differs from the paper in: grey images of 8 x 8, crops without flip or colour, batch of 128.
+Differs from the paper in: grey images of 8 x 8, crops without flip or colour, batch of 128, batch norm at the end of
+the head.
 """
 
 from supcon_tf.config import Augment, Data, Encoder, Experiment, Knn, Loss, Projection, Stage
@@ -18,7 +19,7 @@ def config() -> Experiment:
     return Experiment(
         data=Data(name="digits"),
         encoder=Encoder(name="resnet18", width=0.25),
-        projection=Projection(widths=(128, 64)),
+        projection=Projection(widths=(128, 64), last_batch_norm=True),
         loss=Loss(temperature=0.1),
         knn=Knn(every=6),
         contrastive=Stage(

@@ -2,27 +2,49 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import tensorflow as tf
 
 from supcon_tf.keras_generations import build_under_own_name
 from supcon_tf.layers.normalization import UnitNorm, batch_norm
+from supcon_tf.names import HEAD_KERNELS, one_of
+
+_KERNELS = {
+    "small": functools.partial(tf.keras.initializers.RandomNormal, stddev=0.01),
+    "he": tf.keras.initializers.HeNormal,
+}
 
 
 @tf.keras.utils.register_keras_serializable(package="supcon_tf")
 class ProjectionHead(tf.keras.layers.Layer):
     """Proj(r): dense layers with ReLU between them and L2 normalisation at the end (Sec. 3.1).
 
-    Kernels start as N(0, 0.01^2), as in the authors' code. The last dense layer has neither bias nor activation; the
-    others have a bias unless batch norm, which has its own, follows them. Weights and arithmetic are float32 under
-    every global precision policy, unless `dtype` says otherwise.
+    The last dense layer has neither bias nor activation; the others have a bias unless batch norm, which has its own,
+    follows them. Weights and arithmetic are float32 under every global precision policy, unless `dtype` says
+    otherwise.
+
+    **How it starts.** Features are means of what a ReLU leaves, so none is negative and all images share one large
+    direction: rows start nearly equal, a saddle of the loss that a short run hardly leaves. `last_batch_norm` takes the
+    mean over the batch away and has no offset to learn it back: the rows of a batch start spread, and cannot all
+    become equal (too high a rate can still drive a few far out, where nearly all others are equal). Batch norm between
+    the layers does not do that: the ReLU after it gives a common direction again.
+    The head of SimCLR's own code (google-research/simclr, tf2/model.py) has both: batch norm after every dense layer,
+    with an offset where a ReLU follows and without one after the last. The authors' SimCLR runs have
+    `use_batch_norm` alone.
+
+    A row of unit length does not see how long the kernels are, which turn by about rate / length^2 in a step. N(0,
+    0.01^2), as in the authors' code, is short. LARS, which scales its steps by the length, does not mind; but under
+    plain SGD such a kernel of 512 inputs turns 39 times as fast as one of He et al. (2015), of variance 2 / inputs.
 
     Args:
         widths: units of the dense layers; the last is D. `(128,)` is the linear head of the paper's ImageNet runs,
             `(2048, 128)` its MLP.
-        use_batch_norm: batch norm between each dense layer and its ReLU, as in SimCLR.
-        cross_replica_batch_norm: those moments are of the global batch.
+        use_batch_norm: batch norm between each dense layer and its ReLU.
+        cross_replica_batch_norm: moments of batch norm are of the global batch.
+        last_batch_norm: batch norm without offset after the last dense layer.
+        kernels: initial kernels: "small", N(0, 0.01^2); or "he", for plain SGD.
 
     Call:
         features: float [B, F].
@@ -30,7 +52,7 @@ class ProjectionHead(tf.keras.layers.Layer):
         Returns float32 [B, D], rows of unit length.
 
     Raises:
-        ValueError: no widths, or a width below 1.
+        ValueError: no widths, a width below 1, or unknown `kernels`.
 
     Example:
         >>> head = ProjectionHead(widths=(32, 16))
@@ -45,9 +67,13 @@ class ProjectionHead(tf.keras.layers.Layer):
         use_batch_norm: bool = False,
         cross_replica_batch_norm: bool = True,
         dtype="float32",
+        *,
+        last_batch_norm: bool = False,
+        kernels: str = "small",
         **kwargs,
     ):
         super().__init__(dtype=dtype, **kwargs)
+        one_of("kernels", kernels, HEAD_KERNELS)
         if not widths or min(widths) < 1:
             raise ValueError(
                 f"`widths` must name the units (>= 1) of at least one layer, such as (2048, 128); got {widths}."
@@ -55,41 +81,46 @@ class ProjectionHead(tf.keras.layers.Layer):
         self.widths = tuple(widths)
         self.use_batch_norm = use_batch_norm
         self.cross_replica_batch_norm = cross_replica_batch_norm
+        self.last_batch_norm, self.kernels = last_batch_norm, kernels
         self.dense = [
             tf.keras.layers.Dense(
                 width,
                 use_bias=number < len(self.widths) and not use_batch_norm,
-                kernel_initializer=tf.keras.initializers.RandomNormal(stddev=0.01),
+                kernel_initializer=_KERNELS[kernels](),
                 dtype=dtype,
                 name=f"dense{number}",
             )
             for number, width in enumerate(self.widths, 1)
         ]
-        self.norms = [
-            batch_norm(cross_replica=cross_replica_batch_norm, dtype=dtype, name=f"norm{number}")
-            for number in range(1, len(self.widths))
-            if use_batch_norm
-        ]
+        depth = len(self.widths)
+        normed = [*(range(1, depth) if use_batch_norm else ()), *((depth,) if last_batch_norm else ())]
+        norm = functools.partial(batch_norm, cross_replica=cross_replica_batch_norm, dtype=dtype)
+        self.norms = [norm(offset=number < depth, name=f"norm{number}") for number in normed]
         self.unit_norm = UnitNorm(name="unit_norm")
         for layer in (*self.dense, *self.norms):  # checkpoints of Keras 3 look for layers in attributes, not in lists
             setattr(self, layer.name, layer)
 
     def build(self, input_shape):
         inputs = (int(input_shape[-1]), *self.widths)
-        for number, dense in enumerate(self.dense):
+        for number, (dense, norm) in enumerate(self._steps()):
             build_under_own_name(dense, (None, inputs[number]))
-        for number, norm in enumerate(self.norms):
-            build_under_own_name(norm, (None, self.widths[number]))
+            if norm:
+                build_under_own_name(norm, (None, inputs[number + 1]))
         super().build(input_shape)
 
     def call(self, features: tf.Tensor, training: bool = False) -> tf.Tensor:
         x = features  # [B, F]
-        for number, dense in enumerate(self.dense[:-1]):
-            x = dense(x)  # [B, widths[number]]
-            if self.use_batch_norm:
-                x = self.norms[number](x, training=training)
-            x = tf.nn.relu(x)
-        return self.unit_norm(self.dense[-1](x))  # [B, D]
+        for number, (dense, norm) in enumerate(self._steps(), 1):
+            x = dense(x)  # [B, widths[number - 1]]
+            if norm:
+                x = norm(x, training=training)
+            if number < len(self.dense):
+                x = tf.nn.relu(x)
+        return self.unit_norm(x)  # [B, D]
+
+    def _steps(self) -> list:
+        """(dense layer, its batch norm or None) in order."""
+        return [(dense, getattr(self, f"norm{number}", None)) for number, dense in enumerate(self.dense, 1)]
 
     def get_config(self) -> dict:
         return {
@@ -97,6 +128,8 @@ class ProjectionHead(tf.keras.layers.Layer):
             "widths": list(self.widths),
             "use_batch_norm": self.use_batch_norm,
             "cross_replica_batch_norm": self.cross_replica_batch_norm,
+            "last_batch_norm": self.last_batch_norm,
+            "kernels": self.kernels,
         }
 
 

@@ -51,7 +51,12 @@ class UnitNorm(tf.keras.layers.Layer):
 
 
 def batch_norm(
-    *, cross_replica: bool, zero_gamma: bool = False, name: Optional[str] = None, dtype=None
+    *,
+    cross_replica: bool,
+    zero_gamma: bool = False,
+    offset: bool = True,
+    name: Optional[str] = None,
+    dtype=None,
 ) -> tf.keras.layers.BatchNormalization:
     """Batch norm over all axes but the last.
 
@@ -60,6 +65,7 @@ def batch_norm(
             each replica moves averages of its own, which the trainer brings together (`training.averages`). One
             replica gains nothing by it, and loses the fused kernel.
         zero_gamma: start with gamma 0 instead of 1, so that what ends in this layer starts as zero.
+        offset: with beta, which is learnt. Without it the mean over the batch stays 0, whatever is learnt.
         name: the layer's name.
         dtype: precision policy of the layer; None takes the global one. Moments are float32 in 16 bit policies too.
 
@@ -70,6 +76,7 @@ def batch_norm(
     layer = tf.keras.layers.BatchNormalization(
         momentum=0.9,  # With epsilon: the values of the authors' code, for every network.
         epsilon=1e-5,
+        center=offset,
         gamma_initializer="zeros" if zero_gamma else "ones",
         synchronized=cross_replica,
         name=name,

@@ -124,6 +124,8 @@ def build_networks(
         widths=projection.widths,
         use_batch_norm=projection.batch_norm,
         cross_replica_batch_norm=cross_replica_batch_norm,
+        last_batch_norm=projection.last_batch_norm,
+        kernels=projection.kernels,
     )
     classifier = ClassificationHead(classes, zero_init=zero_initialize_classifier)
     head.build((None, width))

@@ -171,6 +171,7 @@ def _train(run: RunContext, name: str) -> None:
             duration=duration,
             learning_rate=stage.schedule,
             watch=stage.watch,
+            start=stage.start,
             recorded=run.page.update if run.page else lambda: None,
         ),
         observer=Observer(

@@ -26,6 +26,7 @@ from supcon_tf.training.momentum_queue import MomentumQueue
 from supcon_tf.training.objectives import Contrastive, CrossEntropy, Joint, Linear
 from supcon_tf.training.plan import Pace, StagePlan
 from supcon_tf.training.plateau import Plateau, PlateauWatch
+from supcon_tf.training.start import StartWatch
 from supcon_tf.training.state import StageState, decayed_parts
 from supcon_tf.training.update import Penalty, Update
 
@@ -38,6 +39,7 @@ class Prepared(NamedTuple):
     plan: StagePlan
     schedule: WarmupSchedule
     watch: Optional[PlateauWatch]  # of its loss, where that has a plateau
+    start: Optional[StartWatch]  # of its embeddings, where it compares them
 
 
 def prepare(run: RunContext, name: str) -> Prepared:
@@ -57,7 +59,7 @@ def prepare(run: RunContext, name: str) -> Prepared:
         evaluate=_evaluation(run, classifies=kind.classifies),
         evaluate_every=stage.evaluate_every if kind.classifies else experiment.knn.every,
     )
-    return Prepared(plan, schedule, _watch(experiment, name, duration))
+    return Prepared(plan, schedule, _watch(experiment, name, duration), _start(experiment, name))
 
 
 def duration_of(stage: Stage, examples: int) -> Duration:
@@ -249,6 +251,14 @@ def _watch(experiment: Experiment, name: str, duration: Duration) -> Optional[Pl
         width=experiment.projection.widths[-1],
         stage=name,
     )
+
+
+def _start(experiment: Experiment, name: str) -> Optional[StartWatch]:
+    """Says when embeddings are still nearly equal after the first epoch."""
+    if not STAGE_KINDS[name].compares:
+        return None
+    head = experiment.projection
+    return StartWatch(width=head.widths[-1], last_batch_norm=head.last_batch_norm, stage=name)
 
 
 def _evaluation(run: RunContext, *, classifies: bool) -> Optional[Callable[[], dict]]:

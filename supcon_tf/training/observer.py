@@ -1,7 +1,7 @@
 """Looks at some of the steps: at the projections that a step has anyway, and at how far it moves the weights.
 
-Once every so many steps, and at the last step of a stage, outside the step. So the step itself costs nothing more, and
-what is measured is of the global batch whatever the number of replicas.
+Once every so many steps, at the last step of the first epoch and at that of the stage, outside the step. So the step
+itself costs nothing more, and what is measured is of the global batch whatever the number of replicas.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Observer:
         state: of the stage.
         strategy: of its variables.
         every: steps between two looks; 0 looks at none.
-        duration: of the stage, whose last step is looked at.
+        duration: of the stage, whose last step is looked at, and that of its first epoch, which shows how it starts.
         kept_images: as in `diagnostics.describe`.
     """
 
@@ -32,13 +32,13 @@ class Observer:
         self, state: StageState, strategy, *, every: int, duration: Duration, kept_images: Optional[int] = None
     ):
         self._variables, self._strategy = state.variables, strategy
-        self._every, self._total_steps = every, duration.total_steps
+        self._every, self._ends = every, (duration.steps(1), duration.total_steps)
         self._describe = tf.function(functools.partial(describe, kept_images=kept_images))
         self._before, self.seen = [], []
 
     def due(self, step: int) -> bool:
         """Whether step `step`, counted from 1, is one to look at."""
-        return self._every > 0 and (step % self._every == 0 or step == self._total_steps)
+        return self._every > 0 and (step % self._every == 0 or step in self._ends)
 
     def unseen(self, done: int, most: int) -> int:
         """How many of the next `most` steps come before one to look at."""

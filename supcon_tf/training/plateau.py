@@ -2,8 +2,11 @@
 
 Every anchor then finds its positive among N - 1 rows that all look the same, and the loss is scale ln(N - 1) whatever
 the labels. A deep network also begins near it, for its first embeddings are nearly equal: so warm-up does not count,
-and only a loss that stays is worth a word. A loss that stays above it is that of embeddings that differ, and
-wrongly: as at random, where a network begins that is not deep.
+and only a loss that stays is worth a word (`training.start` has one for the start). A loss above it is that of
+embeddings that differ, and wrongly: as at random. There a network begins that is not deep, or whose head spreads
+embeddings by batch norm, and learns: for most of a short run the loss comes down from above, and crosses the plateau
+slowly. So embeddings that are spread are stuck there only while nothing gets anywhere: not the loss, nor neighbours,
+nor how much nearer positives are.
 """
 
 from __future__ import annotations
@@ -20,6 +23,8 @@ LEAST_PATIENCE = 20
 PATIENCE_ABOVE = 500  # steps above it after warm-up; half of a shorter stage
 STILL = 0.1  # length of all steps meanwhile, below which the weights have hardly moved
 EQUAL = 0.9  # median similarity of negatives from which embeddings count as equal
+BETTER = {"knn_accuracy": 0.01, "apart": 0.03}  # by how much more than ever before, to get somewhere
+WHAT_TO_SPREAD = "batch norm on the head's last layer (projection.last_batch_norm=true), which spreads embeddings"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,14 +81,17 @@ class PlateauWatch:
         self._step = self._warmup_steps = math.ceil(warmup_epochs * duration.steps_per_epoch)
         self._patience_above = max(self._patience, min(PATIENCE_ABOVE, duration.total_steps // 2))
         self._steps_on, self._warned, self._measured = 0, False, {}
+        self._best, self._was_above = {}, False  # what got somewhere, when it last did; whether the loss was above
 
     def read(self, record: dict) -> str:
         """Takes the record of the next epoch; a warning where one is due, else "".
 
         Args:
-            record: with the "step" it ended at, its mean "loss", and the measures of `diagnostics` as they are known.
+            record: with the "step" it ended at, its mean "loss", and the measures of `diagnostics` and the
+                "knn_accuracy" as they are known.
         """
         self._measured.update(record)
+        self._was_above |= self._above()
         steps, self._step = record["step"] - self._step, max(record["step"], self._warmup_steps)
         below = self.plateau.value - record["loss"]
         if steps <= 0 or below > self.plateau.near:
@@ -91,13 +99,39 @@ class PlateauWatch:
             self._warned = self._warned and below <= LEFT * self.plateau.near
             return ""
         self._steps_on += steps
+        if self._gets_somewhere(record) and self._was_above and self._spread() and not self._still():
+            self._steps_on = 0
         if self._warned or self._steps_on < (self._patience_above if self._above() else self._patience):
             return ""
         self._warned = True
         return f"{self._what()} {self._why()} {self._advice()}"
 
+    def _gets_somewhere(self, record: dict) -> bool:
+        """Whether the loss fell, neighbours got better or classes came apart, since each was seen first or last did."""
+        now = {"loss": -record["loss"], "knn_accuracy": record.get("knn_accuracy")}
+        if "negative_similarity_p50" in record and "positive_similarity_p50" in record:
+            now["apart"] = record["positive_similarity_p50"] - record["negative_similarity_p50"]
+        moved = False
+        for name, value in now.items():
+            best = self._best.get(name, value)
+            if value is not None and value >= best + BETTER.get(name, self.plateau.near):
+                moved, best = True, value
+            if best is not None:
+                self._best[name] = best
+        return moved
+
+    def _spread(self) -> bool:
+        """Whether embeddings differ, as was seen, or as a loss above the plateau says."""
+        return self._measured.get("negative_similarity_p50", 0.0 if self._above() else 1.0) < EQUAL
+
     def _equal(self) -> bool:
-        return self._measured.get("negative_similarity_p50", 0) >= EQUAL and not self._above()
+        """Whether nearly all embeddings are equal; a loss above the plateau is then that of a few far from them."""
+        return self._measured.get("negative_similarity_p50", 0) >= EQUAL and not (self._above() and self._still())
+
+    def _still(self) -> bool:
+        """Whether the weights have hardly moved meanwhile."""
+        step = self._measured.get("update_norm")
+        return step is not None and step * self._steps_on < STILL
 
     def _above(self) -> bool:
         return self._measured["loss"] - self.plateau.value > self.plateau.near
@@ -120,7 +154,8 @@ class PlateauWatch:
         seen = f"median similarity of different classes {similarity:.3f}, effective rank {rank:.1f} of {self._width}"
         if self._equal():
             dead = " No gradient is left: training on cannot help." if self._measured.get("gradient_norm") == 0 else ""
-            return f"The network has collapsed: it gives all images nearly the same embedding ({seen}).{dead}"
+            images = "nearly all images" if self._above() else "all images nearly"
+            return f"The network has collapsed: it gives {images} the same embedding ({seen}).{dead}"
         if self.plateau.temperature >= 1:
             return (
                 f"The embeddings differ ({seen}), but at temperature {self.plateau.temperature:g} the loss hardly sees "
@@ -129,16 +164,14 @@ class PlateauWatch:
         return f"The embeddings differ ({seen}), but not by class: the network has not begun to learn."
 
     def _advice(self) -> str:
-        step = self._measured.get("update_norm")
-        if not self._equal() and step is not None and step * self._steps_on < STILL:
+        if not self._equal() and self._still():
             return (
-                f"The weights hardly move: a step has length {step:.1g}. What to try: a higher "
-                f"{self._stage}.base_learning_rate."
+                f"The weights hardly move: a step has length {self._measured['update_norm']:.1g}. What to try: a "
+                f"higher {self._stage}.base_learning_rate."
             )
         return (
             f"What to try, in this order: a lower {self._stage}.base_learning_rate, a longer "
-            f"{self._stage}.warmup_epochs, loss.temperature between 0.05 and 0.2, batch norm in the head "
-            "(projection.batch_norm=true), a larger batch. Check that labels belong to their images, and that views "
-            f"still show them ({self._stage}.augment). Where the loss stays when the learning rate falls, start again "
-            "in a new --workdir."
+            f"{self._stage}.warmup_epochs, {WHAT_TO_SPREAD}, loss.temperature between 0.05 and 0.2, a larger batch. "
+            f"Check that labels belong to their images, and that views still show them ({self._stage}.augment). Where "
+            "the loss stays when the learning rate falls, start again in a new --workdir."
         )

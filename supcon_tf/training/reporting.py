@@ -16,6 +16,7 @@ from supcon_tf.records.directory import RunDirectory
 from supcon_tf.records.environment import memory
 from supcon_tf.training.duration import Duration
 from supcon_tf.training.plateau import PlateauWatch
+from supcon_tf.training.start import StartWatch
 
 # What a line shows of what an epoch measured, in this order. docs/reference/records.md has all that is recorded.
 SHOWN = (
@@ -54,6 +55,7 @@ class Reporter:
         duration: of the stage.
         learning_rate: step -> learning rate that was applied in it.
         watch: told of every epoch of a contrastive stage; what it warns of is said, and recorded as "warning".
+        start: told of them too, for a word on how the stage starts.
         recorded: called after each epoch.
 
     Raises:
@@ -69,18 +71,19 @@ class Reporter:
         duration: Duration,
         learning_rate: Callable[[int], float],
         watch: Optional[PlateauWatch] = None,
+        start: Optional[StartWatch] = None,
         recorded: Callable[[], None] = lambda: None,
     ):
         self._directory, self._stage, self._title, self._duration = directory, stage, title, duration
-        self._learning_rate, self._watch, self._recorded = learning_rate, watch, recorded
+        self._learning_rate, self._watch, self._start, self._recorded = learning_rate, watch, start, recorded
         self._writer = _event_writer(directory.tensorboard(stage))
         self._bar = None
 
     def start(self, steps_done: int, *, recorded: int) -> None:
         """Begins at `steps_done`; records of steps after `recorded`, which come again, leave `metrics.jsonl`."""
         kept = metrics.drop(self._directory, self._stage, after_step=recorded)
-        for record in kept if self._watch else []:
-            self._watch.read(record)  # what was said before an interruption is not said again
+        for record in kept:
+            self._warning(record)  # what was said before an interruption is not said again
         complete = recorded >= self._duration.total_steps
         if steps_done > 0:
             print(f"{self._title}: {'complete' if complete else 'continues'} at step {steps_done}", flush=True)
@@ -117,17 +120,20 @@ class Reporter:
             **memory(),
             "seconds": seconds,
         }
-        warning = ""
         if self._watch:
             record["plateau"] = self._watch.plateau.value
             record["plateau_distance"] = self._watch.plateau.distance(record["loss"])
-            warning = self._watch.read(record)
+        warning = self._warning(record)
         if warning:
             record["warning"] = warning
         metrics.append(self._directory, record)
         self._summarize(record)
         self._show(record)
         self._recorded()
+
+    def _warning(self, record: dict) -> str:
+        """What there is to say of the next epoch, or ""; all who watch are told of it."""
+        return " ".join(filter(None, [watch.read(record) for watch in (self._start, self._watch) if watch]))
 
     def _summarize(self, record: dict) -> None:
         with self._writer.as_default(step=record["step"]):

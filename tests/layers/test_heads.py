@@ -63,6 +63,57 @@ def test_projection_has_biases_only_where_no_batch_norm_follows_and_never_last(w
     assert sum(int(np.prod(weight.shape)) for weight in head.trainable_variables) == trainable
 
 
+@pytest.mark.parametrize("use_batch_norm", [False, True])
+def test_last_batch_norm_is_of_the_last_layer_and_has_no_offset(use_batch_norm):
+    """The head of SimCLR's code is both: batch norm on every layer, with an offset where a ReLU follows."""
+    head = ProjectionHead(widths=(16, 8), use_batch_norm=use_batch_norm, last_batch_norm=True)
+    head.build((None, 10))
+    shapes = [tuple(weight.shape) for weight in head.trainable_variables]
+    first = [(10, 16), (16,), (16,)] if use_batch_norm else [(10, 16), (16,)]
+    assert sorted(shapes) == sorted([*first, (16, 8), (8,)])
+    assert head.norm2.beta is None and [norm.name for norm in head.norms][-1] == "norm2"
+
+
+def _start(features, **how):
+    """Median similarity of pairs of rows of a head at its start, and the mean row's length."""
+    tf.keras.utils.set_random_seed(0)
+    z = np.array(ProjectionHead(widths=(64, 32), cross_replica_batch_norm=False, **how)(features, training=True))
+    return np.median((z @ z.T)[np.triu_indices(len(z), 1)]), np.linalg.norm(z.mean(0))
+
+
+@pytest.mark.parametrize("kernels", ["small", "he"])
+@pytest.mark.parametrize("unit", [False, True])
+def test_last_batch_norm_starts_rows_spread_that_would_start_nearly_equal(kernels, unit):
+    """Features as a pooled ReLU leaves them: none negative, one large direction. The controls start near collapse."""
+    features = np.random.default_rng(0).gamma(9.0, 0.1, size=(128, 64)).astype("f4")
+    features /= np.linalg.norm(features, axis=1, keepdims=True) if unit else 1
+    similarity, length = _start(features, kernels=kernels, last_batch_norm=True)
+    assert abs(similarity) < 0.1 and length < 0.1
+    assert _start(features, kernels=kernels)[0] > 0.9
+    assert _start(features, kernels=kernels, use_batch_norm=True)[0] > 0.2  # between the layers is not enough
+
+
+def test_a_spread_head_is_the_plain_one_about_its_mean():
+    """Float64, column by column: the last dense layer's outputs less their mean, over their deviation, times gamma."""
+    head = ProjectionHead(widths=(8, 4), last_batch_norm=True, cross_replica_batch_norm=False)
+    head.build((None, 10))
+    _randomise(head)
+    features = _features(32)
+    first, bias, last = (np.array(w, "f8") for w in (head.dense1.kernel, head.dense1.bias, head.dense2.kernel))
+    rows = np.maximum(features.astype("f8") @ first + bias, 0) @ last
+    rows = (rows - rows.mean(0)) / np.sqrt(rows.var(0) + 1e-5) * np.array(head.norm2.gamma, "f8")
+    expected = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    np.testing.assert_allclose(head(features, training=True), expected, rtol=1e-3, atol=1e-5)
+    assert np.abs(head(features) - expected).max() > 1e-2  # the control: moving averages are others
+
+
+def test_projection_kernels_of_he_have_variance_two_by_inputs():
+    head = ProjectionHead(widths=(256, 128), kernels="he")
+    head.build((None, 300))
+    for dense, inputs in zip(head.dense, (300, 256)):
+        np.testing.assert_allclose(np.array(dense.kernel).std(), np.sqrt(2 / inputs), rtol=0.02)
+
+
 def test_projection_kernels_start_with_deviation_a_hundredth():
     head = ProjectionHead(widths=(256, 128))
     head.build((None, 300))
@@ -127,6 +178,7 @@ def test_variables_have_telling_names():
     [
         (ProjectionHead, {"widths": [8, 4], "use_batch_norm": True, "cross_replica_batch_norm": False}),
         (ProjectionHead, {"widths": [4], "use_batch_norm": False, "cross_replica_batch_norm": True}),
+        (ProjectionHead, {"widths": [8, 4], "last_batch_norm": True, "kernels": "he"}),
         (ClassificationHead, {"classes": 3, "zero_init": True}),
     ],
 )
@@ -144,13 +196,13 @@ def test_heads_survive_saving(kind, arguments, tmp_path):
 
 def test_a_checkpoint_holds_every_weight(tmp_path):
     """Moving averages of batch norm too, which no optimizer holds."""
-    heads = [ProjectionHead(widths=(8, 6, 4), use_batch_norm=True) for _ in range(2)]
+    heads = [ProjectionHead(widths=(8, 6, 4), use_batch_norm=True, last_batch_norm=True) for _ in range(2)]
     for head in heads:
         head.build((None, 10))
     _randomise(heads[0])
     path = tf.train.Checkpoint(head=heads[0]).write(str(tmp_path / "head"))
     tf.train.Checkpoint(head=heads[1]).read(path).assert_existing_objects_matched()
-    assert len(heads[1].weights) == 3 + 2 * 4
+    assert len(heads[1].weights) == 3 + 2 * 4 + 3  # the last batch norm has no offset
     for saved, restored in zip(heads[0].get_weights(), heads[1].get_weights()):
         np.testing.assert_array_equal(saved, restored)
 
@@ -160,5 +212,7 @@ def test_errors_say_what_is_wanted():
         ProjectionHead(widths=())
     with pytest.raises(ValueError, match=r"units \(>= 1\).*got \(8, 0\)"):
         ProjectionHead(widths=(8, 0))
+    with pytest.raises(ValueError, match=r"`kernels` must be one of small, he; got 'hee'. Did you mean 'he'"):
+        ProjectionHead(kernels="hee")
     with pytest.raises(ValueError, match=r"`classes` must be >= 1.*got 0"):
         ClassificationHead(0)

@@ -106,6 +106,20 @@ def test_batch_norm_with_zero_gamma_starts_as_zero():
     assert np.abs(batch_norm(cross_replica=False)(x, training=True)).max() > 0.5
 
 
+@pytest.mark.parametrize("cross_replica", [True, False])
+def test_batch_norm_without_offset_keeps_the_mean_at_zero_whatever_is_learnt(cross_replica):
+    x = _rows(shape=(64, 5)) + 7
+    layer = batch_norm(cross_replica=cross_replica, offset=False)
+    layer.build((None, 5))
+    layer.set_weights([np.full(weight.shape, 3.0, "f4") for weight in layer.get_weights()])
+    assert len(layer.trainable_variables) == 1 and layer.beta is None
+    np.testing.assert_allclose(np.mean(layer(x, training=True), 0), np.zeros(5), atol=1e-5)
+    other = batch_norm(cross_replica=cross_replica)  # the control: with one it moves the mean
+    other.build((None, 5))
+    other.set_weights([np.full(weight.shape, 3.0, "f4") for weight in other.get_weights()])
+    np.testing.assert_allclose(np.mean(other(x, training=True), 0), np.full(5, 3.0), atol=1e-5)
+
+
 def test_batch_norm_keeps_moments_in_float32_under_a_mixed_policy(mixed_bfloat16):
     x = tf.cast(_rows(shape=(512, 4)) + 8.0, tf.bfloat16)
     layer = batch_norm(cross_replica=True)

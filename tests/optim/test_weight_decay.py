@@ -53,6 +53,12 @@ def test_batch_norm_comes_along_when_asked():
     assert sorted(_ids(every)) == sorted(_ids(head.trainable_variables))
 
 
+def test_batch_norm_without_offset_decays_its_gamma():
+    head = _head(last_batch_norm=True)
+    assert _ids(decayed_variables(head, kinds=("batch_norm",))) == _ids([head.norm2.gamma])
+    assert _ids(decayed_variables(head)) == _ids([head.dense[0].kernel, head.dense[1].kernel])
+
+
 def test_an_unknown_kind_is_answered_with_the_nearest():
     with pytest.raises(
         ValueError, match=r"`kinds` must be one of kernels, biases, batch_norm; got 'bias'\. Did you mean 'biases'\?"

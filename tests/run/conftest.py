@@ -15,7 +15,7 @@ TRAINED = Experiment(
     name="tests.trained",
     data=Data(name="digits", examples=64),
     encoder=Encoder(name="resnet18", width=0.0625),
-    projection=Projection(widths=(8,)),
+    projection=Projection(widths=(8,), last_batch_norm=True),
     contrastive=Stage(epochs=1, batch_size=32),
     linear=Stage(epochs=1, batch_size=32),
 )

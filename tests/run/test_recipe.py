@@ -117,6 +117,15 @@ def test_a_plateau_is_watched_where_collapsed_embeddings_have_one(context):
         assert recipe.prepare(context(**change), "contrastive").watch is None
 
 
+def test_the_start_of_every_stage_that_compares_is_watched(context):
+    for change in ({}, {"data.views": 1}, {"loss.denominator_mode": "only_negatives"}):
+        assert recipe.prepare(context(**change), "contrastive").start is not None
+    assert recipe.prepare(context(), "linear").start is None
+    named = recipe.prepare(context(**{"projection.last_batch_norm": True}), "contrastive").start
+    near = {"negative_similarity_p50": 0.95, "effective_rank": 1.2}
+    assert "the head ends in batch norm already" in named.read(near)
+
+
 def test_the_queue_is_of_the_stage_that_compares(context):
     run = context(**{"queue.size": 24})
     assert recipe.prepare(run, "contrastive").plan.state.queue is not None

@@ -23,9 +23,9 @@ def batch():
 def make_state():
     """(strategy, stage) -> StageState with SGD; the same weights whatever the strategy."""
 
-    def make(strategy, stage="contrastive", cross_replica_batch_norm=True, learning_rate=0.1):
+    def make(strategy, stage="contrastive", cross_replica_batch_norm=True, learning_rate=0.1, last_batch_norm=False):
         with strategy.scope():
-            networks = tiny_networks(cross_replica_batch_norm=cross_replica_batch_norm)
+            networks = tiny_networks(cross_replica_batch_norm=cross_replica_batch_norm, last_batch_norm=last_batch_norm)
             optimizer = tf.keras.optimizers.SGD(learning_rate, momentum=0.9)
             return StageState.create(networks, STAGE_KINDS[stage].trains, optimizer)
 

@@ -46,8 +46,9 @@ def test_replicas_agree_after_an_update_and_so_does_a_checkpoint(two_replicas, m
 @pytest.mark.two_replicas_required
 def test_without_agreement_each_replica_has_its_own(two_replicas, make_state):
     """Control; then the mean. Equal values, as those of a frozen encoder, keep every bit."""
-    state = make_state(two_replicas, cross_replica_batch_norm=False)
+    state = make_state(two_replicas, cross_replica_batch_norm=False, last_batch_norm=True)
     averages = local_averages(state.networks)
+    assert len(averages) == 6  # two of the encoder and one of the head, each with two
     third = np.float32(1 / 3)
 
     @tf.function

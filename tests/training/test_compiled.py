@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pathlib
 import subprocess
@@ -104,3 +105,73 @@ def test_on_one_thread_the_step_is_no_waiting(tmp_path):
         assert ended.returncode == 0, ended.stderr
         shares[which] = float(ended.stdout)
     assert shares["ordered"] < shares["control"] / 2, shares  # some 0.002 and 0.997 on a machine at rest
+
+
+ONE_CORE = """
+import os, pathlib, sys, time
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # before TensorFlow counts the cores
+import numpy as np
+import tensorflow as tf
+from supcon_tf.names import STAGE_KINDS
+from supcon_tf.records.directory import RunDirectory
+from supcon_tf.training import compiled
+from supcon_tf.training.checkpoints import StageCheckpoints
+from supcon_tf.training.duration import Duration
+from supcon_tf.training.loop import train_stage
+from supcon_tf.training.plan import Pace, StagePlan
+from supcon_tf.training.reporting import Reporter
+from supcon_tf.training.state import StageState
+from tests import tiny
+from tests.training import stages
+
+which, directory = sys.argv[1], pathlib.Path(sys.argv[2])
+
+def unordered(stream, ready):  # the control: nothing keeps the step behind the second time
+    with tf.control_dependencies(list(ready)):
+        begin = tf.timestamp()
+    with tf.control_dependencies([begin]):
+        batch = next(stream)
+    with tf.control_dependencies(tf.nest.flatten(batch, expand_composites=True)):
+        return batch, tf.cast(tf.timestamp() - begin, tf.float32)
+
+def slow(*batch):
+    with tf.control_dependencies([tf.py_function(lambda: time.sleep(0.3), [], [])]):
+        return tf.nest.map_structure(tf.identity, batch)
+
+def batches(done, context):
+    views = 2 if which == "slow input" else 256  # many make the step slow
+    images = np.random.default_rng(0).normal(size=(8, views, tiny.SIDE, tiny.SIDE, 1)).astype("f4")
+    data = tf.data.Dataset.from_tensors((images, np.arange(8) % 3)).repeat()
+    return data.map(slow) if which == "slow input" else data
+
+if which == "control":
+    compiled._timed_next = unordered
+strategy, duration = tf.distribute.OneDeviceStrategy("CPU:0"), Duration(epochs=2, examples=64, batch_size=8)
+with strategy.scope():
+    networks = tiny.tiny_networks()
+    state = StageState.create(networks, STAGE_KINDS["contrastive"].trains, tf.keras.optimizers.SGD(0.01))
+train_stage(
+    StagePlan(stages.make_update(state), state, batches, duration),
+    strategy=strategy,
+    checkpoints=StageCheckpoints(state, directory / "checkpoints"),
+    reporter=Reporter(RunDirectory(directory), "contrastive", title="t", duration=duration, learning_rate=float),
+    pace=Pace(steps_per_call=int(sys.argv[3])),
+)
+"""
+
+
+@pytest.mark.slow
+def test_on_one_core_a_record_tells_slow_input_from_a_slow_step(tmp_path):
+    """`input_share` of the second epoch, the first has the tracing; the control calls the slow step waiting."""
+    program, shares = tmp_path / "one_core.py", {}
+    program.write_text(ONE_CORE)
+    for which, at_once in (("slow input", 1), ("slow input", 4), ("slow step", 1), ("slow step", 4), ("control", 1)):
+        directory = tmp_path / f"{which} {at_once}"
+        command = [sys.executable, str(program), which, str(directory), str(at_once)]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+        ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
+        assert ended.returncode == 0, ended.stderr
+        shares[which, at_once] = json.loads((directory / "metrics.jsonl").read_text().splitlines()[-1])["input_share"]
+    assert min(shares["slow input", count] for count in (1, 4)) > 0.5, shares
+    assert max(shares["slow step", count] for count in (1, 4)) < 0.2, shares
+    assert shares["control", 1] > 0.5, shares

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from supcon_tf.keras_generations import inner_layers
+from supcon_tf.layers.heads import ProjectionHead
 from supcon_tf.losses.supcon import supervised_contrastive_loss
 from supcon_tf.training.compiled import compile_update
 from supcon_tf.training.gradient_cache import forward_state, value_and_gradients
@@ -17,7 +19,8 @@ LABELS = np.array([0, 1, 0, 1, 2, 2, 0, 1])
 
 def frozen(state):
     """Batch norm of the state in inference mode."""
-    for layer in state.networks.encoder.layers:
+    norms = [layer for part in state.networks.parts().values() for layer in inner_layers(part)]
+    for layer in norms:
         if isinstance(layer, tf.keras.layers.BatchNormalization):
             layer.trainable = False
     return state
@@ -37,11 +40,12 @@ def test_with_frozen_batch_norm_micro_batches_make_the_update_of_the_whole_batch
     stage, one_device, make_state, feed, batch
 ):
     def after(microbatches):
-        state = frozen(make_state(one_device, stage))
+        state = frozen(make_state(one_device, stage, last_batch_norm=True))
         return weights_after(one_device, state, feed, batch, microbatches=microbatches, stage=stage)
 
-    (whole, metrics), start = after(1), weights_after(one_device, make_state(one_device, stage), feed, batch,
-                                                      microbatches=1, count=1, stage=stage)[0]  # fmt: skip
+    begun = make_state(one_device, stage, last_batch_norm=True)
+    (whole, metrics), start = after(1), weights_after(one_device, begun, feed, batch, microbatches=1, count=1,
+                                                      stage=stage)[0]  # fmt: skip
     for microbatches in (2, 4, 8):
         cached, cached_metrics = after(microbatches)
         assert largest_difference(whole, cached) < 2e-6
@@ -69,10 +73,14 @@ def test_moments_of_a_micro_batch_are_those_of_all_its_replicas(one_device, two_
     """Two replicas of two micro-batches: the first holds images 0, 1, 4, 5 and the second 2, 3, 6, 7."""
     images, labels = batch
     order = [0, 1, 4, 5, 2, 3, 6, 7]
-    alone, _ = weights_after(one_device, make_state(one_device), feed, (images[order], labels[order]), microbatches=2)
-    shared, _ = weights_after(two_replicas, make_state(two_replicas), feed, batch, microbatches=2)
+
+    def after(strategy, batch, microbatches):
+        state = make_state(strategy, last_batch_norm=True)
+        return weights_after(strategy, state, feed, batch, microbatches=microbatches)[0]
+
+    alone, shared = after(one_device, (images[order], labels[order]), 2), after(two_replicas, batch, 2)
     assert largest_difference(alone, shared) < 2e-5
-    whole, _ = weights_after(one_device, make_state(one_device), feed, batch, microbatches=1)
+    whole = after(one_device, batch, 1)
     assert largest_difference(whole, shared) > 1e-4  # the control: moments of four images are other moments
 
 
@@ -104,6 +112,28 @@ def test_batch_norm_sees_micro_batches_and_moves_once():
         value, _ = loss(tf.concat([model(part, training=True) for part in parts], 0))
     for found, plain in zip(gradients, tape.gradient(value, model.trainable_variables)):
         np.testing.assert_allclose(found, plain, rtol=1e-4, atol=1e-5)
+
+
+def test_batch_norm_at_the_end_of_the_head_sees_micro_batches_too():
+    """Beside one tape over the same parts; the control is a tape over the whole batch, which has other moments."""
+    head = ProjectionHead(widths=(6, 4), last_batch_norm=True, cross_replica_batch_norm=False, kernels="he")
+    model, inputs = network(head), tf.random.stateless_normal([8, 5], [0, 1], mean=3.0)
+    gradients, _ = value_and_gradients(
+        lambda x: model(x, training=True), inputs, loss, variables=model.trainable_variables,
+        state=forward_state(model), microbatches=2,
+    )  # fmt: skip
+    rows = [head.dense2(tf.nn.relu(head.dense1(part))) for part in tf.split(inputs, 2)]
+    expected = 0.1 * np.mean([np.mean(row, 0) for row in rows], 0)
+    np.testing.assert_allclose(head.norm2.moving_mean, expected, rtol=1e-4, atol=1e-6)
+
+    def plain(count):
+        with tf.GradientTape() as tape:
+            value, _ = loss(tf.concat([model(part, training=True) for part in tf.split(inputs, count)], 0))
+        return [np.array(gradient) for gradient in tape.gradient(value, model.trainable_variables)]
+
+    for found, parts in zip(gradients, plain(2)):
+        np.testing.assert_allclose(found, parts, rtol=1e-3, atol=1e-4)
+    assert largest_difference([np.array(gradient) for gradient in gradients], plain(1)) > 1e-2
 
 
 @pytest.mark.parametrize("compiled", [False, True])

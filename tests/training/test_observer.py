@@ -29,6 +29,13 @@ def test_steps_to_look_at(one_device):
     )
 
 
+def test_the_last_step_of_the_first_epoch_shows_how_the_stage_starts(one_device):
+    observer = Observer(State([]), one_device, every=4, duration=Duration(3, 10, 3))
+    assert [step for step in range(1, 11) if observer.due(step)] == [4, 8, 10]
+    observer = Observer(State([]), one_device, every=50, duration=Duration(3, 10, 3))
+    assert [step for step in range(1, 11) if observer.due(step)] == [4, 10]
+
+
 def test_what_is_said_are_means_of_looks_without_those_that_have_no_value(one_device):
     observer = Observer(State([]), one_device, every=1, duration=Duration(1, 9, 1))
     observer.seen = [{"a": 1.0, "positives_min": 3.0, "b": math.nan}, {"a": 2.0, "positives_min": 1.0, "b": math.nan}]

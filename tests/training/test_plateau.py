@@ -57,6 +57,61 @@ def test_a_loss_above_the_plateau_may_take_longer_and_is_then_said():
     assert list(warnings([PLATEAU.value * 1.05] * 20, total_steps=200)) == [10]  # half of a short stage
 
 
+def above(count=60, **series):
+    """Warnings for a loss above the plateau whose embeddings are spread; `series` are figures by epoch."""
+    duration = Duration(epochs=1000, examples=1, batch_size=1)
+    watch = PlateauWatch(PLATEAU, duration=duration, width=64)
+    figures = {"loss": lambda n: PLATEAU.value * 1.2, "negative_similarity_p50": lambda n: -0.02,
+               "effective_rank": lambda n: 16.0, **series}  # fmt: skip
+    read = [
+        watch.read({"step": 10 * n, **{name: value(n) for name, value in figures.items() if value(n) is not None}})
+        for n in range(1, count + 1)
+    ]
+    return [n for n, text in enumerate(read, 1) if text]
+
+
+@pytest.mark.parametrize(
+    "learning, standing",
+    [
+        ({"knn_accuracy": lambda n: 0.3 + 0.01 * n if n % 4 == 0 else None}, {"knn_accuracy": lambda n: 0.3}),
+        ({"loss": lambda n: PLATEAU.value * (2 - 0.02 * n)}, {"loss": lambda n: PLATEAU.value * 1.2 + 1e-3 * (n % 5)}),
+        ({"positive_similarity_p50": lambda n: 0.01 * n}, {"positive_similarity_p50": lambda n: 0.1 + 0.02 * (n % 2)}),
+    ],
+    ids=["neighbours", "loss", "classes"],
+)  # fmt: skip
+def test_above_the_plateau_embeddings_that_are_spread_and_get_somewhere_learn(learning, standing):
+    """The controls: the same figures, which stand still but for noise, are told of after 500 steps."""
+    assert above(**learning) == []
+    assert above(**standing) == [50]
+
+
+def test_what_learnt_and_then_stands_still_is_told_of_after_as_long():
+    assert above(100, knn_accuracy=lambda n: 0.3 + 0.02 * min(n, 30)) == [80]
+
+
+def test_near_equal_embeddings_do_not_learn_whatever_neighbours_say():
+    """A few images far out and all others equal: a collapse above the plateau."""
+    rising = {"knn_accuracy": lambda n: 0.2 + 0.02 * min(n, 30)}
+    assert above(**rising, negative_similarity_p50=lambda n: 0.99) == [50]
+    (text,) = warnings([PLATEAU.value * 1.2] * 60, negative_similarity_p50=0.99, effective_rank=1.1,
+                       update_norm=0.1).values()  # fmt: skip
+    assert "it gives nearly all images the same embedding" in text and "above the plateau" in text
+
+
+def test_what_weights_that_hardly_move_seem_to_get_is_noise():
+    """Moving averages of batch norm alone change what neighbours say. The control moves."""
+    rising = {"knn_accuracy": lambda n: 0.2 + 0.02 * n}
+    assert above(**rising, update_norm=lambda n: 1e-9) == [50]
+    assert above(**rising, update_norm=lambda n: 0.1) == []
+
+
+def test_on_the_plateau_too_what_is_spread_may_learn():
+    """A loss that comes down from above crosses it slowly. The control stands still."""
+    crossing = {"loss": lambda n: PLATEAU.value * 1.2 if n < 5 else ON}
+    assert above(40, **crossing, knn_accuracy=lambda n: 0.3 + 0.02 * n) == []
+    assert above(40, **crossing) == [15]
+
+
 @pytest.mark.parametrize("step, moves", [(1e-8, False), (0.01, True)])
 def test_weights_that_hardly_move_want_a_higher_rate(step, moves):
     (text,) = warnings([ON] * 12, update_norm=step, gradient_norm=8.0, negative_similarity_p50=0.4,

@@ -19,6 +19,7 @@ from supcon_tf.records.directory import RunDirectory
 from supcon_tf.training.duration import Duration
 from supcon_tf.training.plateau import Plateau, PlateauWatch
 from supcon_tf.training.reporting import Reporter
+from supcon_tf.training.start import StartWatch
 
 
 def report(directory, epochs=20, start=0):
@@ -116,6 +117,26 @@ def test_a_loss_on_its_plateau_is_said_and_recorded_once(tmp_path, capfd):
     assert b"the loss has stayed at" in b"".join(
         path.read_bytes() for path in (tmp_path / "tensorboard" / "contrastive").iterdir()
     )
+
+
+def started(directory, epochs, similarity, start=0):
+    """A stage whose embeddings have this similarity, without a plateau to watch."""
+    reporter = Reporter(
+        RunDirectory(directory), "contrastive", title="t", duration=Duration(20, 40, 4), learning_rate=float,
+        start=StartWatch(width=8, last_batch_norm=False),
+    )  # fmt: skip
+    reporter.start(start * 10, recorded=start * 10)
+    for epoch in range(start + 1, epochs + 1):
+        look = {"negative_similarity_p50": similarity, "effective_rank": 1.5}
+        reporter.epoch(epoch, epoch * 10, 10, 2.0, {"loss": 0.6, **look})
+
+
+@pytest.mark.parametrize("similarity, said", [(0.95, [1]), (0.1, [])])
+def test_a_start_near_collapse_is_said_and_recorded_once(similarity, said, tmp_path, capfd):
+    started(tmp_path, 3, similarity)
+    started(tmp_path, 5, similarity, start=3)
+    assert capfd.readouterr().out.count("t: WARNING: the stage starts near collapse") == len(said)
+    assert [line["epoch"] for line in records(tmp_path) if "warning" in line] == said
 
 
 def test_a_resumed_stage_replaces_the_records_of_steps_it_does_again(tmp_path, capfd):

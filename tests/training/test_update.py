@@ -40,12 +40,20 @@ def after_updates(strategy, make_state, feed, batch, stage, count=2, step=None, 
 
 @pytest.mark.two_replicas_required
 @pytest.mark.parametrize(
-    "stage",
-    ["contrastive", "linear", *(pytest.param(name, marks=pytest.mark.slow) for name in ("cross_entropy", "joint"))],
+    "stage, last_batch_norm",
+    [
+        ("contrastive", False),
+        ("contrastive", True),
+        ("linear", False),
+        *(pytest.param(name, True, marks=pytest.mark.slow) for name in ("cross_entropy", "joint")),
+    ],
 )
-def test_two_replicas_make_the_update_of_one_device(stage, one_device, two_replicas, make_state, feed, batch):
-    start, alone, alone_metrics = after_updates(one_device, make_state, feed, batch, stage)
-    start_two, shared, shared_metrics = after_updates(two_replicas, make_state, feed, batch, stage)
+def test_two_replicas_make_the_update_of_one_device(
+    stage, last_batch_norm, one_device, two_replicas, make_state, feed, batch
+):
+    head = {"last_batch_norm": last_batch_norm}
+    start, alone, alone_metrics = after_updates(one_device, make_state, feed, batch, stage, **head)
+    start_two, shared, shared_metrics = after_updates(two_replicas, make_state, feed, batch, stage, **head)
     assert largest_difference(start, start_two) == 0
     assert largest_difference(start, alone) > 1e-2  # The update is far larger than the rounding allowed below.
     assert largest_difference(alone, shared) < 2e-5
@@ -69,10 +77,14 @@ def test_without_the_gather_two_replicas_make_another_update(one_device, two_rep
 def test_without_cross_replica_batch_norm_two_replicas_make_another_update(
     one_device, two_replicas, make_state, feed, batch
 ):
-    """Control: statistics of half a batch are other statistics."""
-    _, alone, _ = after_updates(one_device, make_state, feed, batch, "contrastive")
-    _, local, _ = after_updates(two_replicas, make_state, feed, batch, "contrastive", cross_replica_batch_norm=False)
+    """Control: statistics of half a batch are other statistics, in the head too."""
+    head = {"last_batch_norm": True}
+    _, alone, _ = after_updates(one_device, make_state, feed, batch, "contrastive", **head)
+    _, local, _ = after_updates(
+        two_replicas, make_state, feed, batch, "contrastive", cross_replica_batch_norm=False, **head
+    )
     assert largest_difference(alone, local) > 1e-3
+    assert largest_difference({"head": alone["projection"]}, {"head": local["projection"]}) > 1e-3
 
 
 @pytest.mark.slow
