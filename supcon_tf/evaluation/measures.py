@@ -13,7 +13,7 @@ from tqdm import tqdm
 from supcon_tf.evaluation import robustness
 from supcon_tf.evaluation.average_precision import mean_average_precision
 from supcon_tf.evaluation.calibration import confidences, error_of, expected_calibration_error, reliability_diagram
-from supcon_tf.evaluation.classification import classification
+from supcon_tf.evaluation.classification import classification, confusion_matrix
 from supcon_tf.evaluation.few_shot import episode_accuracy, few_shot_accuracy
 from supcon_tf.evaluation.intervals import share_interval, t_interval
 from supcon_tf.evaluation.linear_probe import linear_probe
@@ -29,6 +29,7 @@ from supcon_tf.evaluation.retrieval import retrieval
 from supcon_tf.evaluation.retrieval_curve import retrieval_curve
 from supcon_tf.names import MEASURES, SEVERITIES, one_of
 
+SHOWN_CLASSES = 20  # of a confusion matrix with names
 SHOTS = 5  # training images a class
 OF_ANSWERS = ("accuracy", "calibration", "robustness")  # what needs a classifier and no features
 IN_MEMORY = "corrupted in memory, which gives lower errors than the stored JPEGs of ImageNet-C"
@@ -73,6 +74,7 @@ class Evidence(NamedTuple):
         label_sets: whether an image has a set of labels.
         labelled: whether images have labels.
         why_no_logits: what to say where there are none.
+        class_names: C names.
         why_no_features: likewise; "" where there are features.
         stored: the set whose corrupted images are read as they are; "" where they are made in memory.
     """
@@ -87,6 +89,7 @@ class Evidence(NamedTuple):
     why_no_logits: str
     why_no_features: str = ""
     stored: str = ""
+    class_names: tuple = ()
 
 
 def measured(name: str, evidence: Evidence) -> list[Measure]:
@@ -121,10 +124,26 @@ def _accuracy(evidence: Evidence) -> list[Measure]:
         made.append(_share("top5", found["top5"], n, "the class is among the first five answers"))
     return [
         *made,
-        Measure("mean_per_class", found["mean_per_class"], "share", "mean over classes of their top-1", n),
+        Measure(
+            "mean_per_class",
+            found["mean_per_class"],
+            "share",
+            "mean over classes of their top-1",
+            n,
+            details=_confusion(logits, labels, evidence),
+        ),
         Measure("nll", found["nll"], "nats", "mean of -log p(class)", n),
         Measure("brier", found["brier"], "", "mean of the sum over classes of (p - y)^2, 0 to 2", n),
     ]
+
+
+def _confusion(logits: np.ndarray, labels: np.ndarray, evidence: Evidence) -> Optional[dict]:
+    """How often which class is taken for which, where there are so few that a page can show it."""
+    names = list(evidence.class_names)
+    if not 0 < len(names) <= SHOWN_CLASSES:
+        return None
+    counts = confusion_matrix(logits.argmax(1), labels, classes=len(names))
+    return {"confusion": counts.tolist(), "class_names": names}
 
 
 def _calibration(evidence: Evidence) -> list[Measure]:

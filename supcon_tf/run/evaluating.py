@@ -218,6 +218,7 @@ def _evidence(predictor: Predictor, images: Union[InMemory, Stored]) -> Evidence
         corruptions={name: images.label(name) for name in CORRUPTIONS},
         unpublished=frozenset(name for name in CORRUPTIONS if not images.is_published(name)),
         classes=facts.classes,
+        class_names=facts.class_names,
         label_sets=facts.label_sets,
         labelled=facts.labelled,
         why_no_logits=why,

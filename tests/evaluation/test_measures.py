@@ -51,6 +51,14 @@ def test_numbers_of_arrays_whose_answers_are_known():
     assert found["top1"].value == 0.9 and found["top1"].n == 120 and found["top5"].value > 0.9
     low, high = found["top1"].interval
     assert 0.8 < low < 0.9 < high < 0.96
+    assert found["mean_per_class"].details is None  # of classes without names
+    names = tuple(f"c{number}" for number in range(CLASSES))
+    details = numbers("accuracy", class_names=names)["mean_per_class"].details
+    split, counts = images(120, wrong=12, seed=1), np.zeros([CLASSES, CLASSES], int)
+    for logits, label in zip(split.logits, split.labels):
+        counts[label, logits.argmax()] += 1
+    assert details == {"confusion": counts.tolist(), "class_names": list(names)} and np.trace(counts) == 108
+    assert numbers("accuracy", class_names=names * 21)["mean_per_class"].details is None  # more than a page can show
     sure = np.exp(9) / (np.exp(9) + CLASSES - 1)
     ece = numbers("calibration")["ece"]
     assert ece.value == pytest.approx(sure - 0.9, abs=1e-6) and ece.details["counts"] == [120]

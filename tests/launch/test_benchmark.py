@@ -19,7 +19,7 @@ def benchmark(*words):
 @pytest.mark.parametrize("words", [[], ["lose"], ["loss", "step"]])
 def test_what_to_measure_is_asked_for(words):
     ended = benchmark(*words)
-    assert ended.returncode == 2 and "say what to measure: loss, accuracy, step, input, comm" in ended.stderr
+    assert ended.returncode == 2 and "say what to measure: loss, accuracy, step, input, evaluate, comm" in ended.stderr
 
 
 def test_a_place_that_cannot_be_written_is_refused_before_anything_is_measured(tmp_path):

@@ -44,5 +44,11 @@ def test_the_mean_of_errors_by_severity_is_drawn_over_them():
     np.testing.assert_allclose(mean, (fog + snow) / 2, atol=0.11)
 
 
+def test_what_was_taken_for_what_is_counted():
+    html = charts([number("mean_per_class", {"confusion": [[3, 1], [0, 2]], "class_names": ["<cat>", "dog"]})], 0)
+    assert "1 of 6 images are off the diagonal" in html and "&lt;cat&gt; taken for dog: 1 of 4" in html
+    assert "<cat>" not in html and "dog taken for" in html
+
+
 def test_nothing_was_measured_nothing_is_drawn():
     assert charts([number("top1"), number("linear_lbfgs", {"penalty": 0.1})], 0) == ""
