@@ -109,6 +109,7 @@ def test_there_are_commands_to_check():
     assert len(commands("python -m launch.")) >= 5 and len(commands("make ")) >= 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [path for path in DOCUMENTS if blocks(path, "python")], ids=lambda path: path.name)
 def test_python_in_a_document_runs(path):
     for block in blocks(path, "python"):

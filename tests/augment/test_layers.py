@@ -106,6 +106,7 @@ def test_in_a_model_it_acts_in_training_and_comes_back_from_a_file(make, tmp_pat
     np.testing.assert_array_equal(kept(batch, seeds=SEEDS), layer(batch, seeds=SEEDS))
 
 
+@pytest.mark.slow
 @every_layer
 def test_under_mixed_precision_pixels_stay_float32(make):
     tf.keras.mixed_precision.set_global_policy("mixed_bfloat16")

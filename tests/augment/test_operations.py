@@ -84,6 +84,7 @@ def operate(names, level, seed, image=IMAGE):
     return tf.transpose(operations.operate(tf.transpose(image, [1, 2, 0]), draws, program), [2, 0, 1]).numpy()
 
 
+@pytest.mark.slow
 def test_operate_picks_by_number_and_draws_both_signs():
     for name in operations.NUMBERS:
         wanted = {bytes(change(name, 5.0, sign=sign).numpy()) for sign in (-1.0, 1.0)}

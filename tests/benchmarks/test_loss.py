@@ -51,6 +51,7 @@ def test_the_floor_is_the_products_of_every_pair_of_blocks():
     np.testing.assert_allclose(gradient.reshape(60, -1), 2 * (x @ x.T) @ x, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_case_is_measured_in_a_process_of_its_own():
     command = [
         sys.executable,
@@ -80,6 +81,7 @@ def test_memory_sees_what_is_used_and_given_back():
     assert memory.peak_mb() - before < 150
 
 
+@pytest.mark.slow
 def test_a_case_that_fails_is_recorded_with_its_reason():
     record = process.measure(
         "benchmarks.loss.case", {"what": "tiled", "rows": 7}

@@ -62,10 +62,10 @@ def test_two_replicas_equal_one_device(two_replicas, sizes, dtype, tolerance, co
 @pytest.mark.parametrize(
     "arguments",
     [
-        {"positives_cap": 2, "no_positives": "exclude"},
+        pytest.param({"positives_cap": 2, "no_positives": "exclude"}, marks=pytest.mark.slow),
         pytest.param({"contrast_mode": "one", "summation_location": "in"}, marks=pytest.mark.slow),
         pytest.param({"denominator_mode": "one_positive", "positives_cap": 0}, marks=pytest.mark.slow),
-        {"denominator_mode": "only_negatives"},
+        pytest.param({"denominator_mode": "only_negatives"}, marks=pytest.mark.slow),
         {"queue": Queue(unit_rows(5, 4, seed=5), np.array([0, 1, -1, 7, 0]), 4), "tile_rows": 3},
         pytest.param(
             {"queue": Queue(unit_rows(5, 4, seed=5), np.array([0, 1, -1, 7, 0])), "summation_location": "in"},
@@ -126,10 +126,10 @@ def bytes_sent(strategy, monkeypatch, labels, **arguments):
     "labels, label_mode, expected",
     [
         (LABELS, "auto", [3 * 8]),
-        (WIDE, "one_hot", [3 * 8]),  # one number an image, whatever C
+        pytest.param(WIDE, "one_hot", [3 * 8], marks=pytest.mark.slow),  # one number an image, whatever C
         (WIDE, "auto", [4, 3 * 8, 3 * 4]),  # that all are one-hot; the number; and a column that nobody reads
         (np.roll(WIDE, 1, 1) + WIDE, "auto", [4, 3 * 8, 3 * 1000 * 4]),
-        (np.roll(WIDE, 1, 1) + WIDE, "sets", [4, 3 * 8, 3 * 1000 * 4]),
+        pytest.param(np.roll(WIDE, 1, 1) + WIDE, "sets", [4, 3 * 8, 3 * 1000 * 4], marks=pytest.mark.slow),
     ],
     ids=["classes", "said to be one-hot", "seen to be one-hot", "seen to be sets", "said to be sets"],
 )
@@ -142,7 +142,7 @@ def test_one_hot_labels_are_sent_as_one_number_an_image(two_replicas, monkeypatc
 @pytest.mark.two_replicas_required
 @pytest.mark.parametrize(
     "labels",
-    [LABELS, ONE_HOT, SETS, pytest.param(HALF, marks=pytest.mark.slow)],
+    [LABELS, *(pytest.param(labels, marks=pytest.mark.slow) for labels in (ONE_HOT, SETS, HALF))],
     ids=["classes", "one-hot", "sets", "half"],
 )
 @pytest.mark.parametrize("compiled", [True, pytest.param(False, marks=pytest.mark.slow)])
@@ -220,7 +220,7 @@ def kernel_by_hand():
 
 
 @pytest.mark.parametrize("labels", [FIT_LABELS, (FIT_LABELS[:, None] == np.arange(3)).astype("uint8")])
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("jit_compile", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_fit_on_one_device(kernel_by_hand, labels, jit_compile):
     for found, expected in zip(fitted_kernel(labels, jit_compile=jit_compile), kernel_by_hand):
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)

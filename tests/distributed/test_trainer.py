@@ -75,10 +75,9 @@ def alone(tmp_path_factory):
     return train(tmp_path_factory.mktemp("alone"), 1)
 
 
+@pytest.mark.slow
 @pytest.mark.two_replicas_required
-@pytest.mark.parametrize(
-    "replicas", [2, pytest.param(4, marks=pytest.mark.slow), pytest.param(8, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("replicas", [2, 4, 8])
 def test_any_number_of_replicas_trains_as_one_device(replicas, alone, tmp_path):
     assert_same(train(tmp_path, replicas), alone)
 

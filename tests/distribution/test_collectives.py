@@ -31,7 +31,7 @@ def on_replicas(strategy, function, *arguments, compiled):
 
 @pytest.mark.two_replicas_required
 @pytest.mark.parametrize("sizes", SIZES)
-@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("compiled", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_every_replica_gets_all_rows_in_order(two_replicas, sizes, compiled):
     rows = np.arange(sum(sizes) * 2).reshape(-1, 2)
     dtypes = ("float32", "float64", "int32", "int64")
@@ -50,7 +50,7 @@ def test_every_replica_gets_all_rows_in_order(two_replicas, sizes, compiled):
 
 @pytest.mark.two_replicas_required
 @pytest.mark.parametrize("sizes", SIZES)
-@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("compiled", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_gradient_is_that_of_one_device(two_replicas, sizes, compiled):
     """Replica r weighs every row by its own weights; a row's gradient is the sum of what both replicas ask for."""
     rows = np.random.default_rng(0).normal(size=[sum(sizes), 3])

@@ -104,6 +104,7 @@ def test_accuracy_is_that_of_plain_loops_and_follows_the_encoder():
     assert measure() == measure()
 
 
+@pytest.mark.slow
 @pytest.mark.two_replicas_required
 def test_two_replicas_find_the_same_neighbours(two_replicas):
     measure, expected = accuracy_and_oracle(two_replicas)

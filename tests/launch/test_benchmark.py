@@ -27,6 +27,7 @@ def test_a_place_that_cannot_be_written_is_refused_before_anything_is_measured(t
     assert ended.returncode == 74 and "No such file or directory" in ended.stderr and not ended.stdout
 
 
+@pytest.mark.slow
 def test_records_are_kept_and_the_table_is_shown(tmp_path):
     ended = benchmark("communication", f"--json={tmp_path}/x")
     assert ended.returncode == 0, ended.stderr

@@ -108,7 +108,9 @@ LAYOUTS = {
 }
 
 
-@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32", "float64"])
+@pytest.mark.parametrize(
+    "dtype", ["float32", *(pytest.param(name, marks=pytest.mark.slow) for name in ("bfloat16", "float16", "float64"))]
+)
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_value_and_gradient_are_finite_everywhere(layout, dtype):
     projections, labels = LAYOUTS[layout]

@@ -90,8 +90,9 @@ def test_saved_models_keep_their_metric(tmp_path):
     assert before["alone"] == 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.two_replicas_required
-@pytest.mark.parametrize("cross_replica, expected", [(True, 0.5), pytest.param(False, 0.75, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("cross_replica, expected", [(True, 0.5), (False, 0.75)])
 def test_replicas_look_among_the_images_of_all(two_replicas, cross_replica, expected):
     """On four images each, a control: labels 4 are together, and the two of class 0 are not."""
     with two_replicas.scope():

@@ -11,6 +11,7 @@ from supcon_tf.config import Data
 from supcon_tf.run.comparing import compare_runs
 
 
+@pytest.mark.slow
 def test_two_runs_are_compared_by_pairs(trained_run, tmp_path):
     """Of a run with itself nothing differs; of one whose answers are shifted, every image that was right."""
     run, other = (shutil.copytree(trained_run, tmp_path / name) for name in ("run", "other"))

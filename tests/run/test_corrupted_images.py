@@ -67,6 +67,7 @@ def errors(of, name, severities=SEVERITIES):
     return [float(np.mean(p.logits.argmax(1) != p.labels)) for p in predicted]
 
 
+@pytest.mark.slow
 def test_errors_are_those_by_other_code_and_of_the_same_pixels_in_memory(networks, digits, tmp_path):
     trained, predictor = networks
     stored.write_arrays(tmp_path / "c", *digits)
@@ -78,6 +79,7 @@ def test_errors_are_those_by_other_code_and_of_the_same_pixels_in_memory(network
     assert of_stored.made["images_each"] == 60 and of_stored.found.endswith("c, 60 images a severity")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["labels", "order", "severities", "names"])
 def test_wrong_labels_order_or_names_give_other_numbers(change, networks, digits, tmp_path):
     trained, predictor = networks
@@ -113,6 +115,7 @@ def evaluated(run, where="", measures=("robustness",), told=print):
     return evaluate_run(run, measures=measures, data=data, robustness=Robustness(stored=where), told=told)
 
 
+@pytest.mark.slow
 def test_the_table_says_which_images_these_were_and_answers_alone_are_kept(run, networks, digits, tmp_path):
     stored.write_arrays(tmp_path / "c", *digits)
     (entry,) = evaluated(run, f"folder:{tmp_path / 'c'}")
@@ -180,6 +183,7 @@ def test_another_run_is_a_baseline_once_it_is_measured(run, tmp_path):
     assert again == entry  # once, not twice
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change, message",
     [

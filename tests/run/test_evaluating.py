@@ -44,6 +44,7 @@ def test_what_is_measured_is_not_measured_again_and_a_cut_goes_on(run, monkeypat
     assert asked == ["retrieval"] and told == ["accuracy: measured before", "retrieval"]
 
 
+@pytest.mark.slow
 def test_other_weights_and_other_data_are_measured_anew(run):
     first = evaluate_run(run, measures=["retrieval"])
     half = evaluate_run(run, measures=["retrieval"], data=Data(name="digits", test_split="test[:50%]"))

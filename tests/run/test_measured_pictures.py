@@ -28,6 +28,7 @@ def details(entry):
     return next(number["details"] for number in entry["numbers"] if number["name"] == "precision_at_1")
 
 
+@pytest.mark.slow
 def test_queries_and_what_they_find_are_the_test_images_of_these_numbers(run, monkeypatch):
     (entry,) = evaluate_run(run, measures=["retrieval"])
     assert "What images find" in (run / "report.html").read_text()
@@ -50,6 +51,7 @@ def test_queries_and_what_they_find_are_the_test_images_of_these_numbers(run, mo
     assert evaluate_run(run, measures=["retrieval"]) == [entry] and kept(run, entry) is not None
 
 
+@pytest.mark.slow
 def test_corrupted_images_are_those_that_were_measured(run, monkeypatch):
     monkeypatch.setattr(evaluating, "CORRUPTIONS", ("gaussian_noise", "contrast"))
     (entry,) = evaluate_run(run, measures=["robustness"])

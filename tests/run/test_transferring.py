@@ -133,6 +133,7 @@ def joined(*parts):
     return tuple(np.concatenate(pair) for pair in zip(*parts))
 
 
+@pytest.mark.slow
 def test_official_validation_chooses_and_the_number_is_scikit_learns(linear):
     run, rows, _ = linear
     entry, kept = rows["dtd"].entry, arrays(run, "dtd", official=True)
@@ -152,6 +153,7 @@ def test_official_validation_chooses_and_the_number_is_scikit_learns(linear):
     assert written == [row.entry for row in rows.values() if row.entry] and entry["seconds"] > 0
 
 
+@pytest.mark.slow
 def test_sets_of_labels_are_measured_by_average_precision(linear):
     run, rows, _ = linear
     entry, kept = rows["voc2007"].entry, arrays(run, "voc_2007", official=True)
@@ -166,6 +168,7 @@ def test_sets_of_labels_are_measured_by_average_precision(linear):
     assert entry["made"]["data"]["name"] == "voc2007" and entry["made"]["data"]["source"] == "voc/2007"
 
 
+@pytest.mark.slow
 def test_without_official_validation_images_a_fifth_is_held_out(linear):
     run, rows, _ = linear
     entry, kept = rows["caltech101"].entry, arrays(run, "dtd", official=False)
@@ -178,6 +181,7 @@ def test_without_official_validation_images_a_fifth_is_held_out(linear):
     assert "60 held out of train" in entry["numbers"][0]["protocol"]
 
 
+@pytest.mark.slow
 def test_sets_that_are_not_there_or_do_not_fit_are_a_line_each(linear):
     _, rows, told = linear
     why = {name.split(":")[0]: row.why_not for name, row in rows.items()}

@@ -15,7 +15,9 @@ from supcon_tf.training.state import StageState
 from tests.training.stages import train
 
 
-@pytest.mark.parametrize("options", [{"steps_per_call": 3}, {"jit_compile": True}])
+@pytest.mark.parametrize(
+    "options", [{"steps_per_call": 3}, pytest.param({"jit_compile": True}, marks=pytest.mark.slow)]
+)
 def test_how_steps_are_called_changes_no_weight(options, tmp_path, make_state, one_device, batch):
     """Five steps in calls of three and two, or compiled by XLA, beside five calls of one."""
     ends = []

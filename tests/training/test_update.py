@@ -42,7 +42,7 @@ def after_updates(strategy, make_state, feed, batch, stage, count=2, step=None, 
 @pytest.mark.parametrize(
     "stage, last_batch_norm",
     [
-        ("contrastive", False),
+        pytest.param("contrastive", False, marks=pytest.mark.slow),
         ("contrastive", True),
         ("linear", False),
         *(pytest.param(name, True, marks=pytest.mark.slow) for name in ("cross_entropy", "joint")),
@@ -115,7 +115,8 @@ def test_a_stage_changes_its_own_parts_and_no_other(stage, one_device, make_stat
     assert changed == set(STAGE_KINDS[stage].trains)
 
 
-@pytest.mark.parametrize("stage", ["contrastive", pytest.param("cross_entropy", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", ["contrastive", "cross_entropy"])
 def test_a_few_updates_fit_one_batch(stage, one_device, make_state, feed, batch):
     _, _, first = after_updates(one_device, make_state, feed, batch, stage, count=1, learning_rate=0.3)
     _, _, last = after_updates(one_device, make_state, feed, batch, stage, count=50, learning_rate=0.3)

@@ -51,6 +51,7 @@ def test_rotations_do_no_work(name):
     assert np.abs(torque).max() > 1e-2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", modes())
 def test_a_tile_stands_for_the_one_across(name):
     mode = modes()[name]

@@ -71,6 +71,7 @@ def test_the_two_passes_agree_where_either_would_do(symmetric):
         np.testing.assert_allclose(one, other, rtol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", modes())
 def test_a_tile_stands_for_the_one_across(name):
     mode = modes()[name]

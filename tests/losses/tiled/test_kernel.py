@@ -41,7 +41,7 @@ def test_every_mode_equals_plain_loops_and_the_gradient_of_the_whole_matrix(summ
 
 @pytest.mark.parametrize(
     "views, tile_rows",
-    [(1, 4), (3, 5), *(pytest.param(*sizes, marks=pytest.mark.slow) for sizes in [(1, 1), (2, 7), (3, 100)])],
+    [(3, 5), *(pytest.param(*sizes, marks=pytest.mark.slow) for sizes in [(1, 4), (1, 1), (2, 7), (3, 100)])],
 )
 def test_any_number_of_views_and_any_tile(views, tile_rows):
     projections = unit_rows(9, views, 3)
@@ -104,10 +104,7 @@ def test_value_and_gradient_are_finite_everywhere(dtype, shape):
 
 @pytest.mark.parametrize(
     "name",
-    [
-        name if name in ("out all", "cap", "in one_positive sets") else pytest.param(name, marks=pytest.mark.slow)
-        for name in modes()
-    ],
+    [name if name == "in one_positive sets" else pytest.param(name, marks=pytest.mark.slow) for name in modes()],
 )
 def test_the_door_takes_rows_and_a_mode_as_the_matrix_does(name):
     """A replica's rows as anchors among all, whose others tell it so many numbers: its share of the gradient of all."""
