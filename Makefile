@@ -38,7 +38,8 @@ GUARDS := tests/distributed tests/distribution tests/run tests/evaluation/test_k
 	tests/evaluation/test_linear.py tests/metrics tests/end_to_end/test_experiment.py tests/end_to_end/test_kills.py \
 	tests/end_to_end/test_label_sets.py tests/end_to_end/test_surroundings.py tests/end_to_end/test_transfer.py \
 	tests/launch/test_hosts.py tests/launch/test_evaluate.py tests/launch/test_prepare_data.py \
-	tests/training/test_compiled.py tests/training/test_momentum_queue.py tests/training/test_update.py \
+	tests/training/test_compiled.py tests/training/test_gradient_cache.py tests/training/test_momentum_queue.py \
+	tests/training/test_update.py tests/data/sets/test_digits.py \
 	tests/test_registration.py tests/test_documents.py
 
 test-guards: $(VENV)/ready-test

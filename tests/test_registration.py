@@ -59,6 +59,7 @@ def test_a_saved_model_is_loaded_whatever_is_imported_first(imports, saved):
     assert loss == "SupConLoss"
 
 
+@pytest.mark.slow
 def test_without_the_package_it_is_not():
     """Control: Keras does not find a class that nobody imported."""
     program = "import tensorflow as tf; print(tf.keras.utils.get_registered_object('supcon_tf>ProjectionHead'))"

@@ -132,7 +132,7 @@ def compare(policy: str, images: np.ndarray, parameters: dict, controls: list[di
 
 
 @pytest.mark.parametrize(
-    "policy", [pytest.param(name, marks=[pytest.mark.slow] * ("rand_augment" in name)) for name in CONTROLS]
+    "policy", [pytest.param(name, marks=[pytest.mark.slow] * (name != "sim_augment")) for name in CONTROLS]
 )
 def test_small_views_are_those_of_pillow(policy):
     """The paper's settings for CIFAR, images of 32 x 32."""

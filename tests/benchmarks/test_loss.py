@@ -13,6 +13,7 @@ from benchmarks import memory, process
 from benchmarks.loss import accuracy, case, ours, plan
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unknown_batch", [False, True])
 @pytest.mark.parametrize(
     "what", ["chosen", *(pytest.param(name, marks=pytest.mark.slow) for name in ("tiled", "dense_tensorflow"))]

@@ -43,7 +43,7 @@ def on_replicas(strategy, labels, projections, *, sizes, compiled, **arguments):
     [
         pytest.param((4, 4), "float64", 1e-12, True, marks=pytest.mark.slow),
         pytest.param((4, 4), "float64", 1e-12, False, marks=pytest.mark.slow),
-        ((4, 4), "float32", 1e-5, True),
+        pytest.param((4, 4), "float32", 1e-5, True, marks=pytest.mark.slow),
         pytest.param((4, 4), "bfloat16", 1e-2, True, marks=pytest.mark.slow),
         ((3, 5), "float64", 1e-12, True),
         pytest.param((8, 0), "float64", 1e-12, True, marks=pytest.mark.slow),

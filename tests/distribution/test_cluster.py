@@ -65,6 +65,7 @@ def test_what_is_wrong_is_told_with_an_example(environment, message):
     assert '"task": {"type": "worker", "index": 0}' in str(error.value)
 
 
+@pytest.mark.slow
 def test_a_port_that_is_taken_is_told(tmp_path):
     """In a process of its own, as TensorFlow starts a server once."""
     with socket.socket() as taken:

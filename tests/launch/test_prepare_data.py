@@ -125,6 +125,7 @@ def test_its_own_pictures_never_become_images_and_odd_names_end_nothing(tmp_path
     assert facts.left_out == "1 file of other kinds (.txt 1)"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "what, status, message",
     [

@@ -106,7 +106,7 @@ def of_sizes(labels, rows, queue, queue_labels):
 
 
 @pytest.mark.parametrize("summation, denominator, tile_rows, name", every_way(MISMATCHES, fast=[
-    ("out", "all", None, "two crops along the batch"), ("in", "one_positive", 4, "labels of a queue"),
+    ("out", "all", None, "two crops along the batch"),
 ]))  # fmt: skip
 def test_labels_of_other_images_are_refused_in_a_graph_and_not_numbers_under_xla(
     summation, denominator, tile_rows, name

@@ -35,6 +35,7 @@ def test_its_accuracy_is_that_of_the_summary_and_everything_is_written(run):
     assert np.mean(answers == kept["labels"]) == pytest.approx(found["top1"])
 
 
+@pytest.mark.slow
 def test_what_is_measured_is_not_measured_again_and_a_cut_goes_on(run, monkeypatch):
     evaluate_run(run, measures=["accuracy"])
     asked, told = [], []

@@ -43,7 +43,9 @@ def test_they_are_made_once(run, monkeypatch):
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("change", [pytest.param("weights", marks=pytest.mark.slow), "cut", "not ours"])
+@pytest.mark.parametrize(
+    "change", [pytest.param("weights", marks=pytest.mark.slow), "cut", pytest.param("not ours", marks=pytest.mark.slow)]
+)
 def test_they_are_made_again_for_other_weights_or_from_a_damaged_file(change, run):
     predictor(run).of("test")
     (kept,) = (run / "predictions").iterdir()
@@ -55,6 +57,7 @@ def test_they_are_made_again_for_other_weights_or_from_a_damaged_file(change, ru
     assert (found.logits is None) == (change == "weights") and len(found.features) == 539
 
 
+@pytest.mark.slow
 def test_other_data_has_a_file_of_its_own(run):
     predictor(run).of("train")
     first, second = (predictor(run, train_split=f"train[{part}]").of("train") for part in (":629", "629:1258"))

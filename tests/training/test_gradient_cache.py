@@ -53,6 +53,7 @@ def test_with_frozen_batch_norm_micro_batches_make_the_update_of_the_whole_batch
     assert largest_difference(whole, start) > 1e-2  # the updates are far larger than the difference allowed
 
 
+@pytest.mark.slow
 @pytest.mark.two_replicas_required
 def test_micro_batches_and_replicas_together_make_the_update_of_one_device(
     one_device, two_replicas, make_state, feed, batch

@@ -204,7 +204,7 @@ def test_weight_decay_shrinks_kernels_only(one_device, make_state, feed, batch):
         np.testing.assert_array_equal(free, same)
 
 
-@pytest.mark.parametrize("microbatches", [1, 2])
+@pytest.mark.parametrize("microbatches", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_scaled_loss_makes_the_same_update_and_an_overflow_none(microbatches, one_device, make_state, feed, batch):
     """Loss scaling, which mixed_float16 needs, with a float32 network: penalty and gradient come back to their size."""
     ends = []
@@ -240,6 +240,7 @@ def test_label_sets_make_one_update_on_one_device_and_on_two(stage, one_device, 
     assert alone_metrics == pytest.approx(shared_metrics, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_the_contrastive_step_compares_the_sets_without_what_does_not_count(one_device, make_state, feed, batch):
     of = {}
     for name, sets in (("given", SETS), ("counted", np.maximum(SETS, 0)), ("present", np.abs(SETS))):

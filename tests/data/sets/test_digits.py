@@ -110,6 +110,7 @@ def test_a_disk_that_is_full_and_a_directory_that_may_not_be_written_are_told_wi
     assert error.value.errno == errno.EACCES
 
 
+@pytest.mark.slow
 def test_a_file_size_limit_ends_the_writing_with_words_and_leaves_no_set(tmp_path):
     """The same from the system itself, in a process of its own."""
     program = textwrap.dedent("""

@@ -54,7 +54,7 @@ def test_any_number_of_views_and_any_tile(views, tile_rows):
 
 
 @pytest.mark.parametrize("arguments", [{}, {"summation_location": "in", "denominator_mode": "one_positive"}])
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("jit_compile", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_graph_and_xla_equal_eager(arguments, jit_compile):
     labels, projections = tf.constant(CLASSES), tf.constant(unit_rows(9, 2, 4), tf.float32)
     graph = tf.function(lambda y, z: value_and_gradient(y, z, tile_rows=4, **arguments), jit_compile=jit_compile)
@@ -82,7 +82,10 @@ def test_one_graph_serves_every_batch_size_and_both_kinds_of_rows():
 @pytest.mark.parametrize(
     "dtype", ["float32", *(pytest.param(name, marks=pytest.mark.slow) for name in ("float16", "float64"))]
 )
-@pytest.mark.parametrize("shape", ["random", "zero", "identical", "opposite", "long"])
+@pytest.mark.parametrize(
+    "shape",
+    ["zero", "identical", *(pytest.param(name, marks=pytest.mark.slow) for name in ("random", "opposite", "long"))],
+)
 def test_value_and_gradient_are_finite_everywhere(dtype, shape):
     projections = {
         "random": unit_rows(6, 2, 4),
