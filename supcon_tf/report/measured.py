@@ -17,7 +17,9 @@ class Measured:
 
     @property
     def name(self) -> str:
-        return f"{self.run.summary['experiment']}, seed {self.run.seed}"
+        """The experiment and its seed; a model file has none."""
+        name = self.run.summary["experiment"]
+        return name if self.run.seed is None else f"{name}, seed {self.run.seed}"
 
     @property
     def numbers(self) -> list[tuple]:

@@ -12,6 +12,7 @@ from supcon_tf.names import MEASURES, QUICK_MEASURES, one_of
 from supcon_tf.paths import shown
 from supcon_tf.records.directory import RunDirectory
 from supcon_tf.records.model_files import check_place, kind_of, place_of
+from supcon_tf.report.model_page import write_model_page
 from supcon_tf.run.evaluating import measure
 from supcon_tf.run.model_file import open_model
 from supcon_tf.run.predictions import Predictor
@@ -37,7 +38,7 @@ def evaluate_model(
         path: of a `.keras` or `.h5` file, or the directory of a SavedModel; one that `launch.export` wrote, too.
         model: how it wants images and what it gives; of an export nothing.
         data: the images, of the classes that it answers.
-        to: directory for `measures.json` and `predictions/`; default `MODEL.measures` beside it
+        to: directory for `measures.json`, `report.html` and `predictions/`; default `MODEL.measures` beside it
             (`records.model_files.place_of`).
         data_dir: where TFDS data sets are prepared; default `data` inside `to`.
         strategy, replicas: as in `evaluate_run`.
@@ -70,9 +71,12 @@ def evaluate_model(
             opened = open_model(path, model)
         with directory.held():
             predictor = Predictor(directory, opened, data, data_dir, devices)
-            for line in predictor.trained.described():
+            described = predictor.trained.described()
+            for line in described:
                 told(line)
             predictor.of("test")  # Answers that are not what was said of them end here, and not as a missing measure.
             entries = measure(predictor, directory, measures, data_dir=data_dir, **how)
-    told(f"measures and predictions: {shown(str(directory.path))}")
+            directory.verify()
+            write_model_page(directory, path.name, described)
+    told(f"measures, predictions and report.html: {shown(str(directory.path))}")
     return entries

@@ -77,6 +77,8 @@ def test_every_number_is_what_other_code_has_of_its_predictions(place, tmp_path)
     assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-4)
     assert told[:2] == ["images: 8 x 8 x 1, crop_then_resize, pixels -1..1",
                         "features: what the last dense layer, 'classes', is given, 6 numbers"]  # fmt: skip
+    html = (tmp_path / "to" / "report.html").read_text()
+    assert "model.keras, on digits" in html and told[0] in html and "Retrieval" in html and ", seed" not in html
     kept = json.loads((tmp_path / "to" / "measures.json").read_text())["measures"]
     assert [entry["measure"] for entry in kept] == [*MEASURES, "calibration"]
 
