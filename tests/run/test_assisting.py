@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from supcon_tf.augment.corruptions.corruption import corrupted
+from supcon_tf.config import Data
 from supcon_tf.data.sets.load import load_source
 from supcon_tf.names import CORRUPTIONS, SEVERITIES
-from supcon_tf.run import assisting
+from supcon_tf.run import assisting, evaluating, predictions
 from supcon_tf.run.comparing import compare_runs, compared
 from supcon_tf.run.corrupted_images import Robustness
 from supcon_tf.run.evaluating import evaluate_run
@@ -43,22 +44,12 @@ def numbers(entries):
 
 
 @pytest.mark.slow
-def test_two_hosts_measure_what_one_does_also_on_stored_corrupted_images(trained_run, tmp_path):
-    run = shutil.copytree(trained_run, tmp_path / "run")
-    images, labels = load_source("digits", str(tmp_path / "data")).arrays("test")
-    stored.write_arrays(
-        tmp_path / "c",
-        {
-            name: np.concatenate([corrupted(images, name, severity, scale="small") for severity in SEVERITIES])
-            for name in CORRUPTIONS
-        },
-        labels,
-    )
-    measures, where = ["accuracy", "knn_dino", "robustness"], f"folder:{tmp_path / 'c'}"
-    alone = evaluate_run(run, measures=measures, robustness=Robustness(stored=where))
+def test_two_hosts_measure_what_one_does(trained_run, tmp_path):
+    run, measures = shutil.copytree(trained_run, tmp_path / "run"), ["accuracy", "knn_dino"]
+    alone = evaluate_run(run, measures=measures)
     shutil.move(run / "predictions", tmp_path / "before")
     (run / "measures.json").unlink()
-    chief, other = together([run, run], f"--measures={','.join(measures)}", f"--corrupted={where}")
+    chief, other = together([run, run], f"--measures={','.join(measures)}")
     assert chief[0] == other[0] == 0, (chief, other)
     assert "top1" in chief[1] and other[1] == "this host took part; the chief has the result\n"
     found = json.loads((run / "measures.json").read_text())["measures"]
@@ -67,6 +58,32 @@ def test_two_hosts_measure_what_one_does_also_on_stored_corrupted_images(trained
         one, two = np.load(path), np.load(run / "predictions" / path.name)
         np.testing.assert_allclose(two["logits"], one["logits"], atol=1e-4)
         np.testing.assert_array_equal(two["labels"], one["labels"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["in memory", "stored"])
+def test_the_others_see_the_images_that_the_chief_sees(where, trained_run, tmp_path, monkeypatch):
+    """Two corruptions: what the chief says, in turn, makes another host predict the same images by the same change."""
+    run, data = shutil.copytree(trained_run, tmp_path / "run"), Data(name="digits", test_split="test[:60]")
+    monkeypatch.setattr(evaluating, "CORRUPTIONS", ("gaussian_noise", "fog"))
+    images, labels = load_source("digits", str(tmp_path / "data"), test_split="test[:60]").arrays("test")
+    whole = {name: np.concatenate([corrupted(images, name, s, scale="small") for s in SEVERITIES])
+             for name in CORRUPTIONS}  # fmt: skip
+    stored.write_arrays(tmp_path / "c", whole, labels)
+    said, logits, real = [], [], predictions.predicted
+    monkeypatch.setattr(predictions, "ask", lambda strategy, what: said.append(json.dumps(what)))
+    monkeypatch.setattr(predictions, "predicted", lambda *a, **how: logits.append(real(*a, **how)["logits"]) or
+                        {"embeddings": logits[-1], "logits": logits[-1], "labels": labels})  # fmt: skip
+    how = Robustness(stored=f"folder:{tmp_path / 'c'}" if where == "stored" else "")
+    evaluate_run(run, measures=["robustness"], data=data, robustness=how)
+    assert len(said) == len(logits) == 11  # the test images as they are, and five severities of each
+    chiefs, asked = list(logits), iter([*map(json.loads, said), None])
+    monkeypatch.setattr(evaluating, "next_asked", lambda strategy: next(asked))
+    logits.clear()
+    monkeypatch.setattr(evaluating, "is_chief", lambda strategy: False)
+    assert evaluate_run(run, measures=["robustness"], data=data, robustness=how) == []
+    np.testing.assert_array_equal(logits, chiefs)
+    assert not any(np.array_equal(logits[0], other) for other in logits[1:])  # control
 
 
 @pytest.mark.slow
