@@ -101,7 +101,7 @@ def test_both_stages_learn_the_labels_and_their_measure_is_average_precision(fin
 def test_cross_entropy_goes_on_from_the_encoder_of_another_run(data_dir, finished, tmp_path):
     """Fine-tuning, as for the paper's transfer table. Neighbours are asked for, and no stage uses them."""
     tuned = run(data_dir, tmp_path / "run", f"--encoder_from={finished[1]}", "--encoder.width=0.0625",
-                "--cross_entropy.epochs=6", "--cross_entropy.batch_size=32", "--knn.every=1",
+                "--cross_entropy.epochs=12", "--cross_entropy.batch_size=32", "--knn.every=1",
                 experiment="digits.cross_entropy")  # fmt: skip
     assert tuned.returncode == 0, tuned.stderr[-2000:]
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
