@@ -157,12 +157,12 @@ def _of_program(loaded, how: Model) -> Loaded:
     signatures = getattr(loaded, "signatures", {})
     name = how.signature or "serving_default"
     if name not in signatures:
-        raise ValueError(f"the SavedModel has no signature '{name}'; it has {_listed(signatures) or 'none'}.")
+        raise ValueError(f"the SavedModel has no signature '{name}'; it has {_listed(sorted(signatures)) or 'none'}.")
     function = signatures[name]
     inputs, outputs = function.structured_input_signature[1], function.structured_outputs
     key, spec = next(iter(inputs.items()))
     _require_one_image(len(inputs), spec.shape)
-    floats = [name for name, output in outputs.items() if output.dtype.is_floating]
+    floats = sorted(name for name, output in outputs.items() if output.dtype.is_floating)  # they are kept in no order
     answers = _chosen(how.answers, floats, [how.features], "answers") if how.output != "features" else ""
     features = how.features and _chosen(how.features, floats, [], "features")
     features = features or ("" if answers else _chosen("", floats, [], "features"))
