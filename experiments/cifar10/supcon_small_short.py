@@ -3,8 +3,8 @@
     python -m launch.train --experiment=cifar10.supcon_small_short --workdir=runs/short --data_dir=DATA_DIR
 
 Paper: 96.0 (Table 2: ResNet-50, all 50,000 images, batch 1024 to 4096, 1000 epochs).
-Measured: not run to its end here.
-Cost: not measured; the images of 8 epochs in two views and 4 in one.
+Measured: 65.86% on CIFAR-10 (20k/5k), one seed; see `experiments/results/`.
+Cost: 10 minutes on two CPU cores that tests shared.
 Differs from the paper in: encoder of a quarter width, batch 128, epochs, crops and flips alone, batch norm at the end
 of the head.
 """
