@@ -71,7 +71,7 @@ def _answers(arrays: dict[str, np.ndarray], *, points: int) -> list[str]:
     if are_sets:
         return _label_sets(arrays, labels, predictions, names, points)
     found, sentence = _projection(arrays.get("embeddings"), labels, predictions, names, points)
-    matrix = _confusion(confusion(labels, predictions, len(names)), names)
+    matrix = confusion_figure(confusion(labels, predictions, len(names)), names)
     return [page.pair([*found, matrix]), page.note(sentence) if sentence else ""]
 
 
@@ -119,7 +119,8 @@ def _projection(
     return [page.figure(f"Embeddings, {embeddings.shape[1]} dimensions", svg, caption=caption)], ""
 
 
-def _confusion(counts: np.ndarray, names: list[str]) -> str:
+def confusion_figure(counts: np.ndarray, names: Sequence[str]) -> str:
+    """Counts int [C, C], label by prediction, with names where these have room, else as a heat map."""
     wrong = int(counts.sum() - np.trace(counts))
     caption = f"Rows: label. Columns: prediction. {wrong:,} of {int(counts.sum()):,} images are off the diagonal."
     if len(names) <= class_figures.NAMED_CLASSES:
@@ -129,7 +130,7 @@ def _confusion(counts: np.ndarray, names: list[str]) -> str:
     return page.figure(f"Confusion matrix, {len(names)} classes", image + _worst(counts, names), caption=caption)
 
 
-def _worst(counts: np.ndarray, names: list[str], *, most: int = 10) -> str:
+def _worst(counts: np.ndarray, names: Sequence[str], *, most: int = 10) -> str:
     """The most frequent confusions by name, where a matrix has no room for names."""
     errors = counts - np.diag(np.diag(counts))
     order = np.argsort(-errors, axis=None, kind="stable")[:most]

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from supcon_tf.report import figures, page
-from supcon_tf.report.class_figures import confusion_matrix
+from supcon_tf.report import figures, gallery, page
 
 FEW = 10  # images, of which a share says little
 
@@ -22,18 +21,12 @@ def charts(numbers: Sequence[dict], tone: int) -> str:
         if "precision" in details:
             found.append(_precision(number, tone))
         if "confusion" in details:
-            found.append(_confusion(details))
+            counts = np.array(details["confusion"], np.int64)  # [C, C]
+            found.append(gallery.confusion_figure(counts, details["class_names"]))
     corrupted = [number for number in numbers if "severity" in (number.get("details") or {})]
     if corrupted:
         found.append(_by_severity(corrupted, tone))
     return page.pair(found) if found else ""
-
-
-def _confusion(details: dict) -> str:
-    counts = np.array(details["confusion"], np.int64)  # [C, C]
-    wrong = int(counts.sum() - np.trace(counts))
-    caption = f"Rows: label. Columns: answer. {wrong:,} of {int(counts.sum()):,} images are off the diagonal."
-    return page.figure("Answers by class", confusion_matrix(counts, details["class_names"]), caption=caption)
 
 
 def _reliability(details: dict, tone: int) -> str:

@@ -100,7 +100,7 @@ class Predictor:
     ):
         self._directory, self._data, self.strategy = directory, data, strategy
         self.source = source_of(trained, data, data_dir)
-        self._trained = self.trained = trained = trained.for_data(self.source.facts)
+        self.trained = trained = trained.for_data(self.source.facts)
         self._forward = trained.forward_on(strategy)
         self.crop, self.size = _crop_of(trained), trained.size
         self.own_classes = trained.class_names == self.source.facts.class_names
@@ -116,9 +116,9 @@ class Predictor:
             corruption: "name", "severity", and "stored", the set that they are of.
         """
         other = copy.copy(self)
-        image = {**self._trained.image, "padding": 0}
-        other._trained = dataclasses.replace(self._trained, image=image)
-        other.crop = _crop_of(other._trained)
+        image = {**self.trained.image, "padding": 0}
+        other.trained = dataclasses.replace(self.trained, image=image)
+        other.crop = _crop_of(other.trained)
         other.source, other._stored, other.own_classes = source, corruption, True
         other._data = Data(name=corruption["stored"])
         return other
@@ -143,7 +143,7 @@ class Predictor:
             return self._checked(kept, made)
         ask(self.strategy, {"split": split, "change": change and change._asdict(), "stored": self._stored})
         count = iter if made["corruption"] else counted(self.source, split, self.strategy.num_replicas_in_sync)
-        arrays = self._trained.read(self._predicted(split, change, count))  # the many passes are counted themselves
+        arrays = self.trained.read(self._predicted(split, change, count))  # the many passes are counted themselves
         arrays = {name: arrays[name] for name in made["arrays"]}
         path.parent.mkdir(exist_ok=True)
         text = np.frombuffer(json.dumps(made).encode(), np.uint8)
@@ -156,25 +156,25 @@ class Predictor:
 
     def _predicted(self, split: str, change: Optional[Corruption], progress: Callable) -> dict:
         how = {"change": change, "forward": self._forward, "progress": progress}
-        return predicted(self._trained, self.source, split, self.strategy, **how)
+        return predicted(self.trained, self.source, split, self.strategy, **how)
 
     def made(self, split: str, change: Optional[Corruption] = None) -> dict:
         """What decides the predictions: the weights, the images, the software."""
         corruption = self._stored or (change and change._asdict())
         return {
-            **self._trained.identity(),
+            **self.trained.identity(),
             "data": self._data.source,
             "fingerprint": self.source.fingerprint(),
             "split": split,
             "images": self.source.count(split),
-            "image": self._trained.image,
+            "image": self.trained.image,
             "corruption": corruption,
             "arrays": ["logits", "labels"] if corruption else ["embeddings", "logits", "labels"],
             "software": software(environment()),
         }
 
     def _checked(self, arrays: dict, made: dict) -> Predictions:
-        classified = self._trained.classified and self.own_classes
+        classified = self.trained.classified and self.own_classes
         return Predictions(arrays.get("embeddings"), arrays["logits"] if classified else None, arrays["labels"], made)
 
     def _path(self, made: dict) -> pathlib.Path:

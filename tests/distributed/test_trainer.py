@@ -92,10 +92,18 @@ def test_two_processes_train_as_one_device(alone, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.two_replicas_required
+def test_a_head_that_ends_in_batch_norm_trains_alike_on_two_replicas(alone, tmp_path):
+    expected = train(tmp_path / "alone", 1, "last")
+    assert abs(expected[1][0]["loss"] - alone[1][0]["loss"]) > 0.05  # the control: it does something
+    assert_same(train(tmp_path / "two", 2, "last"), expected)
+
+
+@pytest.mark.slow
+@pytest.mark.two_replicas_required
 def test_with_a_queue_any_layout_trains_as_one_device(alone, tmp_path):
     """The network that fills it, too, whose weights come after those of the trained one."""
     expected = train(tmp_path / "alone", 1, "queue")
-    assert abs(expected[1][0]["loss"] - alone[1][0]["loss"]) > 0.02  # the control: it does something
+    assert abs(expected[1][0]["loss"] - alone[1][0]["loss"]) > 0.05  # the control: it does something
     for replicas in (2, 4, 8):
         assert_same(train(tmp_path / str(replicas), replicas, "queue"), expected)
     statuses, outputs = ended(start_workers(tmp_path / "processes", "queue"), seconds=240)
@@ -143,7 +151,7 @@ def test_a_run_that_stopped_goes_on_with_another_number_of_replicas(first, then,
 def assert_same(found, alone):
     weights, records, embeddings = found
     assert largest_difference(weights, alone[0]) < 2e-5
-    np.testing.assert_allclose(embeddings, alone[2], atol=5e-5)  # what six updates in float32 make of the last bits
+    np.testing.assert_allclose(embeddings, alone[2], atol=2e-5)
     assert len(records) == len(alone[1])
     for record, expected in zip(records, alone[1]):
         assert record["step"] == expected["step"] == 3

@@ -2,13 +2,13 @@
 
 R = 0 is one worker of the cluster that TF_CONFIG describes.
 
-Data, views, schedules, both stages (LARS, then SGD with momentum), evaluation and files are those of `run_experiment`;
-only the encoder is small, and the head ends in batch norm. In a process of its own, as `tests.distributed.replicas`.
-Weights and records end in `OUT/weights.npz` and the run's own `metrics.jsonl`. A third argument changes that: `no
-gather` is the control, replicas that do not see each other's images; `impatient` waits 5 s for other workers; `long`
-trains for 500 epochs; `queue` has a queue that wraps around; `kills` has one too, and trains for 100 epochs, in
-micro-batches, two steps a call, with a checkpoint every two; `kills local` the same with local batch norm; `stops` asks
-itself to stop after two steps.
+Data, views, schedules, both stages (LARS, then SGD with momentum), evaluation and files are those of
+`run_experiment`; only the networks are small. In a process of its own, as `tests.distributed.replicas`. Weights and
+records end in `OUT/weights.npz` and the run's own `metrics.jsonl`. A third argument changes that: `no gather` is the
+control, replicas that do not see each other's images; `impatient` waits 5 s for other workers; `long` trains for 500
+epochs; `queue` has a queue that wraps around; `last` a head that ends in batch norm; `kills` has one too, and trains
+for 100 epochs, in micro-batches, two steps a call, with a checkpoint every two, with the head of `last`; `kills
+local` the same with local batch norm; `stops` asks itself to stop after two steps.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ def main(directory: pathlib.Path, replicas: int, control: str) -> None:
 
     def small_networks(encoder, projection, *, cross_replica_batch_norm, **_):
         del encoder, projection
-        across = cross_replica_batch_norm
-        made.append(tiny.tiny_networks(cross_replica_batch_norm=across, classes=10, last_batch_norm=True))
+        head = {"last_batch_norm": control == "last" or control.startswith("kills")}
+        made.append(tiny.tiny_networks(cross_replica_batch_norm=cross_replica_batch_norm, classes=10, **head))
         return made[-1]
 
     if control == "no gather":

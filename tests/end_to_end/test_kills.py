@@ -78,7 +78,7 @@ def two(*values):
 
 @pytest.mark.parametrize(
     "replicas, how, kills",
-    [(1, "kills", 12), two("kills", 2), two("kills local", 1)],
+    [(1, "kills", 12), two("kills", 4), two("kills local", 2)],
     ids=["one", "two", "two, local batch norm"],
 )
 def test_kill_9_at_random_moments(replicas, how, kills, undisturbed, tmp_path):

@@ -96,9 +96,8 @@ def test_closed_forms_of_collapse():
     assert alignment(rows, labels) == pytest.approx(0, abs=1e-12) and effective_rank(rows) == pytest.approx(4)
     assert class_distances(rows, labels) == pytest.approx({"within": 0, "between": 18, "ratio": 0}, abs=1e-20)
     assert neural_collapse(rows, labels) == pytest.approx(0, abs=1e-20)
-    assert uniformity(np.ones([5, 3])) == pytest.approx(0, abs=1e-12) and effective_rank(
-        np.ones([5, 3])
-    ) == pytest.approx(1)
+    assert uniformity(np.ones([5, 3])) == pytest.approx(0, abs=1e-12)
+    assert effective_rank(np.ones([5, 3])) == pytest.approx(1, abs=1e-12)  # to rounding, which machines differ in
 
 
 def test_a_hand_made_collapse():

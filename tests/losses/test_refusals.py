@@ -65,8 +65,8 @@ def test_wrong_labels_are_errors_eagerly_and_in_a_graph(name):
 
 
 @pytest.mark.parametrize("summation, denominator, tile_rows, name", every_way(WRONG, fast=[
-    *(("out", "all", None, name) for name in ("fractions", "labels per view")),
-    ("in", "one_positive", 4, "fractions"), ("out", "only_negatives", None, "several labels"),
+    *(("out", "all", None, name) for name in WRONG), ("in", "one_positive", 4, "fractions"),
+    ("out", "all", 4, "labels per view"), ("out", "only_negatives", None, "several labels"),
 ]))  # fmt: skip
 def test_under_xla_the_loss_of_wrong_labels_and_its_gradient_are_not_numbers(summation, denominator, tile_rows, name):
     labels, how, _ = WRONG[name]
@@ -106,7 +106,7 @@ def of_sizes(labels, rows, queue, queue_labels):
 
 
 @pytest.mark.parametrize("summation, denominator, tile_rows, name", every_way(MISMATCHES, fast=[
-    ("out", "all", None, "two crops along the batch"),
+    ("out", "all", None, "two crops along the batch"), ("in", "one_positive", 4, "labels of a queue"),
 ]))  # fmt: skip
 def test_labels_of_other_images_are_refused_in_a_graph_and_not_numbers_under_xla(
     summation, denominator, tile_rows, name
