@@ -12,7 +12,7 @@ TPU_VENV := .venv-tpu
 TPU_PACKAGES := jax==0.10.2 jaxlib==0.10.2 libtpu==0.0.52
 TPU_SUITED := 3.11 3.12 3.13
 
-.PHONY: help demo test test-guards test-all lint check benchmark tpu-env clean
+.PHONY: results help demo test test-guards test-all lint check benchmark tpu-env clean
 
 help:
 	@echo "make demo      train cross-entropy and SupCon on the embedded digits, 3 seeds each; ends with a report"
@@ -22,6 +22,7 @@ help:
 	@echo "make lint      format and lint"
 	@echo "make check     format, lint and tests"
 	@echo "make benchmark time, memory and accuracy of the loss, beside PyTorch's (about 10 minutes)"
+	@echo "make results   write measured tables into the documents, from the records under experiments/results"
 	@echo "make tpu-env   XLA's TPU compiler in an environment of its own, for launch.benchmark tpu"
 	@echo "make clean     remove the virtual environments and runs/"
 
@@ -57,6 +58,9 @@ check: lint test
 benchmark: $(VENV)/ready-benchmark
 	$(RUN) -m launch.benchmark loss
 	$(RUN) -m launch.benchmark accuracy
+
+results: $(VENV)/ready
+	$(RUN) -m launch.results
 
 $(VENV)/ready: setup.py
 	$(call require_python)

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import pathlib
 
+import numpy as np
 import pytest
 
+from experiments import tables
 from launch import catalogue
+from launch import results as documents
+from supcon_tf.records import results
 
 RESULTS = pathlib.Path(__file__).parents[1] / "experiments" / "results"
 SUMMARIES = sorted(RESULTS.rglob("summary.json"))
@@ -39,3 +43,42 @@ def test_the_curve_of_a_result_ends_at_its_number(path):
     for stage in summary["seconds"]:
         of_stage = [record for record in records if record["stage"] == stage]
         assert [record["epoch"] for record in of_stage] == list(range(1, of_stage[0]["epochs"] + 1))
+
+
+TABLES = sorted(RESULTS.glob("table_*.json"))
+
+
+@pytest.mark.parametrize("path", TABLES, ids=[path.stem for path in TABLES])
+def test_every_value_of_a_table_is_that_of_the_answers_beside_it(path):
+    """The statistics again, from the answers that the runs gave to the test images."""
+    found = results.read(path)
+    assert results.is_complete(found)
+    with np.load(path.with_suffix(".npz")) as kept:
+        for cell in found["cells"]:
+            assert [value["seed"] for value in cell["values"]] == list(range(cell["seeds"])) or cell["failed"]
+            for value in cell["values"]:
+                assert value["commit"] and "+changes" not in value["commit"] and "DATA_DIR" in value["command"]
+                if "answers" in value:
+                    right = np.mean(kept[value["answers"]] == kept[value["labels"]])
+                    assert value["value"] == pytest.approx(100 * right, abs=1e-4)
+                    assert value["n"] == len(kept[value["labels"]])
+
+
+@pytest.mark.parametrize("path", TABLES, ids=[path.stem for path in TABLES])
+def test_a_table_is_of_cells_that_are_still_in_the_code(path):
+    """What is trained for a cell, its paper's number and its seeds: a result of an older plan goes."""
+    found = results.read(path)
+    cells = tables.TABLES[found["table"]].of(found["budget"])
+    ours = [(cell.row, cell.column, cell.experiment, cell.number, cell.paper, cell.seeds) for cell in cells]
+    keys = ("row", "column", "experiment", "number", "paper", "seeds")
+    assert [tuple(cell[key] for key in keys) for cell in found["cells"]] == ours
+    assert [cell["settings"] for cell in found["cells"]] == json.loads(json.dumps([dict(c.settings) for c in cells]))
+
+
+@pytest.mark.parametrize(
+    "path", documents.documents(), ids=lambda path: path.relative_to(RESULTS.parents[1]).as_posix()
+)
+def test_documents_say_what_the_records_say(path):
+    """`make results` would change nothing."""
+    text = path.read_text(encoding="utf-8")
+    assert documents.written(text, path) == text

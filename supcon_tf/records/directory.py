@@ -190,6 +190,16 @@ class RunDirectory:
             self._lock = None
             os.close(lock)
 
+    def is_held(self) -> bool:
+        """Whether a process holds the directory now."""
+        if not (self.path / "lock").exists():
+            return False
+        try:
+            with self.held():
+                return False
+        except ValueError:
+            return True
+
     def verify(self) -> None:
         """OSError where the directory that this process holds is not the one that is there now.
 

@@ -122,6 +122,26 @@ def summary_table(run_directories: Sequence[str | pathlib.Path]) -> str:
     return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
 
 
+def summary_markdown(run_directories: Sequence[str | pathlib.Path]) -> str:
+    """The same for a document, with a column for each seed.
+
+    Args:
+        run_directories: as for `write_report`.
+
+    Raises:
+        ValueError: as `write_report`.
+    """
+    groups = read_groups(run_directories)
+    seeds = sorted({run.seed for group in groups for run in group.runs})
+    head = ["experiment", *(f"seed {seed}" for seed in seeds), f"mean {_measure(groups)} %", "deviation", "a run"]
+    rows = []
+    for group in groups:
+        own = {run.seed: _percent(run.accuracy) for run in group.runs}
+        _, mean, deviation, _, time = _numbers(group)
+        rows.append([f"`{group.name}`", *(own.get(seed, "-") for seed in seeds), mean, deviation, time])
+    return "\n".join("| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *rows])
+
+
 def _measure(groups: Sequence[RunGroup]) -> str:
     """What the results of all experiments are: "top-1", or several measures."""
     return " or ".join(dict.fromkeys(group.measure for group in groups))

@@ -1,0 +1,86 @@
+"""Writes what was measured into the documents, from the records beside them, so that nobody types a number.
+
+    python -m launch.results
+    python -m launch.results --tables_of=runs/tables
+
+Between the lines `<!-- results: WHAT -->` and `<!-- end -->` of a document stands WHAT: `table_2_digits` is a table
+that launch.reproduce measured, `table_2_digits | measured, paper` some columns of it, and `runs digits` the runs of a
+folder. All are read from experiments/results/; `--tables_of` first copies the complete tables of a directory there.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import re
+import shutil
+
+from absl import flags
+
+from launch.endings import plain_endings, quiet
+from launch.flags import define_directory, refuse_strays, run_app
+from supcon_tf.records import results
+from supcon_tf.report import paper_table
+from supcon_tf.report.report import summary_markdown
+
+FLAGS = flags.FLAGS
+define_directory("tables_of", "directory of launch.reproduce, whose complete tables are copied to the results first")
+
+ROOT = pathlib.Path(__file__).parents[1]
+RESULTS = ROOT / "experiments" / "results"
+BLOCK = re.compile(r"(<!-- results: (?P<what>[^\n]+) -->\n).*?(<!-- end -->)", re.S)
+
+
+def main(argv: list[str]) -> None:
+    """Rewrites every block of every document."""
+    quiet()
+    with plain_endings():
+        refuse_strays(argv)
+        if FLAGS.tables_of:
+            copy_tables(pathlib.Path(FLAGS.tables_of))
+        for path in documents():
+            text = path.read_text(encoding="utf-8")
+            new = written(text, path)
+            if new != text:
+                path.write_text(new, encoding="utf-8")
+                print(f"{path.relative_to(ROOT)} written", flush=True)
+
+
+def documents() -> list[pathlib.Path]:
+    """All documents of the repository."""
+    return sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "experiments").rglob("*.md")])
+
+
+def written(text: str, path: pathlib.Path) -> str:
+    """The text of the document at `path` with its blocks as the records have them; ValueError where one has none."""
+    return BLOCK.sub(lambda block: f"{block[1]}{shown(block['what'], path)}\n{block[3]}", text)
+
+
+def shown(what: str, path: pathlib.Path) -> str:
+    """What a block says, as Markdown."""
+    name, _, columns = (part.strip() for part in what.partition("|"))
+    if name.startswith("runs "):
+        folder = RESULTS / name.removeprefix("runs ")
+        found = sorted(summary.parent for summary in folder.rglob("summary.json"))
+        return summary_markdown(found)
+    only = [column.strip() for column in columns.split(",") if column.strip()]
+    picture = RESULTS / f"{name}.svg"
+    seen = os.path.relpath(picture, path.parent) if picture.exists() and not only else ""
+    return paper_table.as_markdown(results.read(RESULTS / f"{name}.json"), picture=seen, only=only)
+
+
+def copy_tables(folder: pathlib.Path) -> None:
+    """Copies the complete tables of a directory of launch.reproduce, and says which are not complete."""
+    found = sorted(folder.glob("table_*.json"))
+    if not found:
+        raise ValueError(f"{folder} has no table; name the --workdir of launch.reproduce.")
+    for path in found:
+        if not results.is_complete(results.read(path)):
+            print(f"{path.name} is not complete: left out", flush=True)
+            continue
+        for ending in (".json", ".npz", ".svg"):
+            shutil.copyfile(path.with_suffix(ending), RESULTS / f"{path.stem}{ending}")
+
+
+if __name__ == "__main__":
+    run_app(main)

@@ -1,0 +1,71 @@
+"""Documents say what was measured: blocks are written from records, and nothing else is touched."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from launch import results as command
+from supcon_tf.records import results
+from tests.report.run_directories import write_run
+from tests.report.test_paper_table import FOUND, cell, table
+
+TEXT = "before 96.00\n<!-- results: {} -->\nold\n<!-- end -->\nafter\n"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A repository with a measured table and a run."""
+    folder = tmp_path / "experiments" / "results"
+    results.write(folder, FOUND, {})
+    write_run(folder / "digits", seed=1, accuracy=0.5)
+    write_run(folder / "digits", seed=0, accuracy=0.25)
+    monkeypatch.setattr(command, "ROOT", tmp_path)
+    monkeypatch.setattr(command, "RESULTS", folder)
+    return folder
+
+
+def test_a_block_becomes_its_table_and_nothing_else_changes(folder):
+    new = command.written(TEXT.format("table_2_digits"), folder / "README.md")
+    assert new.startswith("before 96.00\n<!-- results: table_2_digits -->\n**Table 2")
+    assert new.endswith("<!-- end -->\nafter\n") and "| SupCon | digits |" in new and "old" not in new
+    assert command.written(new, folder / "README.md") == new
+
+
+def test_some_columns_and_no_figure(folder):
+    (folder / "table_2_digits.svg").write_text("")
+    whole = command.shown("table_2_digits", folder.parents[1] / "docs" / "page.md")
+    assert "](../experiments/results/table_2_digits.svg)" in whole
+    few = command.shown("table_2_digits | measured, paper", folder / "README.md")
+    assert "|  | measured | paper |" in few and ".svg" not in few
+
+
+def test_runs_of_a_folder_by_seed(folder):
+    shown = command.shown("runs digits", folder / "README.md")
+    assert shown.splitlines()[0] == "| experiment | seed 0 | seed 1 | mean top-1 % | deviation | a run |"
+    assert "| `digits.supcon` | 25.00 | 50.00 | 37.50 | 17.68 |" in shown
+
+
+def test_a_block_without_a_record_is_refused(folder):
+    with pytest.raises(ValueError, match=r"table_3_digits\.json is missing"):
+        command.written(TEXT.format("table_3_digits"), folder / "README.md")
+
+
+def test_only_complete_tables_are_copied(folder, tmp_path, capsys):
+    made = tmp_path / "runs"
+    results.write(made, table(cell("a", [1.0], wanted=1), reference=""), {})
+    results.write(made, {**FOUND, "table": "5"}, {})  # a row of it is not measured
+    for name in ("table_2_digits.svg", "table_5_digits.svg"):
+        (made / name).write_text("<svg/>")
+    command.copy_tables(made)
+    assert json.loads((folder / "table_2_digits.json").read_text())["cells"][0]["row"] == "a"
+    assert (
+        not (folder / "table_5_digits.json").exists()
+        and "table_5_digits.json is not complete" in capsys.readouterr().out
+    )
+    shutil.rmtree(made)
+    made.mkdir()
+    with pytest.raises(ValueError, match="has no table"):
+        command.copy_tables(made)

@@ -1,0 +1,44 @@
+"""The figure of a measured table: where its marks are, and a file that stands alone."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as tree
+
+import pytest
+
+from supcon_tf.report.paper_figure import figure, standalone
+from tests.report.test_paper_table import FOUND, cell, table
+
+CURVE = table(
+    *(cell("SupCon", [number, number + 1], column=str(x), x=x) for x, number in ((16, 90.0), (64, 94.0), (256, 97.0))),
+    *(cell("cross-entropy", [number], column=str(x), x=x) for x, number in ((16, 95.0), (64, 93.0))),
+    cell("cross-entropy", [], column="256", x=256),
+    across="batch size",
+)
+
+
+def test_a_dot_for_each_run_and_a_whisker_for_each_interval():
+    html = figure(FOUND)
+    assert html.count("<circle") == 6 and html.count('class="whisker"') == 2
+    centres = [float(text) for text in re.findall(r'<circle class="seed" cx="([\d.]+)"', html)]
+    assert centres[1] > centres[2] > centres[0] > centres[4]  # 98.4 > 98.2 > 98.0 > 97.6
+
+
+def test_a_setting_is_an_axis_by_its_logarithm_where_it_reaches_far():
+    html = figure(CURVE)
+    assert "log2 of batch size" in html and html.count('class="line mean') == 2 and html.count('class="line seed') == 3
+    near = table(cell("a", [1.0], x=0.1, column="1"), cell("a", [2.0], x=0.2, column="2"), across="temperature")
+    assert "log2" not in figure(near) and "temperature" in figure(near)
+
+
+def test_numbers_of_different_kinds_have_drawings_of_their_own():
+    html = figure(table(cell("a", [98.0]), cell("a", [0.02], number="ece", column="ECE")))
+    assert html.count("<svg") == 2 and "less is better" in html and "more is better" in html
+
+
+@pytest.mark.parametrize("found", [FOUND, CURVE])
+def test_the_file_stands_alone(found):
+    root = tree.fromstring(standalone(figure(found)))
+    assert root.tag.endswith("svg") and "--tone-0" in "".join(root.itertext())
+    assert not re.findall(r'(?:href|src)="', standalone(figure(found)))
