@@ -7,6 +7,7 @@ digits: the embedded digits, minutes. small: CIFAR-10 on two CPU cores, hours. p
 
 from __future__ import annotations
 
+from experiments import own_tables
 from supcon_tf.tables import Cell, Table
 
 SUPCON = {"digits": "digits.supcon", "small": "cifar10.supcon_quick", "paper": "imagenet.supcon_resnet50"}
@@ -15,6 +16,7 @@ CROSS_ENTROPY = {
 }  # fmt: skip
 SIMCLR = {"loss.use_labels": False, "loss.temperature": 0.5}
 HEADLINE = 5  # seeds of the rows that a reader compares first
+CHEAP, OURS = ("digits", "small"), "Not in the paper"
 NOT_TUNED = "Settings that a row does not name are those of the first row, and were not tuned for it."
 
 
@@ -300,5 +302,19 @@ TABLES = {
         _made("stability", "one setting at a time away from its best", "Fig. 4", _stability),
         _made("joint", "one stage or two", "Sec. 4.5", _joint),
         _made("memory", "a memory of past images", "Sec. 4.4", _memory, reference="none"),
+        _made(
+            "crossing",
+            "accuracy against the budget",
+            OURS,
+            own_tables.crossing,
+            budgets=CHEAP,
+            across="passes of an image through the encoder",
+        ),
+        _made(
+            "noise", "random training labels", OURS, own_tables.noise, budgets=CHEAP, across="share of random labels"
+        ),
+        _made(
+            "few_labels", "few training images", OURS, own_tables.few_labels, budgets=CHEAP, across="share of images"
+        ),
     )
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib
 import pkgutil
 
@@ -11,11 +12,12 @@ from supcon_tf.config import Experiment
 from supcon_tf.names import nearest
 
 
-def names() -> list[str]:
+@functools.cache
+def names() -> tuple[str, ...]:
     """`digits.supcon` and the like, sorted: what lies in a data set's folder."""
     modules = pkgutil.walk_packages(experiments.__path__, "experiments.")
     found = (module.name.split(".", 1)[1] for module in modules if not module.ispkg)
-    return sorted(name for name in found if "." in name)
+    return tuple(sorted(name for name in found if "." in name))
 
 
 def load(name: str) -> Experiment:
