@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 CONTRAST_MODES = ("all", "one")
 SUMMATION_LOCATIONS = ("out", "in")
 DENOMINATOR_MODES = ("all", "one_positive", "only_negatives")
+LOSSES = ("supcon", "triplet_semihard", "triplet_hard", "n_pairs", "lifted_structure", "pair_margin")
 NO_POSITIVES = ("zero", "exclude")
 LABEL_MODES = ("auto", "class", "one_hot", "sets")
 
