@@ -1,4 +1,4 @@
-"""All pairs of this replica's rows with the rows of all replicas: who is a positive of whom, and how far apart they are.
+"""All pairs of this replica's rows with the rows of all replicas: who is a positive of whom, and how far apart.
 
 What the losses of `metric_learning` share. The matrix is stored as a whole: memory grows with M N.
 """

@@ -19,9 +19,7 @@ from supcon_tf.losses.soundness import refusal
 
 
 @tf.autograph.experimental.do_not_convert
-def triplet_semihard(
-    labels, projections, *, margin: float = 1.0, normalize: bool = True, replicas=None
-) -> tf.Tensor:
+def triplet_semihard(labels, projections, *, margin: float = 1.0, normalize: bool = True, replicas=None) -> tf.Tensor:
     """Triplet loss with semi-hard negatives (Schroff et al., 2015, arXiv:1503.03832, Sec. 3.2).
 
     For every anchor a and positive p the negative n is the nearest that is farther than p, else the farthest:
@@ -122,9 +120,7 @@ def n_pairs(labels, projections, *, normalize: bool = True, replicas=None) -> tf
 
 
 @tf.autograph.experimental.do_not_convert
-def lifted_structure(
-    labels, projections, *, margin: float = 1.0, normalize: bool = True, replicas=None
-) -> tf.Tensor:
+def lifted_structure(labels, projections, *, margin: float = 1.0, normalize: bool = True, replicas=None) -> tf.Tensor:
     """Lifted structured loss (Oh Song et al., 2016, arXiv:1511.06452, Eq. 4).
 
     For a pair of positives J_ij = log(sum_k exp(margin - D_ik) + sum_l exp(margin - D_jl)) + D_ij, over the negatives k
@@ -151,10 +147,11 @@ def lifted_structure(
 
 @tf.autograph.experimental.do_not_convert
 def pair_margin(labels, projections, *, margin: float = 1.0, normalize: bool = True, replicas=None) -> tf.Tensor:
-    """Hinge loss of pairs (Hadsell et al., 2006, Eq. 4, twice that): D^2 of positives, max(0, margin - D)^2 of negatives.
+    """Hinge loss of pairs (Hadsell et al., 2006): D^2 of positives, max(0, margin - D)^2 of negatives.
 
     The mean over positive pairs and the mean over negative pairs, added, each with one half: otherwise the negatives,
-    C - 1 times as many, would be all that counts. On pairs of equal numbers that is `tfa.losses.contrastive_loss`.
+    C - 1 times as many, would be all that counts. On as many pairs of each it is `tfa.losses.contrastive_loss`, and
+    twice Eq. 4 of the source.
 
     Args: as of `triplet_semihard`, and what comes out and is raised.
 

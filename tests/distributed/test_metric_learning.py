@@ -11,8 +11,8 @@ from supcon_tf.losses.metric_learning import FUNCTIONS
 from tests.distributed.test_supcon import LABELS, share
 from tests.losses.problems import unit_rows
 
-SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in sorted(FUNCTIONS) if name != "lifted_structure"]
-NAMES = ["lifted_structure", *SLOW]  # the one that sends more than rows and labels
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in sorted(FUNCTIONS) if name != "n_pairs"]
+NAMES = ["n_pairs", *SLOW]
 
 
 def value_and_gradient(name, labels, projections, replicas=None):

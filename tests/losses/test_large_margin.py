@@ -20,7 +20,9 @@ def test_psi_is_its_definition_and_falls(margin):
     expected = (-1) ** k * np.cos(margin * angles) - 2 * k
     found = psi(tf.constant(np.cos(angles)), margin).numpy()
     np.testing.assert_allclose(found, expected, atol=1e-10)
-    assert np.all(np.diff(found) <= 1e-12) and found[0] == pytest.approx(1) and found[-1] == pytest.approx(1 - 2 * margin)
+    assert (
+        np.all(np.diff(found) <= 1e-12) and found[0] == pytest.approx(1) and found[-1] == pytest.approx(1 - 2 * margin)
+    )
     assert np.all(found <= np.cos(angles) + 1e-12)  # the own class is made harder, never easier
 
 
