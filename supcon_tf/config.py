@@ -110,8 +110,13 @@ class Projection(Checked):
 
 @dataclasses.dataclass(frozen=True)
 class Loss(Checked):
-    """Arguments of `supcon_tf.supervised_contrastive_loss`."""
+    """What compares images: `supcon_tf.supervised_contrastive_loss` and its arguments, or a loss of other papers."""
 
+    name: str = setting("supcon", "the paper's, or one that it is compared with (losses/metric_learning.py): of the "
+                                  "fields below that reads loss.margin and loss.use_labels",
+                        choices=names.LOSSES)  # fmt: skip
+    margin: Optional[float] = setting(None, "of the losses but supcon and n_pairs: by how much negatives should be "
+                                            "farther than positives; none: 1", above=0.0)  # fmt: skip
     temperature: float = setting(0.1, "tau of Eq. 2", least=1e-3, most=10.0)
     base_temperature: Optional[float] = setting(1.0, "loss is scaled by tau over this; none: no scaling", above=0.0)
     contrast_mode: str = setting("all", "anchors: all views, or the first of each image", choices=names.CONTRAST_MODES)
@@ -182,6 +187,10 @@ class Stage(Checked):
     decayed_parts: tuple[str, ...] = setting(names.PARTS, "networks that decay, of those that the stage trains",
                                              choices=names.PARTS)  # fmt: skip
     label_smoothing: float = setting(0.0, "share of the target spread over all classes", least=0.0, most=1.0)
+    angular_margin: int = setting(1, "of the cross-entropy stage: m of the large-margin softmax (Liu et al., 2016), "
+                                     "the paper's max-margin; 1: the plain softmax", least=1, most=4)  # fmt: skip
+    margin_share: float = setting(1.0, "how much of the angular margin counts: 1 / (1 + lambda) of Liu et al.",
+                                  above=0.0, most=1.0)  # fmt: skip
     batch_norm: str = setting("auto", "moments of the batch, or frozen moving averages; auto: frozen in the linear "
                                       "stage, else batch", choices=("auto", "batch", "frozen"))  # fmt: skip
     batch_norm_momentum: float = setting(0.9, "share of themselves that moving averages of batch norm keep at a step",
@@ -244,9 +253,9 @@ class Experiment(Checked):
     train: Train = Train()
     knn: Knn = Knn()
     contrastive: Stage = Stage()
-    linear: Stage = Stage()
     joint: Stage = Stage()
     cross_entropy: Stage = Stage()
+    linear: Stage = Stage()
 
     def __post_init__(self):
         super().__post_init__()
@@ -254,6 +263,7 @@ class Experiment(Checked):
         _check_replicas(self)
         for name in self.stages:
             if STAGE_KINDS[name].compares:
+                _check_loss(self)
                 _check_positives(self, name)
                 _check_queue(self, name)
 
@@ -277,11 +287,12 @@ def _check_stages(experiment: Experiment) -> None:
             "one to 0."
         )
     alone = [name for name in stages if not STAGE_KINDS[name].encodes]  # a classifier, which needs an encoder
-    has_encoder = any(not STAGE_KINDS[name].classifies for name in ways) or (not ways and experiment.encoder_from)
-    if alone and not has_encoder:
+    joint = any(STAGE_KINDS[name].compares and STAGE_KINDS[name].classifies for name in ways)  # has its classifier
+    if alone and (joint or not (ways or experiment.encoder_from)):
         raise ValueError(
-            f"`{alone[0]}` trains on the encoder of the contrastive stage: set `contrastive.epochs` above 0; or alone "
-            "on the encoder of another run: set `encoder_from`, and no other stage."
+            f"`{alone[0]}` trains on the encoder of the contrastive stage: set `contrastive.epochs` above 0; or of the "
+            "cross-entropy stage: set `cross_entropy.epochs`; or alone on the encoder of another run: set "
+            "`encoder_from`, and no other stage."
         )
 
 
@@ -327,6 +338,22 @@ def check_batches(experiment: Experiment, replicas: int) -> None:
                 f" times {parts} micro-batches" if parts > 1 else ""
             )
             raise ValueError(f"`{name}.batch_size` must be divisible by {among}; got {stage.batch_size}.")
+
+
+def _check_loss(experiment: Experiment) -> None:
+    """Refuses a loss that the other settings do not go with."""
+    loss = experiment.loss
+    if loss.name == "supcon":
+        return
+    if experiment.queue.size or loss.positives_cap is not None:
+        raise ValueError(
+            f"`loss.name={loss.name}` compares all images of the batch and no others: set queue.size=0 and "
+            "loss.positives_cap=none."
+        )
+    if loss.name == "n_pairs" and experiment.data.views != 2:
+        raise ValueError(
+            f"`loss.name=n_pairs` pairs the 2 views of an image: set data.views=2; got {experiment.data.views}."
+        )
 
 
 def _check_positives(experiment: Experiment, name: str) -> None:

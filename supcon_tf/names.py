@@ -10,7 +10,9 @@ import difflib
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-# The loss (`losses.modes` says what they mean).
+# The loss of a stage that compares images: the paper's, and those that it is compared with (`losses.metric_learning`).
+# The names below are of the paper's (`losses.modes` says what they mean).
+LOSSES = ("supcon", "triplet_semihard", "triplet_hard", "n_pairs", "lifted_structure", "pair_margin")
 CONTRAST_MODES = ("all", "one")
 SUMMATION_LOCATIONS = ("out", "in")
 DENOMINATOR_MODES = ("all", "one_positive", "only_negatives")
@@ -48,7 +50,8 @@ MODEL_OUTPUTS = ("features", "logits", "probabilities")
 PIXEL_RANGES = ("0..255", "0..1", "-1..1", "torch", "caffe")
 
 # Networks.
-ENCODERS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnet200")
+ENCODERS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnet200",
+            "resnext50", "resnext101", "resnext152", "resnext200")  # fmt: skip
 STEMS = ("small_image", "image")
 HEAD_KERNELS = ("small", "he")  # of the projection head, as training starts: N(0, 0.01^2), or as wide as they are fed
 PARTS = ("encoder", "projection", "classifier")
@@ -90,13 +93,14 @@ class StageKind(NamedTuple):
         return "encoder" in self.trains
 
 
-# In the order of a run. "linear" follows "contrastive", or stands alone on another run's encoder.
+# In the order of a run. "linear" follows "contrastive", or "cross_entropy", whose classifier it does not take over
+# (Table 7 of the paper: cross-entropy in two stages); or it stands alone on another run's encoder.
 STAGE_KINDS = {
     "contrastive": StageKind("Contrastive stage", ("encoder", "projection"), compares=True),
-    "linear": StageKind("Linear classifier on the frozen encoder", ("classifier",), compares=False,
-                        micro_batches=False, batch_norm="frozen"),
     "joint": StageKind("Contrastive loss and classifier at once", PARTS, compares=True),
     "cross_entropy": StageKind("Cross-entropy", ("encoder", "classifier"), compares=False),
+    "linear": StageKind("Linear classifier on the frozen encoder", ("classifier",), compares=False,
+                        micro_batches=False, batch_norm="frozen"),
 }  # fmt: skip
 
 

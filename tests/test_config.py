@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import pathlib
 
 import pytest
 
@@ -58,6 +60,15 @@ CONTRASTIVE = Experiment(contrastive=Stage(epochs=2))
         ({"seed": 2**32}, "must be at most 4294967295"),
         ({"projection.widths": ()}, "must name at least one layer"),
         ({"loss.temperature": 0.0}, "must be at least 0.001; got 0.0"),
+        ({"loss.name": "triplet"}, "Did you mean 'triplet_hard'?"),
+        ({"loss.margin": 0.0}, "must be above 0.0; got 0.0"),
+        ({"loss.name": "pair_margin", "queue.size": 256}, "`loss.name=pair_margin` compares all images of the batch"),
+        ({"loss.name": "triplet_hard", "loss.positives_cap": 2}, "set queue.size=0 and loss.positives_cap=none"),
+        (
+            {"loss.name": "n_pairs", "data.views": 3},
+            "`loss.name=n_pairs` pairs the 2 views of an image: set data.views",
+        ),
+        ({"cross_entropy.angular_margin": 5}, "must be at most 4; got 5"),
     ],
 )
 def test_what_does_not_go_together_is_named(changes, message):
@@ -72,6 +83,22 @@ def test_stages_come_in_the_order_they_run():
     alone = dataclasses.replace(both, contrastive=Stage(), encoder_from="runs/other")
     assert list(alone.stages) == ["linear"]
     assert list(Experiment(cross_entropy=Stage(epochs=1)).stages) == ["cross_entropy"]
+    two = Experiment(cross_entropy=Stage(epochs=1), linear=Stage(epochs=1))  # Table 7: cross-entropy in two stages
+    assert list(two.stages) == ["cross_entropy", "linear"]
+
+
+def test_a_config_from_before_the_other_losses_is_the_same_experiment():
+    """What an older version did not write has its default: a run directory of then is continued and read now."""
+    now = json.loads(settings.to_json(CONTRASTIVE))
+    then = json.loads(settings.to_json(CONTRASTIVE))
+    for section, fields in (("loss", ("name", "margin")), ("contrastive", ("angular_margin", "margin_share"))):
+        for field in fields:
+            then[section].pop(field)
+    assert settings.from_json(Experiment, then) == CONTRASTIVE and settings.differences(then, CONTRASTIVE) == {}
+    for path in sorted(pathlib.Path(__file__).parents[1].glob("experiments/results/*/config.json")):
+        read = settings.from_json(Experiment, json.loads(path.read_text()))
+        assert settings.differences(json.loads(path.read_text()), read) == {}
+    assert "margin" in now["loss"]
 
 
 def test_every_field_has_a_flag_name_and_help():
@@ -93,6 +120,7 @@ def test_the_loss_section_has_the_arguments_of_the_loss():
     arguments = inspect.signature(supervised_contrastive_loss).parameters
     ours = {field.name: getattr(Loss(), field.name) for field in dataclasses.fields(Loss)}
     ours.pop("use_labels")
+    assert (ours.pop("name"), ours.pop("margin")) == ("supcon", None)  # which loss; and what of the others has a margin
     # How it is computed, for which a run has its own words; and what a run's networks and data have settled.
     how = {"cross_replica", "queue", "tile_rows", "jit_compile", "normalize", "label_mode"}
     theirs = {name: p.default for name, p in arguments.items() if p.default is not p.empty and name not in how}

@@ -10,7 +10,8 @@ from supcon_tf import config, names
 from supcon_tf.augment import autoaugment, color, evaluation_crops
 from supcon_tf.augment.corruptions import constants, corruption
 from supcon_tf.layers import heads
-from supcon_tf.networks import resnet
+from supcon_tf.losses import metric_learning
+from supcon_tf.networks import resnet, resnext
 from tests.tiny import tiny_networks
 
 
@@ -23,7 +24,11 @@ from tests.tiny import tiny_networks
         (names.CORRUPTIONS, corruption.FUNCTIONS),
         (names.CORRUPTION_SCALES, constants.CONSTANTS),
         (names.HEAD_KERNELS, heads._KERNELS),
-        (names.ENCODERS, [f"resnet{depth}" for depth in resnet.BLOCKS]),
+        (names.LOSSES, ["supcon", *metric_learning.FUNCTIONS]),
+        (
+            names.ENCODERS,
+            [f"{kind}{depth}" for kind, room in (("resnet", resnet), ("resnext", resnext)) for depth in room.BLOCKS],
+        ),
         (names.STAGE_KINDS, [f.name for f in dataclasses.fields(config.Experiment) if f.type == "Stage"]),
     ],
     ids=[
@@ -33,6 +38,7 @@ from tests.tiny import tiny_networks
         "corruptions",
         "their scales",
         "head kernels",
+        "losses",
         "encoders",
         "stages",
     ],

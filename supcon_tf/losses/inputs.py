@@ -50,7 +50,15 @@ def _warn_of_lengths(lengths):
 
 
 def read(
-    labels, projections: tf.Tensor, queue: Optional[queues.Queue], *, positives_cap, normalize, label_mode, replicas
+    labels,
+    projections: tf.Tensor,
+    queue: Optional[queues.Queue],
+    *,
+    positives_cap,
+    normalize,
+    label_mode,
+    replicas,
+    one_class: Optional[str] = None,
 ) -> tuple:
     """Labels of all replicas, int64 [G] or float32 [G, C]; the queue, checked; whether both are sound (`soundness`).
 
@@ -61,12 +69,13 @@ def read(
         positives_cap: as it takes it.
         normalize: as it takes it.
         label_mode: as it takes it.
-        replicas: `distribution.collectives.Replicas`.
+        replicas: `distribution.collectives.Replicas`; None: this one alone.
+        one_class: why several labels per image are refused, if they are.
 
     Raises:
         ValueError: labels, projections, cap and queue do not fit one another, or are wrong by themselves.
     """
-    views, reason, sound = projections.shape[1], None, True
+    views, reason, sound = projections.shape[1], one_class, True
     if positives_cap is not None:
         reason = "`positives_cap` counts images of a class. Give one integer per image."
         if queue is not None:

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from supcon_tf.layers.heads import ClassificationHead, ProjectionHead
 from supcon_tf.layers.normalization import unit_rows
+from supcon_tf.losses.large_margin import with_angles
 from supcon_tf.networks.registry import build_encoder
 
 
@@ -37,6 +38,7 @@ class Networks:
 
     def __post_init__(self):
         self._compiled = {}  # passes by function and mode; each is traced once for a shape and a replica
+        self._first_classifier = self.classifier.get_weights()
 
     def features(self, images: tf.Tensor, *, training: bool) -> tf.Tensor:
         """Images [M, S, S, ch] to features float32 [M, F], of unit length where the run asks for it."""
@@ -53,6 +55,14 @@ class Networks:
     def classify(self, images: tf.Tensor, *, training: bool) -> tf.Tensor:
         """Images [M, S, S, ch] to logits float32 [M, C]."""
         return self._pass(_classify, images, training)
+
+    def classify_with_angles(self, images: tf.Tensor, *, training: bool) -> tf.Tensor:
+        """Images [M, S, S, ch] to float32 [M, 3 C]: logits, and what a large margin needs (`losses.large_margin`)."""
+        return self._pass(_classify_with_angles, images, training)
+
+    def renew_classifier(self) -> None:
+        """Gives the classifier the weights that it was made with."""
+        self.classifier.set_weights(self._first_classifier)
 
     def parts(self) -> dict[str, tf.keras.layers.Layer]:
         """The three networks by name, as checkpoints and reports call them."""
@@ -89,6 +99,12 @@ def _project_and_classify(networks: Networks, images: tf.Tensor, *, training: bo
 
 def _classify(networks: Networks, images: tf.Tensor, *, training: bool) -> tf.Tensor:
     return networks.classifier(_features(networks, images, training=training))  # [M, C]
+
+
+def _classify_with_angles(networks: Networks, images: tf.Tensor, *, training: bool) -> tf.Tensor:
+    features = _features(networks, images, training=training)  # [M, F]
+    logits, kernel = networks.classifier(features), tf.convert_to_tensor(networks.classifier.dense.kernel)
+    return with_angles(features, logits, kernel)  # [M, 3 C]
 
 
 def build_networks(

@@ -6,6 +6,9 @@ import tensorflow as tf
 
 from supcon_tf.names import ENCODERS, one_of
 from supcon_tf.networks.resnet import resnet
+from supcon_tf.networks.resnext import resnext
+
+KINDS = {"resnet": resnet, "resnext": resnext}
 
 
 def build_encoder(
@@ -16,7 +19,7 @@ def build_encoder(
     stem: str = "image",
     cross_replica_batch_norm: bool = True,
 ) -> tf.keras.Model:
-    """The encoder called `name`; the other arguments, and what comes out, are those of `resnet`.
+    """The encoder called `name`; the other arguments, and what comes out, are those of `resnet` or `resnext`.
 
     Args:
         name: one of `names.ENCODERS`.
@@ -29,11 +32,12 @@ def build_encoder(
         Keras model, images [B, S, S, channels] to features [B, F]. Call this inside `strategy.scope()`.
 
     Raises:
-        ValueError: no encoder has that name, or `resnet` refuses an argument.
+        ValueError: no encoder has that name, or the network refuses an argument.
     """
     one_of("encoder", name, ENCODERS)
-    return resnet(
-        int(name.removeprefix("resnet")),
+    kind = name.rstrip("0123456789")
+    return KINDS[kind](
+        int(name.removeprefix(kind)),
         image_shape=image_shape,
         width=width,
         stem=stem,

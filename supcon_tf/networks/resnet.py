@@ -7,13 +7,11 @@ so that a block starts as its shortcut; strided convolutions are padded alike on
 
 from __future__ import annotations
 
-import functools
 from typing import Callable, Optional
 
 import tensorflow as tf
 
-from supcon_tf.layers.normalization import batch_norm
-from supcon_tf.names import STEMS, one_of
+from supcon_tf.networks.residual import conv, join, residual_network, shortcut
 
 BLOCKS = {
     18: (2, 2, 2, 2),
@@ -51,93 +49,39 @@ def resnet(
     Raises:
         ValueError: unknown depth or stem, a width that leaves no filter, or an `image_shape` that is none.
     """
-    _check(depth, image_shape, width, stem)
-    norm = functools.partial(batch_norm, cross_replica=cross_replica_batch_norm)
-    block = _basic_block if depth < 50 else _bottleneck_block
-    images = tf.keras.Input(tuple(image_shape), name="images")
-    x = _stem(images, kind=stem, filters=int(64 * width), norm=norm)
-    for group, repeats in enumerate(BLOCKS[depth]):
-        for repeat in range(repeats):
-            x = block(
-                x,
-                filters=int(64 * 2**group * width),
-                stride=2 if group > 0 and repeat == 0 else 1,
-                project=repeat == 0,
-                norm=norm,
-                name=f"group{group + 1}_block{repeat + 1}",
-            )
-    features = tf.keras.layers.GlobalAveragePooling2D(name="features")(x)  # [B, F]
-    return tf.keras.Model(images, features, name=name or f"resnet{depth}")
-
-
-def _stem(x, *, kind: str, filters: int, norm: Callable):
-    size, stride = (7, 2) if kind == "image" else (3, 1)
-    x = _conv(x, filters=filters, size=size, stride=stride, name="stem_conv")
-    x = norm(name="stem_norm")(x)
-    x = tf.keras.layers.ReLU(name="stem_relu")(x)
-    if kind == "image":
-        x = tf.keras.layers.MaxPooling2D(3, strides=2, padding="same", name="stem_pool")(x)
-    return x
+    _check(depth)
+    return residual_network(
+        _basic_block if depth < 50 else _bottleneck_block,
+        BLOCKS[depth],
+        image_shape=image_shape,
+        width=width,
+        stem=stem,
+        cross_replica_batch_norm=cross_replica_batch_norm,
+        name=name or f"resnet{depth}",
+    )
 
 
 def _basic_block(x, *, filters: int, stride: int, project: bool, norm: Callable, name: str):
-    shortcut = _shortcut(x, filters=filters, stride=stride, project=project, norm=norm, name=name)
-    x = _conv(x, filters=filters, size=3, stride=stride, name=f"{name}_conv1")
+    past = shortcut(x, filters=filters, stride=stride, project=project, norm=norm, name=name)
+    x = conv(x, filters=filters, size=3, stride=stride, name=f"{name}_conv1")
     x = norm(name=f"{name}_norm1")(x)
     x = tf.keras.layers.ReLU(name=f"{name}_relu1")(x)
-    x = _conv(x, filters=filters, size=3, stride=1, name=f"{name}_conv2")
+    x = conv(x, filters=filters, size=3, stride=1, name=f"{name}_conv2")
     x = norm(name=f"{name}_norm2", zero_gamma=True)(x)
-    return _join(x, shortcut, name=name)
+    return join(x, past, name=name)
 
 
 def _bottleneck_block(x, *, filters: int, stride: int, project: bool, norm: Callable, name: str):
-    shortcut = _shortcut(x, filters=4 * filters, stride=stride, project=project, norm=norm, name=name)
+    past = shortcut(x, filters=4 * filters, stride=stride, project=project, norm=norm, name=name)
     for number, (size, step) in enumerate(((1, 1), (3, stride)), 1):
-        x = _conv(x, filters=filters, size=size, stride=step, name=f"{name}_conv{number}")
+        x = conv(x, filters=filters, size=size, stride=step, name=f"{name}_conv{number}")
         x = norm(name=f"{name}_norm{number}")(x)
         x = tf.keras.layers.ReLU(name=f"{name}_relu{number}")(x)
-    x = _conv(x, filters=4 * filters, size=1, stride=1, name=f"{name}_conv3")
+    x = conv(x, filters=4 * filters, size=1, stride=1, name=f"{name}_conv3")
     x = norm(name=f"{name}_norm3", zero_gamma=True)(x)
-    return _join(x, shortcut, name=name)
+    return join(x, past, name=name)
 
 
-def _shortcut(x, *, filters: int, stride: int, project: bool, norm: Callable, name: str):
-    if not project:
-        return x
-    x = _conv(x, filters=filters, size=1, stride=stride, name=f"{name}_shortcut_conv")
-    return norm(name=f"{name}_shortcut_norm")(x)
-
-
-def _join(x, shortcut, *, name: str):
-    x = tf.keras.layers.Add(name=f"{name}_add")([x, shortcut])
-    return tf.keras.layers.ReLU(name=f"{name}_out")(x)
-
-
-def _conv(x, *, filters: int, size: int, stride: int, name: str):
-    """A convolution without bias: batch norm follows and has its own."""
-    if stride > 1 and size > 1:
-        # "same" would pad one side more than the other, and which side would depend on the size of the image.
-        x = tf.keras.layers.ZeroPadding2D((size - 1) // 2, name=f"{name}_pad")(x)
-    return tf.keras.layers.Conv2D(
-        filters,
-        size,
-        strides=stride,
-        padding="same" if stride == 1 else "valid",
-        use_bias=False,
-        kernel_initializer=tf.keras.initializers.VarianceScaling(1.0, mode="fan_in", distribution="truncated_normal"),
-        name=name,
-    )(x)
-
-
-def _check(depth, image_shape, width, stem) -> None:
+def _check(depth) -> None:
     if depth not in BLOCKS:
         raise ValueError(f"`depth` must be one of {', '.join(map(str, BLOCKS))}; got {depth}.")
-    one_of("stem", stem, STEMS)
-    if int(64 * width) < 1:
-        raise ValueError(f"`width` must be at least 1/64, which leaves one filter; got {width}.")
-    sides_ok = len(image_shape) == 3 and all(side is None or side >= 1 for side in image_shape[:2])
-    if not sides_ok or not image_shape[2]:
-        raise ValueError(
-            "`image_shape` must be (height, width, channels) with known channels, such as (32, 32, 3); "
-            f"got {image_shape}."
-        )

@@ -82,6 +82,11 @@ def _refuse_one_class(experiment: Experiment, name: str) -> None:
         "loss.positives_cap": (comparing and experiment.loss.positives_cap is not None, "none"),
         "data.images_per_class": (comparing and experiment.data.images_per_class > 0, "0"),
         "queue.size": (comparing and experiment.queue.size > 0, "0"),
+        "loss.name": (comparing and experiment.loss.name != "supcon", "supcon"),
+        "cross_entropy.angular_margin": (
+            "cross_entropy" in experiment.stages and experiment.cross_entropy.angular_margin > 1,
+            "1",
+        ),
         "knn.every": ("contrastive" in experiment.stages and experiment.knn.every > 0, "0"),
     }
     asked = [f"{setting}={off}" for setting, (on, off) in need.items() if on]
@@ -185,7 +190,11 @@ def _sizes(experiment: Experiment, size: int, replicas: int) -> list[str]:
                 f"batch norm of the {name} stage takes its moments from {rows} image{'s' if rows > 1 else ''} at a "
                 f"time. A larger {name}.batch_size, fewer train.microbatches or cross_replica_batch_norm=true help."
             )
-    if loss.temperature >= WARM and any(STAGE_KINDS[name].compares for name in experiment.stages):
+    if (
+        loss.name == "supcon"
+        and loss.temperature >= WARM
+        and any(STAGE_KINDS[name].compares for name in experiment.stages)
+    ):
         doubts.append(
             f"at loss.temperature={loss.temperature:g} the best embeddings cost little less than equal ones, and "
             "images gather at two poles instead of by class; the paper uses 0.1."

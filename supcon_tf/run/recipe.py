@@ -12,9 +12,11 @@ from supcon_tf.augment.policies import Augmentation, policy
 from supcon_tf.augment.views import Views, several
 from supcon_tf.config import Experiment, Loss, Stage, batch_statistics, micro_batches
 from supcon_tf.data import pipeline
+from supcon_tf.distribution import collectives
 from supcon_tf.evaluation.knn import knn_accuracy_on
 from supcon_tf.evaluation.linear import accuracy_on, precision_on
 from supcon_tf.layers.normalization import keep_of_averages
+from supcon_tf.losses import metric_learning
 from supcon_tf.losses.supcon import supervised_contrastive_loss
 from supcon_tf.names import OWN_DECAY, STAGE_KINDS
 from supcon_tf.networks.networks import Networks
@@ -23,7 +25,7 @@ from supcon_tf.optim.schedules import WarmupSchedule, learning_rate_schedule, sc
 from supcon_tf.run.context import RunContext
 from supcon_tf.training.duration import Duration
 from supcon_tf.training.momentum_queue import MomentumQueue
-from supcon_tf.training.objectives import Contrastive, CrossEntropy, Joint, Linear
+from supcon_tf.training.objectives import Contrastive, CrossEntropy, Joint, LargeMargin, Linear
 from supcon_tf.training.plan import Pace, StagePlan
 from supcon_tf.training.plateau import Plateau, PlateauWatch
 from supcon_tf.training.start import StartWatch
@@ -43,8 +45,10 @@ class Prepared(NamedTuple):
 
 
 def prepare(run: RunContext, name: str) -> Prepared:
-    """The stage called `name` of a run, at step 0."""
+    """The stage called `name` of a run, at step 0; one that trains the classifier alone begins with a new one."""
     experiment, stage, kind = run.experiment, run.experiment.stages[name], STAGE_KINDS[name]
+    if not kind.encodes:
+        run.networks.renew_classifier()
     duration = duration_of(stage, run.source.facts.train_examples)
     schedule = schedule_of(stage, duration)
     for networks in filter(None, (run.networks, run.networks.follower)):
@@ -192,6 +196,8 @@ def _objective(experiment: Experiment, name: str, state: StageState, how: dict):
     stage, kind = experiment.stages[name], STAGE_KINDS[name]
     shared = {"batch_size": stage.batch_size}
     smoothing = {"label_smoothing": stage.label_smoothing}
+    if not kind.compares and kind.encodes and stage.angular_margin > 1:
+        return LargeMargin(**shared, **smoothing, margin=stage.angular_margin, share=stage.margin_share)
     if not kind.compares:
         return (CrossEntropy if kind.encodes else Linear)(**shared, **smoothing)
     loss = loss_of(experiment.loss, jit_compile=compiles_parts(experiment, state.replicas), **how)
@@ -202,7 +208,14 @@ def _objective(experiment: Experiment, name: str, state: StageState, how: dict):
 
 
 def loss_of(loss: Loss, **how) -> Callable:
-    """From (labels, projections, queue=...) to one contrastive loss per image."""
+    """From (labels, projections, queue=...) to one loss per image.
+
+    Args:
+        loss: what the config says.
+        how: how the paper's loss is computed; the others store the whole matrix.
+    """
+    if loss.name != "supcon":
+        return _other_loss(loss)
     return functools.partial(
         supervised_contrastive_loss,
         temperature=loss.temperature,
@@ -215,6 +228,18 @@ def loss_of(loss: Loss, **how) -> Callable:
         normalize=False,  # the projection head ends in unit rows
         **how,
     )
+
+
+def _other_loss(loss: Loss) -> Callable:
+    """A loss that the paper's is compared with."""
+
+    def of_batch(labels, projections, queue=None):
+        if queue is not None:
+            raise ValueError(f"`loss.name={loss.name}` compares with no past images: set queue.size=0.")
+        here = {"normalize": False, "replicas": collectives.replicas()}
+        return metric_learning.with_margin(loss.name, loss.margin, **here)(labels, projections)
+
+    return of_batch
 
 
 def _decayed(stage: Stage, networks: Networks, trains: tuple) -> list:
@@ -238,7 +263,7 @@ def _queue(experiment: Experiment, name: str, networks: Networks) -> Optional[Mo
 def _watch(experiment: Experiment, name: str, duration: Duration) -> Optional[PlateauWatch]:
     """Says in words when the loss stays where collapsed embeddings have it, where that does not depend on the batch."""
     loss, stage = experiment.loss, experiment.stages[name]
-    if not STAGE_KINDS[name].compares:
+    if not STAGE_KINDS[name].compares or loss.name != "supcon":
         return None
     if loss.denominator_mode != "all" or loss.positives_cap is not None or experiment.data.views == 1:
         return None  # How many rows an anchor is compared with, or whether with any, then depends on the batch.

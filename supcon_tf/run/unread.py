@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 
-from supcon_tf.config import Experiment, Stage, batch_statistics
+from supcon_tf.config import Experiment, Loss, Stage, batch_statistics
 from supcon_tf.names import OWN_DECAY, POLICIES, STAGE_KINDS
 from supcon_tf.settings import settings
 
@@ -40,8 +41,10 @@ def _of_the_run(experiment: Experiment) -> Iterator[str]:
     kinds = [STAGE_KINDS[name] for name in experiment.stages]
     if not any(kind.compares for kind in kinds):
         yield from ("loss", "queue", "projection", "data.views", "data.images_per_class")
-    elif not experiment.queue.size:
-        yield "queue.momentum"
+    else:
+        yield from _of_the_loss(experiment.loss)
+        if not experiment.queue.size:
+            yield "queue.momentum"
     if all(kind.classifies for kind in kinds):
         yield "knn"
     elif not experiment.knn.every:
@@ -60,11 +63,24 @@ def _of_the_run(experiment: Experiment) -> Iterator[str]:
         yield "tpu"
 
 
+def _of_the_loss(loss: Loss) -> Iterator[str]:
+    """Fields that the chosen loss does not read."""
+    if loss.name in ("supcon", "n_pairs"):
+        yield "loss.margin"
+    if loss.name != "supcon":
+        read = ("name", "margin", "use_labels")
+        yield from (f"loss.{field.name}" for field in dataclasses.fields(loss) if field.name not in read)
+
+
 def _of_a_stage(experiment: Experiment, name: str) -> Iterator[str]:
     """Fields of a stage with epochs that nobody reads."""
     stage, kind = experiment.stages[name], STAGE_KINDS[name]
     if not kind.classifies:
         yield from ("label_smoothing", "evaluate_every")
+    if kind.compares or not kind.encodes:
+        yield from ("angular_margin", "margin_share")
+    elif stage.angular_margin == 1:
+        yield "margin_share"
     if not batch_statistics(name, stage):
         yield "batch_norm_momentum"
     if stage.optimizer != "rmsprop":

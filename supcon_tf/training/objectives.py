@@ -12,6 +12,7 @@ from typing import Callable, NamedTuple, Optional
 import tensorflow as tf
 
 from supcon_tf.losses.cross_entropy import correct, cross_entropy
+from supcon_tf.losses.large_margin import large_margin_logits
 from supcon_tf.losses.queue import Queue
 from supcon_tf.networks.networks import Networks
 
@@ -114,6 +115,33 @@ class CrossEntropy:
         """What the logits [B, C] come to."""
         del views, queue
         return classification(outputs, labels, batch_size=self.batch_size, label_smoothing=self.label_smoothing)
+
+
+@dataclasses.dataclass(frozen=True)
+class LargeMargin(CrossEntropy):
+    """The cross-entropy of a large-margin softmax (`losses.large_margin`): the paper's max-margin classifier (Table 2).
+
+    "train_accuracy" is that of the logits as they are. Labels are one class an image.
+
+    Attributes: as of `classification`, and
+        margin: m.
+        share: how much of the margin counts.
+    """
+
+    margin: int = 2
+    share: float = 1.0
+
+    def forward(self, networks: Networks, inputs: tf.Tensor, *, training: bool) -> tf.Tensor:
+        """Images [m, S, S, ch] to logits, cosines and lengths, [m, 3 C]."""
+        return networks.classify_with_angles(inputs, training=training)
+
+    def outcome(self, outputs: tf.Tensor, labels: tf.Tensor, *, views: int, queue: Optional[Queue] = None) -> Outcome:
+        """What the outputs [B, 3 C] come to."""
+        del views, queue
+        harder = large_margin_logits(labels, outputs, margin=self.margin, share=self.share)  # [B, C]
+        own = classification(harder, labels, batch_size=self.batch_size, label_smoothing=self.label_smoothing)
+        right = correct(labels, tf.split(outputs, 3, 1)[0])  # [B]
+        return own._replace(metrics={**own.metrics, "train_accuracy": tf.reduce_sum(right) / self.batch_size})
 
 
 @dataclasses.dataclass(frozen=True)

@@ -238,6 +238,33 @@ def test_a_contrastive_stage_alone_claims_no_accuracy(tmp_path):
     assert "<svg" in (tmp_path / "report.html").read_text()
 
 
+@pytest.mark.slow
+def test_cross_entropy_in_two_stages_is_a_new_classifier_on_the_encoder_of_the_first(tmp_path):
+    """Table 7: as a run of the linear stage alone on the encoder of that run has it; and after an interruption, too."""
+    stage = Stage(epochs=1, batch_size=20, base_learning_rate=1.0)
+    both = dataclasses.replace(EXPERIMENT, contrastive=Stage(), cross_entropy=stage)
+    summary = run_module.run_experiment(both, tmp_path / "both")
+    assert summary["test_accuracy"] is not None and set(summary["seconds"]) == {"cross_entropy", "linear"}
+    found = last_checkpoint(tmp_path / "both" / "checkpoints" / "linear")
+
+    alone = dataclasses.replace(both, cross_entropy=Stage(), encoder_from=str(tmp_path / "both"))
+    run_module.run_experiment(alone, tmp_path / "alone")
+    expected = last_checkpoint(tmp_path / "alone" / "checkpoints" / "linear")
+
+    stopped = shutil.copytree(tmp_path / "both", tmp_path / "stopped")  # as of a kill between the stages
+    shutil.rmtree(stopped / "checkpoints" / "linear")
+    (stopped / "summary.json").unlink()
+    run_module.run_experiment(both, stopped)
+    again = last_checkpoint(stopped / "checkpoints" / "linear")
+
+    first = last_checkpoint(tmp_path / "both" / "checkpoints" / "cross_entropy")
+    kernel = next(name for name in found if name.startswith("classifier") and found[name].ndim == 2)
+    for name in found:
+        np.testing.assert_array_equal(found[name], expected[name], err_msg=name)
+        np.testing.assert_array_equal(found[name], again[name], err_msg=name)
+    assert np.abs(found[kernel] - first[kernel]).max() > 0.01  # control: another classifier than the first stage had
+
+
 def test_a_data_set_that_is_not_prepared_is_refused_before_training(tmp_path):
     experiment = dataclasses.replace(EXPERIMENT, data=Data(name="cifar10"))
     with pytest.raises(ValueError, match=r"'cifar10' is not prepared in .*download_and_prepare"):

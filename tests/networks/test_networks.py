@@ -56,3 +56,22 @@ def test_under_mixed_precision_what_leaves_the_networks_is_float32(bfloat16):
     assert {v.dtype for v in map(tf.convert_to_tensor, built.encoder.trainable_weights)} == {tf.float32}
     for output in (built.features, built.project, built.classify):
         assert output(images, training=False).dtype == tf.float32
+
+
+def test_a_classifier_that_is_renewed_is_as_it_was_made():
+    built = networks()
+    new = built.classifier.get_weights()
+    built.classifier.set_weights([weight + 1 for weight in new])
+    built.renew_classifier()
+    for weight, expected in zip(built.classifier.get_weights(), new):
+        np.testing.assert_array_equal(weight, expected)
+
+
+def test_angles_are_between_features_and_the_weights_of_each_class():
+    built, images = networks(normalize=False), tf.random.normal([4, 8, 8, 3])
+    logits, cosines, lengths = np.split(built.classify_with_angles(images, training=False).numpy(), 3, 1)
+    np.testing.assert_allclose(logits, built.classify(images, training=False), rtol=1e-6)
+    kernel, bias = built.classifier.get_weights()
+    np.testing.assert_allclose(cosines * lengths, logits - bias, rtol=1e-4, atol=1e-6)
+    of_features = np.linalg.norm(built.features(images, training=False), axis=1, keepdims=True)
+    np.testing.assert_allclose(lengths, of_features * np.linalg.norm(kernel, axis=0), rtol=1e-5)

@@ -9,7 +9,8 @@ from tests.oracles import resnet as oracle
 
 
 def test_names():
-    assert ENCODERS == ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnet200")
+    assert ENCODERS[:6] == ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnet200")
+    assert ENCODERS[6:] == ("resnext50", "resnext101", "resnext152", "resnext200")
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet34", "resnet50"])
@@ -23,10 +24,18 @@ def test_name_and_arguments_reach_the_network(name):
     assert model.get_layer("stem_norm").synchronized is False
 
 
+def test_a_resnext_is_one():
+    model = build_encoder("resnext50", image_shape=(8, 8, 1), width=0.5, stem="small_image")
+    assert model.name == "resnext50" and model.output_shape == (None, 1024)
+    assert model.get_layer("group1_block1_conv2").groups == 64 and model.get_layer("stem_norm").synchronized is True
+    with pytest.raises(ValueError, match=r"`width` must give ResNeXt a multiple of 64 filters.*multiple of 0\.5 does"):
+        build_encoder("resnext50", image_shape=(8, 8, 1), width=0.25)
+
+
 def test_unknown_name_is_answered_with_the_nearest():
     with pytest.raises(
         ValueError, match=r"`encoder` must be one of resnet18, .*; got 'resnet51'\. Did you mean 'resnet50'\?"
     ):
         build_encoder("resnet51", image_shape=(8, 8, 3))
-    with pytest.raises(ValueError, match=r"`encoder` must be one of resnet18, .*resnet200; got 'vit'\.$"):
+    with pytest.raises(ValueError, match=r"`encoder` must be one of resnet18, .*resnext200; got 'vit'\.$"):
         build_encoder("vit", image_shape=(8, 8, 3))

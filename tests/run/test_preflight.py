@@ -117,7 +117,14 @@ def test_label_sets_raise_no_doubt_where_every_class_is_there():
 
 @pytest.mark.parametrize(
     "changes",
-    [{"loss.positives_cap": 2}, {"data.images_per_class": 2}, {"queue.size": 64}, {"knn.every": 1}],
+    [
+        {"loss.positives_cap": 2},
+        {"data.images_per_class": 2},
+        {"queue.size": 64},
+        {"knn.every": 1},
+        {"loss.name": "n_pairs"},
+        {"cross_entropy.angular_margin": 2, "cross_entropy.epochs": 1, "contrastive.epochs": 0, "linear.epochs": 0},
+    ],
 )
 def test_what_needs_one_class_an_image_is_refused_for_label_sets(changes):
     with pytest.raises(ValueError) as error:

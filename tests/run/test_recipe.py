@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from supcon_tf import settings
+from supcon_tf import names, settings
 from supcon_tf.config import Data, Experiment, Loss, Stage
 from supcon_tf.data.sets.load import load_source
 from supcon_tf.data.sets.selection import selected
+from supcon_tf.losses import metric_learning
 from supcon_tf.records.directory import RunDirectory
 from supcon_tf.run import recipe
 from supcon_tf.run.context import RunContext
-from supcon_tf.training.objectives import Contrastive, CrossEntropy, Joint, Linear
+from supcon_tf.training.objectives import Contrastive, CrossEntropy, Joint, LargeMargin, Linear
 from tests.tiny import tiny_networks
 
 STAGE = Stage(epochs=4, batch_size=20, base_learning_rate=1.0, warmup_epochs=1)
@@ -106,8 +107,49 @@ def test_a_loss_is_made_of_all_its_fields():
                 denominator_mode="only_negatives", positives_cap=4, no_positives="exclude")  # fmt: skip
     given = recipe.loss_of(loss, jit_compile=True).keywords
     fields = dataclasses.asdict(loss)
-    fields.pop("use_labels")
+    assert (fields.pop("name"), fields.pop("margin"), fields.pop("use_labels")) == ("supcon", None, True)
     assert {name: given[name] for name in fields} == fields and given["jit_compile"] is True
+
+
+@pytest.mark.parametrize("name", [name for name in names.LOSSES if name != "supcon"])
+def test_another_loss_is_the_function_of_its_name_with_the_margin_and_without_a_queue(name):
+    labels, projections = np.array([0, 1, 0, 1, 2]), tf.math.l2_normalize(tf.random.normal([5, 2, 4]), -1)
+    for margin in (None, 0.3):
+        found = recipe.loss_of(Loss(name=name, margin=margin), jit_compile=True)(labels, projections, queue=None)
+        told = {} if margin is None or name == "n_pairs" else {"margin": margin}
+        np.testing.assert_array_equal(
+            found, metric_learning.FUNCTIONS[name](labels, projections, normalize=False, **told)
+        )
+    with pytest.raises(ValueError, match=f"`loss.name={name}` compares with no past images: set queue.size=0"):
+        recipe.loss_of(Loss(name=name))(labels, projections, queue=())
+
+
+def test_a_loss_without_a_plateau_is_not_watched_for_one_but_its_start_is(context):
+    stage = recipe.prepare(context(**{"loss.name": "triplet_hard"}), "contrastive")
+    assert stage.watch is None and stage.start is not None
+
+
+def test_an_angular_margin_makes_the_cross_entropy_stage_that_of_max_margin(context):
+    changes = {"cross_entropy.angular_margin": 3, "cross_entropy.margin_share": 0.5}
+    objective = recipe.prepare(context(**only("cross_entropy"), **changes), "cross_entropy").plan.update._objective
+    assert type(objective) is LargeMargin and (objective.margin, objective.share) == (3, 0.5)
+
+
+def test_the_linear_stage_begins_with_the_classifier_of_a_new_run(context):
+    """Table 7, cross-entropy in two stages: what its first stage taught the classifier is thrown away."""
+    run = context(**{"contrastive.epochs": 0, "contrastive.warmup_epochs": 0.0, "cross_entropy.epochs": 2,
+                     "cross_entropy.batch_size": 20})  # fmt: skip
+    new = tiny_networks(classes=10).classifier.get_weights()
+    assert list(run.experiment.stages) == ["cross_entropy", "linear"]
+    recipe.prepare(run, "cross_entropy")
+    trained = [weight + 1 for weight in new]
+    run.networks.classifier.set_weights(trained)
+    recipe.prepare(run, "cross_entropy")  # control: its own stage keeps it
+    for weight, expected in zip(run.networks.classifier.get_weights(), trained):
+        np.testing.assert_array_equal(weight, expected)
+    recipe.prepare(run, "linear")
+    for weight, expected in zip(run.networks.classifier.get_weights(), new):
+        np.testing.assert_array_equal(weight, expected)
 
 
 def test_a_plateau_is_watched_where_collapsed_embeddings_have_one(context):

@@ -8,7 +8,7 @@ import pytest
 
 from launch import catalogue
 from supcon_tf import settings
-from supcon_tf.config import Augment, Experiment, Stage
+from supcon_tf.config import Augment, Experiment, Loss, Stage
 from supcon_tf.names import POLICIES
 from supcon_tf.run.unread import READ_BY, unread
 
@@ -18,6 +18,8 @@ ALL = {
     "joint": Experiment(joint=Stage(epochs=1)),
     "cross_entropy": Experiment(cross_entropy=Stage(epochs=1)),
     "linear": Experiment(linear=Stage(epochs=1), encoder_from="runs/x"),
+    "triplet": Experiment(contrastive=Stage(epochs=1), loss=Loss(name="triplet_hard")),
+    "n_pairs": Experiment(contrastive=Stage(epochs=1), loss=Loss(name="n_pairs")),
 }
 
 
@@ -52,6 +54,22 @@ def test_no_experiment_here_has_an_idle_setting(name):
         ("cross_entropy", {"projection.widths": (64,)}),
         ("cross_entropy", {"data.views": 3}),
         ("linear", {"train.microbatches": 2}),
+        ("contrastive", {"loss.margin": 0.2}),
+        ("n_pairs", {"loss.margin": 0.2}),
+        *(
+            ("triplet", {f"loss.{name}": value})
+            for name, value in (
+                ("temperature", 0.5),
+                ("base_temperature", None),
+                ("contrast_mode", "one"),
+                ("summation_location", "in"),
+                ("denominator_mode", "one_positive"),
+                ("no_positives", "exclude"),
+            )
+        ),
+        ("contrastive", {"contrastive.angular_margin": 2}),
+        ("linear", {"linear.angular_margin": 2}),
+        ("cross_entropy", {"cross_entropy.margin_share": 0.5}),
     ],
     ids=str,
 )
@@ -64,6 +82,8 @@ def test_a_setting_that_nobody_reads_is_named(kind, changes):
     "kind, changes",
     [
         ("contrastive", {"linear.label_smoothing": 0.1, "linear.evaluate_every": 3}),
+        ("triplet", {"loss.margin": 0.2, "loss.use_labels": False}),
+        ("cross_entropy", {"cross_entropy.angular_margin": 2, "cross_entropy.margin_share": 0.5}),
         ("contrastive", {"contrastive.optimizer": "rmsprop", "contrastive.rmsprop_epsilon": 0.5}),
         ("contrastive", {"contrastive.schedule": "exponential", "contrastive.epochs_per_decay": 3.0}),
         ("contrastive", {"contrastive.schedule": "piecewise", "contrastive.decay_epochs": (1.0,)}),

@@ -9,7 +9,16 @@ import pytest
 import tensorflow as tf
 
 from supcon_tf.losses.supcon import supervised_contrastive_loss
-from supcon_tf.training.objectives import Contrastive, CrossEntropy, Joint, Linear, classification, contrastive
+from supcon_tf.training.objectives import (
+    Contrastive,
+    CrossEntropy,
+    Joint,
+    LargeMargin,
+    Linear,
+    classification,
+    contrastive,
+)
+from tests.oracles import metric_learning as oracle
 from tests.tiny import tiny_networks
 
 LABELS = tf.constant([0, 1, 2, 0])
@@ -82,6 +91,22 @@ def test_what_goes_through_the_networks_are_rows_image_by_image_or_first_views()
     np.testing.assert_array_equal(
         Linear(3).forward(networks, features, training=False), networks.classify(images[:, 0], training=False)
     )
+
+
+@pytest.mark.parametrize("margin", [1, 3])
+def test_a_large_margin_is_cross_entropy_of_harder_logits_and_accuracy_of_the_logits_as_they_are(margin):
+    networks, images = tiny_networks(), tf.random.stateless_normal([4, 8, 8, 1], [4, 5])
+    objective = LargeMargin(8, margin=margin)
+    outcome = objective.outcome(objective.forward(networks, images, training=False), LABELS, views=1)
+    features, (kernel, bias) = networks.features(images, training=False).numpy(), networks.classifier.get_weights()
+    costs = [
+        oracle.large_margin_cross_entropy(label, x, kernel, bias, margin=margin) for label, x in zip(LABELS, features)
+    ]
+    assert float(outcome.value) == pytest.approx(np.sum(costs) / 8, rel=1e-5)
+    plain = classification(networks.classify(images, training=False), LABELS, batch_size=8)
+    assert float(outcome.metrics["train_accuracy"]) == float(plain.metrics["train_accuracy"])
+    assert float(outcome.metrics["loss"]) == float(outcome.value)
+    assert (float(outcome.value) == pytest.approx(float(plain.value), rel=1e-5)) == (margin == 1)
 
 
 def test_labels_are_compared_as_the_loss_takes_them():
