@@ -67,7 +67,7 @@ $(VENV)/ready: setup.py
 	@echo "Python $(VERSION): making $(VENV) and installing TensorFlow and what else setup.py names (about 2 GB, minutes)"
 	@$(PYTHON) -m venv $(VENV) || { echo "$(PYTHON) cannot make virtual environments: install its venv package (Debian: python$(VERSION)-venv)"; exit 1; }
 	@PYTHONWARNINGS=ignore $(RUN) -m pip install --quiet --disable-pip-version-check --upgrade pip
-	@PYTHONWARNINGS=ignore $(RUN) -m pip install --quiet --disable-pip-version-check --editable .
+	@PYTHONWARNINGS=ignore $(RUN) -m pip install --quiet --disable-pip-version-check --editable ".[train]"
 	@touch $@ && echo "$(VENV) is ready"
 
 $(VENV)/ready-test: $(VENV)/ready

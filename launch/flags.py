@@ -160,7 +160,8 @@ class _DirectoryParser(flags.ArgumentParser):
 
 def typed(module: str) -> str:
     """The command line as a person typed it."""
-    return shlex.join(["python", "-m", module, *sys.argv[1:]])
+    begun = sys.argv[0].split() if sys.argv[0].startswith("supcon ") else ["python", "-m", module]
+    return shlex.join([*begun, *sys.argv[1:]])
 
 
 def _define(experiment: Experiment, *, module: str) -> None:

@@ -19,7 +19,7 @@ COLUMNS = [
     {"registration", "stack"},
     {"__init__"},
     {"names", "addons", "failures", "keras_generations", "paths"},
-    {"settings"},
+    {"settings", "command"},
     {"config"},
     {"tables"},
     {"augment"},

@@ -154,7 +154,13 @@ def test_the_readme_is_short():
 def test_the_version_is_one():
     import supcon_tf
 
-    assert f'version="{supcon_tf.__version__}"' in (ROOT / "setup.py").read_text(encoding="utf-8")
+    setup = (ROOT / "setup.py").read_text(encoding="utf-8")
+    head, call = setup.split("\nsetup(")
+    assert "version=VERSION," in call and supcon_tf.__version__ not in setup
+    read = next(line for line in head.splitlines() if line.startswith("VERSION = "))
+    found = {"re": re, "HERE": ROOT}
+    exec(read, found)  # as setup.py reads it
+    assert found["VERSION"] == supcon_tf.__version__
 
 
 def test_every_public_name_is_documented():
