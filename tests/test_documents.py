@@ -161,6 +161,7 @@ def test_the_version_is_one():
     found = {"re": re, "HERE": ROOT}
     exec(read, found)  # as setup.py reads it
     assert found["VERSION"] == supcon_tf.__version__
+    assert f"\nversion: {supcon_tf.__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
 
 
 def test_every_public_name_is_documented():

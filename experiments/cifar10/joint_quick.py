@@ -16,4 +16,5 @@ from supcon_tf.config import Experiment, Stage
 
 def config() -> Experiment:
     base = supcon_quick.config()
-    return dataclasses.replace(base, contrastive=Stage(), linear=Stage(), joint=base.contrastive)
+    joint = dataclasses.replace(base.contrastive, evaluate_every=4)
+    return dataclasses.replace(base, contrastive=Stage(), linear=Stage(), joint=joint)

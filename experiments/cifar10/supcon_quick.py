@@ -23,6 +23,13 @@ def config() -> Experiment:
         projection=Projection(widths=(512, 128), last_batch_norm=True),
         loss=Loss(temperature=0.1),
         cross_entropy=Stage(),
-        contrastive=dataclasses.replace(shared, epochs=8, base_learning_rate=2.0, warmup_epochs=1, weight_decay=1e-4),
+        contrastive=Stage(
+            epochs=8,
+            batch_size=128,
+            base_learning_rate=2.0,
+            warmup_epochs=1,
+            weight_decay=1e-4,
+            augment=shared.augment,
+        ),
         linear=Stage(epochs=4, batch_size=128, base_learning_rate=2.0, evaluate_every=4, augment=shared.augment),
     )
