@@ -38,13 +38,8 @@ def largest(some, others):
     return max(float(np.abs(one - other).max()) for one, other in zip(some, others))
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "triplet_semihard",
-        *(pytest.param(n, marks=pytest.mark.slow) for n in (*NAMES, "large_margin") if n != "triplet_semihard"),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*NAMES, "large_margin"])
 def test_an_update_in_micro_batches_is_that_of_the_whole_batch(name, one_device, make_state, feed, batch):
     start, whole = after_update(one_device, make_state, feed, batch, name)
     _, parts = after_update(one_device, make_state, feed, batch, name, microbatches=4)
