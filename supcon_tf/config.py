@@ -191,6 +191,7 @@ class Stage(Checked):
                                      "the paper's max-margin; 1: the plain softmax", least=1, most=4)  # fmt: skip
     margin_share: float = setting(1.0, "how much of the angular margin counts: 1 / (1 + lambda) of Liu et al.",
                                   above=0.0, most=1.0)  # fmt: skip
+    margin_steps: int = setting(1000, "steps in which that share rises from 0, as a straight line", least=0)
     batch_norm: str = setting("auto", "moments of the batch, or frozen moving averages; auto: frozen in the linear "
                                       "stage, else batch", choices=("auto", "batch", "frozen"))  # fmt: skip
     batch_norm_momentum: float = setting(0.9, "share of themselves that moving averages of batch norm keep at a step",

@@ -29,14 +29,15 @@ def with_angles(features: tf.Tensor, logits: tf.Tensor, kernel: tf.Tensor) -> tf
     return tf.concat([logits, tf.matmul(features, kernel) / lengths, lengths], 1)
 
 
-def large_margin_logits(labels: tf.Tensor, outputs: tf.Tensor, *, margin: int, share: float = 1.0) -> tf.Tensor:
+def large_margin_logits(labels: tf.Tensor, outputs: tf.Tensor, *, margin: int, share=1.0) -> tf.Tensor:
     """The logits with that of each image's class made harder.
 
     Args:
         labels: int [B], each a class.
         outputs: [B, 3 C], of `with_angles`.
         margin: m, an integer; 1 leaves logits as they are.
-        share: 1 / (1 + lambda) of the paper's Sec. 4.2: how much of the margin counts, from 0 to 1.
+        share: 1 / (1 + lambda) of the source, which lowers lambda as it trains: how much of the margin counts, a number
+            or scalar from 0 to 1.
 
     Returns:
         [B, C].

@@ -47,7 +47,7 @@ def triplet_semihard(labels, projections, *, margin: float = 1.0, normalize: boo
         >>> rows = tf.constant([[1.0, 0.0], [0.0, 1.0], [-0.6, -0.8]])
         >>> values = triplet_semihard([0, 0, 1], rows, margin=1.0)
         >>> [round(float(value), 3) for value in values]
-        [0.938, 0.776, 0.0]
+        [0.938, 0.775, 0.0]
     """
     batch = distances.read(labels, projections, normalize=normalize, replicas=replicas)
     pairs = distances.pairs_of(batch)
@@ -124,7 +124,8 @@ def lifted_structure(labels, projections, *, margin: float = 1.0, normalize: boo
     """Lifted structured loss (Oh Song et al., 2016, arXiv:1511.06452, Eq. 4).
 
     For a pair of positives J_ij = log(sum_k exp(margin - D_ik) + sum_l exp(margin - D_jl)) + D_ij, over the negatives k
-    of i and l of j; the mean of max(0, J_ij)^2 / 2 over all pairs, as `tfa.losses.lifted_struct_loss`.
+    of i and l of j; the mean of max(0, J_ij)^2 / 2 over all pairs, as `tfa.losses.lifted_struct_loss`. The source takes
+    rows of any length: `normalize=False`; those of this package's projection heads have unit length.
 
     Args: as of `triplet_semihard`, and what comes out and is raised.
 

@@ -45,8 +45,9 @@ def resnext(
         ValueError: unknown depth, a width that the groups do not divide, or as `resnet`.
 
     Example:
-        >>> resnext(50, image_shape=(32, 32, 3), width=0.5, stem="small_image").output_shape
-        (None, 1024)
+        >>> resnext(50, image_shape=(32, 32, 3), width=0.25)
+        Traceback (most recent call last):
+        ValueError: `width` must give ResNeXt a multiple of 64 filters, which its 64 groups share: ...
     """
     if depth not in BLOCKS:
         raise ValueError(f"`depth` must be one of {', '.join(map(str, BLOCKS))}; got {depth}.")

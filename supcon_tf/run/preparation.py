@@ -125,9 +125,15 @@ def _networks(experiment: Experiment, strategy, image_shape: tuple, classes: int
         if experiment.queue.size and any(STAGE_KINDS[name].compares for name in experiment.stages):
             networks.follower = build()
     if compiled and across:
-        print(
-            "train.jit_compile: XLA compiles the loss alone, since replicas meet in every batch norm of the networks; "
-            "cross_replica_batch_norm=false has the networks compiled too.",
-            flush=True,
-        )
+        print(_compiled_between_meetings(experiment), flush=True)
     return networks
+
+
+def _compiled_between_meetings(experiment: Experiment) -> str:
+    """What is left to XLA on several replicas whose batch norm meets: the passes of the paper's loss, or nothing."""
+    compares = any(STAGE_KINDS[name].compares for name in experiment.stages)
+    what = "the loss alone" if compares and experiment.loss.name == "supcon" else "nothing"
+    return (
+        f"train.jit_compile: XLA compiles {what}, since replicas meet in every batch norm of the networks; "
+        "cross_replica_batch_norm=false has the networks compiled too."
+    )

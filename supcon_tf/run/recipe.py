@@ -197,7 +197,8 @@ def _objective(experiment: Experiment, name: str, state: StageState, how: dict):
     shared = {"batch_size": stage.batch_size}
     smoothing = {"label_smoothing": stage.label_smoothing}
     if not kind.compares and kind.encodes and stage.angular_margin > 1:
-        return LargeMargin(**shared, **smoothing, margin=stage.angular_margin, share=stage.margin_share)
+        rising = {"share": stage.margin_share, "rise": stage.margin_steps, "step": state.step}
+        return LargeMargin(**shared, **smoothing, margin=stage.angular_margin, **rising)
     if not kind.compares:
         return (CrossEntropy if kind.encodes else Linear)(**shared, **smoothing)
     loss = loss_of(experiment.loss, jit_compile=compiles_parts(experiment, state.replicas), **how)

@@ -78,9 +78,9 @@ def _of_a_stage(experiment: Experiment, name: str) -> Iterator[str]:
     if not kind.classifies:
         yield from ("label_smoothing", "evaluate_every")
     if kind.compares or not kind.encodes:
-        yield from ("angular_margin", "margin_share")
+        yield from ("angular_margin", "margin_share", "margin_steps")
     elif stage.angular_margin == 1:
-        yield "margin_share"
+        yield from ("margin_share", "margin_steps")
     if not batch_statistics(name, stage):
         yield "batch_norm_momentum"
     if stage.optimizer != "rmsprop":

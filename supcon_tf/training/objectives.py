@@ -125,11 +125,16 @@ class LargeMargin(CrossEntropy):
 
     Attributes: as of `classification`, and
         margin: m.
-        share: how much of the margin counts.
+        share: how much of the margin counts in the end.
+        rise: steps in which that rises from 0, as a straight line: with all of it at once, a network that knows
+            nothing yet does best to make all logits small, and learns nothing.
+        step: updates done; None counts as past the rise.
     """
 
     margin: int = 2
     share: float = 1.0
+    rise: int = 0
+    step: Optional[tf.Variable] = None
 
     def forward(self, networks: Networks, inputs: tf.Tensor, *, training: bool) -> tf.Tensor:
         """Images [m, S, S, ch] to logits, cosines and lengths, [m, 3 C]."""
@@ -138,10 +143,16 @@ class LargeMargin(CrossEntropy):
     def outcome(self, outputs: tf.Tensor, labels: tf.Tensor, *, views: int, queue: Optional[Queue] = None) -> Outcome:
         """What the outputs [B, 3 C] come to."""
         del views, queue
-        harder = large_margin_logits(labels, outputs, margin=self.margin, share=self.share)  # [B, C]
+        harder = large_margin_logits(labels, outputs, margin=self.margin, share=self.share_now())  # [B, C]
         own = classification(harder, labels, batch_size=self.batch_size, label_smoothing=self.label_smoothing)
         right = correct(labels, tf.split(outputs, 3, 1)[0])  # [B]
         return own._replace(metrics={**own.metrics, "train_accuracy": tf.reduce_sum(right) / self.batch_size})
+
+    def share_now(self) -> tf.Tensor:
+        """How much of the margin counts at this step, float32 scalar."""
+        if self.step is None or not self.rise:
+            return tf.constant(self.share)
+        return self.share * tf.minimum(tf.cast(self.step, tf.float32) / self.rise, 1.0)
 
 
 @dataclasses.dataclass(frozen=True)

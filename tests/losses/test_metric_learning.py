@@ -35,7 +35,7 @@ def test_the_losses_are_those_that_a_run_can_choose():
     assert set(names.LOSSES) == {"supcon", *FUNCTIONS}
 
 
-@pytest.mark.parametrize("views", [1, 2, 3])
+@pytest.mark.parametrize("views", [pytest.param(1, marks=pytest.mark.slow), 2, pytest.param(3, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", NAMES)
 def test_plain_loops(name, views):
     views = 2 if name == "n_pairs" else views
@@ -80,7 +80,7 @@ def addons():
     "name, theirs",
     [
         pytest.param("triplet_semihard", "triplet_semihard_loss", marks=pytest.mark.slow),
-        ("triplet_hard", "triplet_hard_loss"),
+        pytest.param("triplet_hard", "triplet_hard_loss", marks=pytest.mark.slow),
         pytest.param("lifted_structure", "lifted_struct_loss", marks=pytest.mark.slow),
     ],
 )
@@ -186,6 +186,7 @@ def test_labels_count(name):
     assert np.abs(one - other).max() > 0.01
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_larger_margin_costs_more(name):
     projections = unit_rows(8, 2, 4)
@@ -207,6 +208,7 @@ def test_rows_without_positives_or_negatives_cost_nothing_and_are_counted(name):
         assert np.isfinite(gradient_of(name, labels, rows)[1]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype, tolerance", [("float32", 1e-5), ("bfloat16", 0.05), ("float16", 0.01)])
 @pytest.mark.parametrize("name", NAMES)
 def test_types(name, dtype, tolerance):
@@ -275,6 +277,7 @@ def test_labels_that_mean_nothing_give_no_number_under_xla(name):
     assert np.isnan(values).all() and np.isnan(gradient).all()
 
 
+@pytest.mark.slow
 def test_rows_are_normalised_unless_told_otherwise():
     projections = unit_rows(4, 2, 3)
     for name in NAMES:

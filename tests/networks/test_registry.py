@@ -24,10 +24,14 @@ def test_name_and_arguments_reach_the_network(name):
     assert model.get_layer("stem_norm").synchronized is False
 
 
+@pytest.mark.slow
 def test_a_resnext_is_one():
     model = build_encoder("resnext50", image_shape=(8, 8, 1), width=0.5, stem="small_image")
     assert model.name == "resnext50" and model.output_shape == (None, 1024)
     assert model.get_layer("group1_block1_conv2").groups == 64 and model.get_layer("stem_norm").synchronized is True
+
+
+def test_what_a_resnext_refuses_is_refused_by_its_name():
     with pytest.raises(ValueError, match=r"`width` must give ResNeXt a multiple of 64 filters.*multiple of 0\.5 does"):
         build_encoder("resnext50", image_shape=(8, 8, 1), width=0.25)
 

@@ -71,6 +71,7 @@ def test_groups_see_their_own_channels_alone():
     np.testing.assert_array_equal(changed, [False, False, True, True, False, False, False, False])
 
 
+@pytest.mark.slow
 def test_every_gamma_starts_at_one():
     model = resnext(50, **SMALL)
     norms = [layer for layer in model.layers if isinstance(layer, tf.keras.layers.BatchNormalization)]

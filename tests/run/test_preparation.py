@@ -52,6 +52,19 @@ def test_with_a_queue_there_is_a_follower(tmp_path, data_dir):
     assert run.networks.follower.encoder is not run.networks.encoder
 
 
+@pytest.mark.parametrize(
+    "changes, what",
+    [
+        ({}, "the loss alone"),
+        ({"loss.name": "triplet_hard"}, "nothing"),
+        ({"contrastive.epochs": 0, "cross_entropy.epochs": 1}, "nothing"),
+    ],
+)
+def test_what_xla_compiles_between_meetings_is_what_is_said(changes, what):
+    told = preparation._compiled_between_meetings(settings.override(SMALL, changes))
+    assert told.startswith(f"train.jit_compile: XLA compiles {what}, since replicas meet")
+
+
 def test_networks_of_ones_own_are_taken(tmp_path, data_dir):
     asked = []
 

@@ -130,9 +130,12 @@ def test_a_loss_without_a_plateau_is_not_watched_for_one_but_its_start_is(contex
 
 
 def test_an_angular_margin_makes_the_cross_entropy_stage_that_of_max_margin(context):
-    changes = {"cross_entropy.angular_margin": 3, "cross_entropy.margin_share": 0.5}
-    objective = recipe.prepare(context(**only("cross_entropy"), **changes), "cross_entropy").plan.update._objective
-    assert type(objective) is LargeMargin and (objective.margin, objective.share) == (3, 0.5)
+    changes = {"cross_entropy.angular_margin": 3, "cross_entropy.margin_share": 0.5, "cross_entropy.margin_steps": 8}
+    plan = recipe.prepare(context(**only("cross_entropy"), **changes), "cross_entropy").plan
+    objective = plan.update._objective
+    assert type(objective) is LargeMargin and (objective.margin, objective.share, objective.rise) == (3, 0.5, 8)
+    plan.state.step.assign(2)
+    assert float(objective.share_now()) == 0.125
 
 
 def test_the_linear_stage_begins_with_the_classifier_of_a_new_run(context):

@@ -70,6 +70,7 @@ def test_no_experiment_here_has_an_idle_setting(name):
         ("contrastive", {"contrastive.angular_margin": 2}),
         ("linear", {"linear.angular_margin": 2}),
         ("cross_entropy", {"cross_entropy.margin_share": 0.5}),
+        ("cross_entropy", {"cross_entropy.margin_steps": 5}),
     ],
     ids=str,
 )

@@ -109,6 +109,16 @@ def test_a_large_margin_is_cross_entropy_of_harder_logits_and_accuracy_of_the_lo
     assert (float(outcome.value) == pytest.approx(float(plain.value), rel=1e-5)) == (margin == 1)
 
 
+def test_a_large_margin_rises_with_the_steps():
+    networks, step = tiny_networks(), tf.Variable(0, dtype=tf.int64)
+    outputs = networks.classify_with_angles(tf.random.stateless_normal([4, 8, 8, 1], [4, 5]), training=False)
+    rising = LargeMargin(4, margin=2, share=0.8, rise=10, step=step)
+    for done, share in ((0, 0.0), (5, 0.4), (10, 0.8), (99, 0.8)):
+        step.assign(done)
+        expected = LargeMargin(4, margin=2, share=share).outcome(outputs, LABELS, views=1)
+        assert float(rising.outcome(outputs, LABELS, views=1).value) == pytest.approx(float(expected.value), rel=1e-6)
+
+
 def test_labels_are_compared_as_the_loss_takes_them():
     assert Contrastive(4, LOSS, use_labels=False).compared(LABELS).numpy().tolist() == [-1] * 4
     sets = tf.constant([[1.0, -1.0], [0.0, 1.0]])  # a label in difficult objects alone is none

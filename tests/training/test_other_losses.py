@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -26,6 +28,9 @@ def after_update(strategy, make_state, feed, batch, name, *, microbatches=1, obj
     """Weights after an update with batch norm at its averages, so that parts are normalised as the whole."""
     stage, objective = objective or objective_of(name)
     state = make_state(strategy, stage)
+    if stage == "cross_entropy":  # half way up its rise
+        state.step.assign(1)
+        objective = dataclasses.replace(objective, rise=2, step=state.step)
     update = Update(
         state, objective, penalty=Penalty(0.01, state.decayed()), microbatches=microbatches, batch_statistics=False
     )
@@ -38,13 +43,8 @@ def largest(some, others):
     return max(float(np.abs(one - other).max()) for one, other in zip(some, others))
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "triplet_semihard",
-        *(pytest.param(n, marks=pytest.mark.slow) for n in (*NAMES, "large_margin") if n != "triplet_semihard"),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*NAMES, "large_margin"])
 def test_an_update_in_micro_batches_is_that_of_the_whole_batch(name, one_device, make_state, feed, batch):
     start, whole = after_update(one_device, make_state, feed, batch, name)
     _, parts = after_update(one_device, make_state, feed, batch, name, microbatches=4)
