@@ -13,6 +13,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.9,<3.14",
     packages=find_packages(include=["supcon_tf", "supcon_tf.*"]),
+    package_data={"supcon_tf": ["py.typed"]},
     install_requires=[
         "absl-py>=1.4",
         "numpy>=1.23.5",
