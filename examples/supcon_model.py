@@ -48,7 +48,7 @@ def main(epochs: int):
 
     # Left and right mean something in digits, so no view is flipped; crops keep most of the image.
     views = sc.TwoViews("sim_augment", size=8, seed=0, options={"flip": False, "crop_area": (0.4, 1.0)})
-    model = sc.models.SupConModel(small_encoder(), projection=(64, 32), augment=views)
+    model = sc.models.SupConModel(small_encoder(), augment=views)
     model.compile(optimizer=tf.keras.optimizers.Adam(3e-3), loss=sc.SupConLoss(temperature=0.1))
 
     batches = tf.data.Dataset.from_tensor_slices(train).shuffle(2000, seed=0).batch(256, drop_remainder=True)

@@ -16,7 +16,7 @@ from supcon_tf.stack import check_stack as _check_stack
 
 __version__ = "0.1.0"
 
-# What a Keras user needs, and where each is defined; loaded on first use, so `import supcon_tf` waits for no TensorFlow.
+# What a Keras user needs, and where each is; loaded on first use, so that `import supcon_tf` waits for no TensorFlow.
 _HOME = {
     "SupConLoss": "losses.supcon",
     "supervised_contrastive_loss": "losses.supcon",

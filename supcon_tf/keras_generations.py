@@ -119,14 +119,14 @@ class WholeModel(tf.keras.Model):
 
 
 def build_optimizer(optimizer: tf.keras.optimizers.Optimizer, variables: list) -> None:
-    """Makes the optimizer's weights where they are not made: Keras 3 scales losses by one of them, in the first step."""
+    """Makes the optimizer's weights where they are missing: Keras 3 scales losses by one of them in the first step."""
     if not getattr(optimizer, "built", True):  # Keras 2 makes them by itself
         with tf.init_scope():
             optimizer.build(variables)
 
 
 def compiled_loss(model: tf.keras.Model):
-    """The loss that `compile` got, or None: without one Keras 3 has a method of that name, and Keras 2 an empty dict."""
+    """The loss that `compile` got, or None: without one Keras 3 has a method of that name, Keras 2 an empty dict."""
     loss = getattr(model, "loss", None)
     return None if not loss or getattr(loss, "__self__", None) is model else loss
 

@@ -1,4 +1,4 @@
-"""Keras callbacks for a contrastive `fit`: accuracy of neighbours, a word at collapse, embeddings to look at, a page."""
+"""Keras callbacks for a contrastive `fit`: accuracy of neighbours, a word at collapse, embeddings, a page."""
 
 from supcon_tf.public import offered
 

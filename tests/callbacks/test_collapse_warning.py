@@ -41,7 +41,6 @@ def test_a_fit_that_learns_is_left_alone():
     [
         (None, BATCH[:1], "one batch as `fit` takes it"),
         (SupConLoss(positives_cap=2), BATCH, "depends on the batch"),
-        (None, (BATCH[0][:, :1], BATCH[1]), "two views or more"),
     ],
 )
 def test_what_cannot_be_watched_is_refused(loss, batch, message):
@@ -53,3 +52,9 @@ def test_what_cannot_be_watched_is_refused(loss, batch, message):
 def test_a_name_that_is_not_in_the_logs_is_refused():
     with pytest.raises(ValueError, match="no 'projections_loss', but loss"):
         fit(encoder_and_model()[1], CollapseWarning(BATCH, monitor="projections_loss"))
+
+
+def test_one_view_is_refused():
+    encoder, model = encoder_and_model()
+    with pytest.raises(ValueError, match="two views or more"):
+        fit(model, CollapseWarning((SPLIT[0], LABELS), project=encoder))
