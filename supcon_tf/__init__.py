@@ -10,19 +10,18 @@ Letters used in every docstring and shape comment:
 
 from __future__ import annotations
 
-import importlib
-
+from supcon_tf.public import offered as _offered
 from supcon_tf.registration import register_when_possible as _register_when_possible
 from supcon_tf.stack import check_stack as _check_stack
 
 __version__ = "0.1.0"
 
-# Public names, and where each is defined; loaded on first use, so that `import supcon_tf` waits for no TensorFlow.
+# What a Keras user needs, and where each is; loaded on first use, so that `import supcon_tf` waits for no TensorFlow.
 _HOME = {
     "SupConLoss": "losses.supcon",
     "supervised_contrastive_loss": "losses.supcon",
     "Queue": "losses.queue",
-    "AnchorsWithoutPositives": "metrics.positives",
+    "SupConModel": "models.supcon_model",
     "ProjectionHead": "layers.heads",
     "ClassificationHead": "layers.heads",
     "UnitNorm": "layers.normalization",
@@ -30,36 +29,17 @@ _HOME = {
     "ColorJitter": "augment.layers",
     "GaussianBlur": "augment.layers",
     "LARS": "optim.lars",
+    "learning_rate_schedule": "optim.schedules",
+    "build_encoder": "networks.registry",
+    "AnchorsWithoutPositives": "metrics.positives",
     "run_experiment": "run.experiment",
 }
 _ROOMS = (
-    "augment",
-    "config",
-    "data",
-    "distribution",
-    "evaluation",
-    "layers",
-    "losses",
-    "metrics",
-    "networks",
-    "optim",
-    "run",
-)
-__all__ = [*_HOME, *_ROOMS]
+    "augment", "callbacks", "config", "data", "distribution", "evaluation", "layers", "losses", "metrics", "models",
+    "networks", "optim", "run",
+)  # fmt: skip
 
-
-def __getattr__(name: str):
-    """Loads a public name on first use."""
-    if name in _HOME:
-        return getattr(importlib.import_module(f"supcon_tf.{_HOME[name]}"), name)
-    if name in _ROOMS:
-        return importlib.import_module(f"supcon_tf.{name}")
-    raise AttributeError(f"module 'supcon_tf' has no attribute {name!r}; it offers {', '.join(__all__)}.")
-
-
-def __dir__():
-    return sorted(__all__)
-
+__getattr__, __dir__, __all__ = _offered(__name__, {**_HOME, **dict.fromkeys(_ROOMS, "")})
 
 _check_stack()
 _register_when_possible()

@@ -62,6 +62,25 @@ def divide_moments_by_n(layer: tf.keras.layers.BatchNormalization) -> None:
         layer._bessels_correction_test_only = False
 
 
+def forgotten(layer: tf.keras.layers.Layer) -> list:
+    """What the configs of batch norms in a layer leave out, for `remembered`: (synchronized, fused, corrected) each.
+
+    A config of Keras 2 says of none of them, so that a copy would take each replica's own moments. Empty for Keras 3.
+    """
+    return [
+        [norm.synchronized, norm.fused, norm._bessels_correction_test_only]
+        for norm in inner_layers(layer)
+        if hasattr(norm, "_bessels_correction_test_only")
+    ]
+
+
+def remembered(layer: tf.keras.layers.Layer, settings: list) -> None:
+    """Gives the batch norms in a layer what those that it was copied from had."""
+    norms = [norm for norm in inner_layers(layer) if hasattr(norm, "_bessels_correction_test_only")]
+    for norm, (synchronized, fused, corrected) in zip(norms, settings):
+        norm.synchronized, norm.fused, norm._bessels_correction_test_only = synchronized, fused, corrected
+
+
 def random_states(layers: list) -> list:
     """Variables from which random layers draw, beside those that are weights of theirs.
 
@@ -83,6 +102,33 @@ def random_states(layers: list) -> list:
             )
         states.append(generator._generator.state)
     return states
+
+
+class WholeModel(tf.keras.Model):
+    """A model that has all its weights when it is made, and whose `train_step` reads its data by itself.
+
+    On several replicas Keras 3 calls a model, and the metrics on what it gives, before the first step, to make their
+    weights, which cannot be made in a step. Here that of the optimizer alone are left to make: what the metrics of
+    `compile` are told of is not what a call gives.
+    """
+
+    def _symbolic_build(self, iterator=None, data_batch=None):
+        if self.optimizer is not None and not self.optimizer.built:
+            self.optimizer.build(self.trainable_variables)
+        self._post_build()
+
+
+def build_optimizer(optimizer: tf.keras.optimizers.Optimizer, variables: list) -> None:
+    """Makes the optimizer's weights where they are missing: Keras 3 scales losses by one of them in the first step."""
+    if not getattr(optimizer, "built", True):  # Keras 2 makes them by itself
+        with tf.init_scope():
+            optimizer.build(variables)
+
+
+def compiled_loss(model: tf.keras.Model):
+    """The loss that `compile` got, or None: without one Keras 3 has a method of that name, Keras 2 an empty dict."""
+    loss = getattr(model, "loss", None)
+    return None if not loss or getattr(loss, "__self__", None) is model else loss
 
 
 def optimizer_places(optimizer: tf.keras.optimizers.Optimizer) -> dict:

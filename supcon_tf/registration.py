@@ -18,6 +18,8 @@ FILES = (
     "supcon_tf.layers.normalization",
     "supcon_tf.losses.supcon",
     "supcon_tf.metrics.positives",
+    "supcon_tf.metrics.representation",
+    "supcon_tf.models.supcon_model",
     "supcon_tf.optim.lars",
     "supcon_tf.optim.schedules",
 )

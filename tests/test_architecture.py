@@ -12,11 +12,11 @@ import pytest
 from supcon_tf.names import STAGE_KINDS
 
 ROOT = pathlib.Path(__file__).parents[1]
-FOLDERS = ("supcon_tf", "launch", "benchmarks", "experiments", "tests")
+FOLDERS = ("supcon_tf", "launch", "benchmarks", "experiments", "examples", "tests")
 
 # Rooms from left to right: a room may import what stands to its left, and itself. Rooms of one column are strangers.
 COLUMNS = [
-    {"registration", "stack"},
+    {"registration", "stack", "public"},
     {"__init__"},
     {"names", "addons", "failures", "keras_generations", "paths"},
     {"settings", "command"},
@@ -26,13 +26,14 @@ COLUMNS = [
     {"layers", "distribution", "optim"},
     {"losses"},
     {"networks", "data", "records"},
-    {"training", "evaluation", "report", "metrics"},
+    {"training", "evaluation", "report"},
+    {"callbacks", "metrics", "models"},
     {"run"},
 ]
 MEETS = "supcon_tf/losses/supcon.py"  # In `model.fit` nobody else can gather; the other losses know of no replicas.
 # A run's config is read where a run is put together; the rooms before that take plain arguments.
 PLAIN = {"losses", "layers", "augment", "distribution", "optim", "networks", "data", "training", "evaluation", "report",
-         "metrics"}  # fmt: skip
+         "callbacks", "metrics", "models"}  # fmt: skip
 
 MOST_PARAMETERS = 8
 # Functions that take more, each with its reason.

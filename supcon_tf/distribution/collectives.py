@@ -99,6 +99,20 @@ def first_row(rows) -> tf.Tensor:
     return replicas().first_row(rows)
 
 
+def images_of_all(images) -> tf.Tensor:
+    """How many images the global batch has.
+
+    Args:
+        images: int scalar, how many images this replica holds.
+
+    Returns:
+        int32 scalar, the sum over replicas.
+    """
+    here = replicas()
+    images = tf.cast(images, tf.int32)
+    return images if here.count == 1 else tf.reduce_sum(here.gather(tf.reshape(images, [1])))  # one number from each
+
+
 def share_of_batch(images) -> tf.Tensor:
     """What this replica holds of the global batch, over the share it would hold if all held as many.
 
@@ -115,8 +129,8 @@ def share_of_batch(images) -> tf.Tensor:
     if here.count == 1:
         return tf.constant(1.0)
     images = tf.cast(images, tf.int32)
-    of_all = tf.reduce_sum(here.gather(tf.reshape(images, [1])))  # one number from each
-    return tf.math.divide_no_nan(tf.cast(here.count * images, tf.float32), tf.cast(of_all, tf.float32))
+    of_all = tf.cast(images_of_all(images), tf.float32)
+    return tf.math.divide_no_nan(tf.cast(here.count * images, tf.float32), of_all)
 
 
 def _itself(rows):

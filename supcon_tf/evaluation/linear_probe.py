@@ -61,6 +61,23 @@ def linear_probe(
         >>> found["accuracy"], found["converged"]
         (0.9, True)
     """
+    how = {"validation": validation, "share": share, "penalties": penalties, "score": score, "seed": seed}
+    return fitted_probe(train, test, classes=classes, **how)[0]
+
+
+def fitted_probe(
+    train: tuple, test: tuple, *, classes: int, validation: Optional[tuple] = None, share: float = 0.2,
+    penalties: np.ndarray = PENALTIES, score: str = "top1", seed: int = 0,
+) -> tuple[dict, LinearFit]:  # fmt: skip
+    """What `linear_probe` finds, and the classifier of the penalty that it chose, of all training images.
+
+    Example:
+        >>> features = np.random.default_rng(0).normal(size=[60, 2])
+        >>> labels = (features[:, 0] > 0).astype(int)
+        >>> found, classifier = fitted_probe((features[:40], labels[:40]), (features[40:], labels[40:]), classes=2)
+        >>> found["accuracy"], classifier.weights.shape
+        (0.9, (1, 2, 2))
+    """
     if score not in SCORES:
         raise ValueError(f"score must be one of {', '.join(SCORES)}; got {score!r}.")
     read, fitted, scored = SCORES[score]
@@ -77,13 +94,14 @@ def linear_probe(
         raise ValueError("no held-out image has a label, so there is nothing to choose by: hold out more of them.")
     chosen = float(np.max(np.asarray(penalties)[found == found.max()]))
     last = fitted(features, labels, classes=classes, penalties=[chosen])
-    return {
+    told = {
         "accuracy": float(scored(last, *unseen)[0]),
         "penalty": chosen,
         "validation_accuracy": float(found.max()),
         "validation_accuracies": found,
         "converged": bool(first.converged.all() and last.converged.all()),
     }
+    return told, last
 
 
 def _split(features: np.ndarray, labels: np.ndarray, *, share: float, seed: int) -> tuple:

@@ -247,9 +247,13 @@ class SupConLoss(tf.keras.losses.Loss):
         """None: Keras 3 casts labels to the type of a loss before `call`, and as float32 two classes can become one."""
         return None
 
+    def values(self, labels, projections, queue: Optional[queues.Queue] = None) -> tf.Tensor:
+        """One value an image, [B], as `supervised_contrastive_loss` with the arguments of this loss gives them."""
+        return supervised_contrastive_loss(labels, projections, queue=queue, **self._arguments)
+
     @tf.autograph.experimental.do_not_convert
     def call(self, y_true, y_pred):
-        values = supervised_contrastive_loss(y_true, y_pred, **self._arguments)
+        values = self.values(y_true, y_pred)
         if self.reduction in _MEANS and collectives.replica_count() > 1:
             values *= tf.cast(collectives.share_of_batch(tf.shape(y_pred)[0]), values.dtype)
         return values

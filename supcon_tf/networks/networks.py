@@ -22,7 +22,7 @@ class Networks:
     Attributes:
         encoder: images [M, S, S, ch] to features [M, F].
         projection: features to projections [M, D].
-        classifier: features to logits [M, C].
+        classifier: features to logits [M, C]; None where nobody classifies.
         normalize_features: features have unit length before both heads.
         jit_compile: XLA compiles each pass by itself: for several replicas, whose meetings keep XLA from being put
             around the whole step. Batch norm must then be local, or replicas would meet inside.
@@ -31,7 +31,7 @@ class Networks:
 
     encoder: tf.keras.Model
     projection: tf.keras.layers.Layer
-    classifier: tf.keras.layers.Layer
+    classifier: Optional[tf.keras.layers.Layer]
     normalize_features: bool
     jit_compile: bool = False
     follower: Optional[Networks] = None
@@ -65,8 +65,9 @@ class Networks:
         self.classifier.set_weights(self._first_classifier)
 
     def parts(self) -> dict[str, tf.keras.layers.Layer]:
-        """The three networks by name, as checkpoints and reports call them."""
-        return {"encoder": self.encoder, "projection": self.projection, "classifier": self.classifier}
+        """The networks that there are, by name, as checkpoints and reports call them."""
+        parts = {"encoder": self.encoder, "projection": self.projection, "classifier": self.classifier}
+        return {name: part for name, part in parts.items() if part is not None}
 
     def variables_of(self, parts: Sequence[str]) -> list:
         """The trainable variables of these parts, in a fixed order."""
@@ -88,12 +89,13 @@ def _features(networks: Networks, images: tf.Tensor, *, training: bool) -> tf.Te
 
 
 def _project(networks: Networks, images: tf.Tensor, *, training: bool) -> tf.Tensor:
-    return networks.projection(_features(networks, images, training=training), training=training)  # [M, D]
+    projections = networks.projection(_features(networks, images, training=training), training=training)  # [M, D]
+    return tf.cast(projections, tf.float32)
 
 
 def _project_and_classify(networks: Networks, images: tf.Tensor, *, training: bool) -> tf.Tensor:
     features = _features(networks, images, training=training)  # [M, F]
-    projections = networks.projection(features, training=training)  # [M, D]
+    projections = tf.cast(networks.projection(features, training=training), tf.float32)  # [M, D]
     return tf.concat([projections, networks.classifier(tf.stop_gradient(features))], -1)  # [M, D + C]
 
 

@@ -33,6 +33,10 @@ def build_encoder(
 
     Raises:
         ValueError: no encoder has that name, or the network refuses an argument.
+
+    Example:
+        >>> build_encoder("resnet18", image_shape=(32, 32, 3), width=0.0625, stem="small_image").output_shape
+        (None, 32)
     """
     one_of("encoder", name, ENCODERS)
     kind = name.rstrip("0123456789")

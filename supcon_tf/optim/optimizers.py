@@ -39,6 +39,10 @@ def build_optimizer(
 
     Raises:
         ValueError: unknown name, or a decay for an optimizer that has none.
+
+    Example:
+        >>> build_optimizer("nesterov", learning_rate=0.1).get_config()["nesterov"]
+        True
     """
     one_of("optimizer", name, OPTIMIZERS)
     if weight_decay and name not in OWN_DECAY:

@@ -47,6 +47,12 @@ def learning_rate_schedule(
 
     Raises:
         ValueError: unknown name, or a number out of its range.
+
+    Example:
+        >>> rate = learning_rate_schedule("cosine", peak_learning_rate=0.4, total_steps=100, warmup_steps=20)
+        >>> [round(float(rate(step)), 4) for step in (0, 10, 20, 60, 100)]
+        [0.0, 0.2, 0.4, 0.2, 0.0]
+        >>> optimizer = tf.keras.optimizers.SGD(rate, momentum=0.9)
     """
     stage = {"peak_learning_rate": peak_learning_rate, "total_steps": total_steps, "warmup_steps": warmup_steps}
     if one_of("schedule", name, SCHEDULES) == "constant":
@@ -94,7 +100,15 @@ class WarmupSchedule(tf.keras.optimizers.schedules.LearningRateSchedule):
 
 @tf.keras.utils.register_keras_serializable(package="supcon_tf")
 class CosineSchedule(WarmupSchedule):
-    """Half a cosine, from the peak to 0 at the end of the stage."""
+    """Half a cosine, from the peak to 0 at the end of the stage.
+
+    Args: as of `learning_rate_schedule`.
+
+    Example:
+        >>> rate = CosineSchedule(peak_learning_rate=1.0, total_steps=10)
+        >>> [round(float(rate(step)), 4) for step in (0, 5, 10)]
+        [1.0, 0.5, 0.0]
+    """
 
     def decay(self, since_warmup: tf.Tensor) -> tf.Tensor:
         return 0.5 * (1.0 + tf.cos(math.pi * since_warmup / (self.total_steps - self.warmup_steps)))
@@ -102,7 +116,15 @@ class CosineSchedule(WarmupSchedule):
 
 @tf.keras.utils.register_keras_serializable(package="supcon_tf")
 class ExponentialSchedule(WarmupSchedule):
-    """A staircase: falls by `decay_rate` each `steps_per_decay` steps."""
+    """A staircase: falls by `decay_rate` each `steps_per_decay` steps.
+
+    Args: as of `learning_rate_schedule`.
+
+    Example:
+        >>> rate = ExponentialSchedule(peak_learning_rate=1.0, total_steps=10, decay_rate=0.5, steps_per_decay=4)
+        >>> [float(rate(step)) for step in (3, 4, 8)]
+        [1.0, 0.5, 0.25]
+    """
 
     def __init__(self, *, decay_rate: float, steps_per_decay: float, **stage):
         super().__init__(**stage)
@@ -120,7 +142,15 @@ class ExponentialSchedule(WarmupSchedule):
 
 @tf.keras.utils.register_keras_serializable(package="supcon_tf")
 class PiecewiseSchedule(WarmupSchedule):
-    """Falls by `decay_rate` one step after each boundary: at the boundary itself the old rate still holds."""
+    """Falls by `decay_rate` one step after each boundary: at the boundary itself the old rate still holds.
+
+    Args: as of `learning_rate_schedule`.
+
+    Example:
+        >>> rate = PiecewiseSchedule(peak_learning_rate=1.0, total_steps=10, decay_rate=0.5, boundaries=(4, 8))
+        >>> [float(rate(step)) for step in (4, 5, 9)]
+        [1.0, 0.5, 0.25]
+    """
 
     def __init__(self, *, decay_rate: float, boundaries: Sequence[float], **stage):
         super().__init__(**stage)

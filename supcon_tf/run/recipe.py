@@ -13,8 +13,8 @@ from supcon_tf.augment.views import Views, several
 from supcon_tf.config import Experiment, Loss, Stage, batch_statistics, micro_batches
 from supcon_tf.data import pipeline
 from supcon_tf.distribution import collectives
+from supcon_tf.evaluation.accuracy import accuracy_on, precision_on
 from supcon_tf.evaluation.knn import knn_accuracy_on
-from supcon_tf.evaluation.linear import accuracy_on, precision_on
 from supcon_tf.layers.normalization import keep_of_averages
 from supcon_tf.losses import metric_learning
 from supcon_tf.losses.supcon import supervised_contrastive_loss

@@ -9,8 +9,8 @@ from supcon_tf.augment.evaluation_crops import Crop
 from supcon_tf.augment.views import Views
 from supcon_tf.data import pictures
 from supcon_tf.data.sets.source import Source
+from supcon_tf.evaluation.accuracy import measures
 from supcon_tf.evaluation.average_precision import average_precisions
-from supcon_tf.evaluation.linear import measures
 from supcon_tf.losses.cross_entropy import answers, correct
 from supcon_tf.records import metrics
 from supcon_tf.records.directory import RunDirectory

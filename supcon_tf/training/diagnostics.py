@@ -88,6 +88,11 @@ def effective_rank(rows: tf.Tensor) -> tf.Tensor:
     """
     tall = rows.shape[0] >= rows.shape[1]
     moment = tf.matmul(rows, rows, transpose_a=tall, transpose_b=not tall)  # the smaller side squared
+    return rank_of_moment(moment)
+
+
+def rank_of_moment(moment: tf.Tensor) -> tf.Tensor:
+    """The effective rank of rows whose second moment, or any multiple of it, is [D, D]."""
     values = tf.maximum(tf.linalg.eigvalsh(moment), 0)  # singular values: the matrix is symmetric, none is below 0
     share = tf.math.divide_no_nan(values, tf.reduce_sum(values))
     return tf.exp(-tf.reduce_sum(tf.math.xlogy(share, share)))

@@ -13,6 +13,7 @@ The next updates compare their anchors with all of them. A queue that is not yet
 from __future__ import annotations
 
 import functools
+from typing import NamedTuple, Optional
 
 import tensorflow as tf
 
@@ -25,6 +26,14 @@ from supcon_tf.training.gradient_cache import outputs_of
 FOLLOWED = ("encoder", "projection")
 
 
+class Memory(NamedTuple):
+    """The variables of a queue."""
+
+    rows: tf.Variable  # float32 [Q, D]
+    labels: tf.Variable  # int64 [Q], -1 at the start
+    added: tf.Variable  # int64 [], images since the start
+
+
 class MomentumQueue:
     """Q rows of past images; make it inside `strategy.scope()`, before the stage's first step.
 
@@ -34,10 +43,18 @@ class MomentumQueue:
         momentum: share of itself that the follower keeps at each step; 0.999 in MoCo.
         batch_statistics: batch norm of the follower takes the moments of the batch; False: its moving averages.
         microbatches: parts of a replica's images that go through the follower one after the other.
+        memory: who keeps the queue, where that is not this object.
     """
 
     def __init__(
-        self, networks: Networks, *, size: int, momentum: float, batch_statistics: bool = True, microbatches: int = 1
+        self,
+        networks: Networks,
+        *,
+        size: int,
+        momentum: float,
+        batch_statistics: bool = True,
+        microbatches: int = 1,
+        memory: Optional[Memory] = None,
     ):
         self._follower, self._momentum, self._microbatches = networks.follower, momentum, microbatches
         self._project = functools.partial(self._follower.project, training=batch_statistics)
@@ -49,10 +66,7 @@ class MomentumQueue:
             for name in FOLLOWED
             for follower, leader in zip(followers[name].trainable_variables, leaders[name].trainable_variables)
         ]
-        width = networks.projection.widths[-1]
-        self._rows = tf.Variable(tf.zeros([size, width]), trainable=False, name="queue_rows")
-        self._labels = tf.Variable(-tf.ones([size], tf.int64), trainable=False, name="queue_labels")
-        self._added = tf.Variable(0, dtype=tf.int64, trainable=False, name="queue_added")  # images, since the start
+        self._rows, self._labels, self._added = memory or _empty(size, networks.projection.widths[-1])
 
     def read(self) -> Queue:
         """The queue as it is now: what `supervised_contrastive_loss` takes."""
@@ -99,6 +113,14 @@ class MomentumQueue:
         strategy.extended.update(
             self._added, lambda added, places: added.assign_add(tf.size(places, tf.int64)), (places,)
         )
+
+
+def _empty(size: int, width: int) -> Memory:
+    return Memory(
+        tf.Variable(tf.zeros([size, width]), trainable=False, name="queue_rows"),
+        tf.Variable(-tf.ones([size], tf.int64), trainable=False, name="queue_labels"),
+        tf.Variable(0, dtype=tf.int64, trainable=False, name="queue_added"),
+    )
 
 
 def _put(variable, places, values):

@@ -72,7 +72,8 @@ class Contrastive:
     def inputs(self, networks: Networks, images: tf.Tensor, *, training: bool) -> tf.Tensor:
         """All views [B, V, S, S, ch] as rows [M, S, S, ch], image-major."""
         del networks, training
-        return tf.reshape(images, [images.shape[0] * images.shape[1], *images.shape[2:]])
+        rows = -1 if images.shape[0] is None else images.shape[0] * images.shape[1]
+        return tf.reshape(images, [rows, *images.shape[2:]])
 
     def forward(self, networks: Networks, inputs: tf.Tensor, *, training: bool) -> tf.Tensor:
         """Rows [m, S, S, ch] to projections [m, D], for any m."""

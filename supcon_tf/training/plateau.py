@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import Optional
 
 from supcon_tf.training.duration import Duration
 
@@ -25,6 +26,30 @@ STILL = 0.1  # length of all steps meanwhile, below which the weights have hardl
 EQUAL = 0.9  # median similarity of negatives from which embeddings count as equal
 BETTER = {"knn_accuracy": 0.01, "apart": 0.03}  # by how much more than ever before, to get somewhere
 WHAT_TO_SPREAD = "batch norm on the head's last layer (projection.last_batch_norm=true), which spreads embeddings"
+
+
+@dataclasses.dataclass(frozen=True)
+class Advice:
+    """What the things to try are called where they are set."""
+
+    rate: str  # the learning rate
+    warmup: str  # a longer warm-up
+    spread: str
+    temperature: str
+    views: str  # where views are drawn
+    again: str  # how to begin anew
+
+    @classmethod
+    def of_trainer(cls, stage: str) -> Advice:
+        """Fields of the config."""
+        return cls(
+            rate=f"{stage}.base_learning_rate",
+            warmup=f"a longer {stage}.warmup_epochs",
+            spread=WHAT_TO_SPREAD,
+            temperature="loss.temperature",
+            views=f"{stage}.augment",
+            again="in a new --workdir",
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,6 +90,7 @@ class PlateauWatch:
         warmup_epochs: of the stage; they do not count.
         width: D, of the embeddings.
         stage: its name, for the fields that a warning tells of.
+        advice: what a warning tells of instead, where there are no such fields.
     """
 
     def __init__(
@@ -75,8 +101,9 @@ class PlateauWatch:
         warmup_epochs: float = 0.0,
         width: int,
         stage: str = "contrastive",
+        advice: Optional[Advice] = None,
     ):
-        self.plateau, self._width, self._stage = plateau, width, stage
+        self.plateau, self._width, self._words = plateau, width, advice or Advice.of_trainer(stage)
         self._patience = min(PATIENCE, max(LEAST_PATIENCE, duration.total_steps // 4))
         self._step = self._warmup_steps = math.ceil(warmup_epochs * duration.steps_per_epoch)
         self._patience_above = max(self._patience, min(PATIENCE_ABOVE, duration.total_steps // 2))
@@ -164,14 +191,14 @@ class PlateauWatch:
         return f"The embeddings differ ({seen}), but not by class: the network has not begun to learn."
 
     def _advice(self) -> str:
+        words = self._words
         if not self._equal() and self._still():
             return (
                 f"The weights hardly move: a step has length {self._measured['update_norm']:.1g}. What to try: a "
-                f"higher {self._stage}.base_learning_rate."
+                f"higher {words.rate}."
             )
         return (
-            f"What to try, in this order: a lower {self._stage}.base_learning_rate, a longer "
-            f"{self._stage}.warmup_epochs, {WHAT_TO_SPREAD}, loss.temperature between 0.05 and 0.2, a larger batch. "
-            f"Check that labels belong to their images, and that views still show them ({self._stage}.augment). Where "
-            "the loss stays when the learning rate falls, start again in a new --workdir."
+            f"What to try, in this order: a lower {words.rate}, {words.warmup}, {words.spread}, {words.temperature} "
+            "between 0.05 and 0.2, a larger batch. Check that labels belong to their images, and that views still show "
+            f"them ({words.views}). Where the loss stays when the learning rate falls, start again {words.again}."
         )

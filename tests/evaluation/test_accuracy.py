@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from supcon_tf.evaluation.accuracy import accuracy_on, measures, precision_on
 from supcon_tf.evaluation.average_precision import mean_average_precision
-from supcon_tf.evaluation.linear import accuracy_on, measures, precision_on
 from tests.evaluation.splits import EXAMPLES, batches_of, networks_on, some_images
 
 

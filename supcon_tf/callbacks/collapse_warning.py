@@ -1,0 +1,148 @@
+"""A word when a contrastive `fit` has collapsed, or never began."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Callable, Optional
+
+import tensorflow as tf
+
+from supcon_tf.keras_generations import compiled_loss
+from supcon_tf.losses.supcon import SupConLoss
+from supcon_tf.training.diagnostics import describe
+from supcon_tf.training.duration import Duration
+from supcon_tf.training.plateau import Advice, Plateau, PlateauWatch
+
+PATIENT = 10_000  # steps of an epoch that does not say how many it has: patience is then what it is at most
+IN_KERAS = Advice(
+    rate="learning rate of the optimizer",
+    warmup="a warm-up of it (`sc.optim.learning_rate_schedule`)",
+    spread="batch norm at the end of the head, which spreads embeddings (`ProjectionHead(..., last_batch_norm=True)`)",
+    temperature="a temperature of `SupConLoss`",
+    views="`TwoViews`, its policy and strength",
+    again="from new weights",
+)
+
+
+_describe = tf.function(describe, reduce_retracing=True)
+
+
+class CollapseWarning(tf.keras.callbacks.Callback):
+    """Warns, once, when the loss stays where equal embeddings have it, says why, and what to try.
+
+    Equal embeddings cost scale ln(N - 1), whatever the labels; a `fit` that stays there for a quarter of its steps, at
+    most 100, learns nothing (`training.plateau`). The word is a Python warning, and stands in the logs of no epoch.
+
+    Args:
+        batch: one batch as `fit` takes it, (images or views, labels): says how many rows N are compared, and shows at
+            the end of epochs how alike projections are, in inference mode.
+        project: from images or views of the batch to projections [B, V, D] or [B, D]. None: the model's method
+            `project` (`SupConModel`), else what the model gives; of several outputs name one here.
+        monitor: the loss in the logs; of several outputs "projections_loss" or so.
+        loss: the `SupConLoss`; None: that of the model.
+
+    Raises:
+        ValueError: as `fit` begins: the model has no one `SupConLoss`, or one whose value at collapse depends on the
+            batch (`denominator_mode`, `positives_cap`, one view).
+
+    Example:
+        A head that cannot learn, for its rate is 0, gives nearly equal projections from the first.
+
+        >>> model = tf.keras.Sequential([tf.keras.Input([2, 8]), tf.keras.layers.Dense(4, kernel_initializer="ones")])
+        >>> model.compile(tf.keras.optimizers.SGD(0.0), SupConLoss(0.1))
+        >>> batch = (tf.random.uniform([4, 2, 8]), tf.range(4) % 2)
+        >>> with warnings.catch_warnings(record=True) as heard:
+        ...     warnings.simplefilter("always")
+        ...     history = model.fit(*batch, epochs=30, callbacks=[CollapseWarning(batch)], verbose=0)
+        >>> [str(one.message)[:36] for one in heard if "collapsed" in str(one.message)]
+        ['epoch 20: the loss has stayed at 0.1']
+    """
+
+    def __init__(
+        self, batch, *, project: Optional[Callable] = None, monitor: str = "loss", loss: Optional[SupConLoss] = None
+    ):
+        super().__init__()
+        if not isinstance(batch, (tuple, list)) or len(batch) != 2:
+            raise ValueError("`batch` must be one batch as `fit` takes it: (images or views, labels).")
+        self.batch = tuple(map(tf.convert_to_tensor, batch))
+        self.project, self.monitor, self.loss = project, monitor, loss
+        self._watch, self._views, self._steps = None, None, 0
+
+    def on_train_begin(self, logs=None):
+        """Takes the loss of the model, and counts steps from here."""
+        self._views = self._drawn()
+        projections = self._projections()
+        if projections.shape[1] == 1:
+            raise ValueError("CollapseWarning needs two views or more of an image: with one, an anchor may be alone.")
+        rows, steps = projections.shape[0] * projections.shape[1], self.params.get("steps")
+        rows += getattr(self.model, "queue_size", 0)
+        epochs = max(self.params.get("epochs", 1), 1)
+        self._watch = PlateauWatch(
+            _plateau(self._loss(), rows),
+            duration=Duration(epochs, steps or PATIENT, 1),
+            width=projections.shape[2],
+            advice=IN_KERAS,
+        )
+        self._steps = 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Counts."""
+        self._steps += 1
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Looks, and speaks where there is something to say."""
+        loss = (logs or {}).get(self.monitor)
+        if loss is None:
+            raise ValueError(f"the logs have no {self.monitor!r}, but {', '.join(logs or {})}: set `monitor`.")
+        if not math.isfinite(loss):
+            return  # `TerminateOnNaN` has a word for it
+        measured = {name: float(value) for name, value in _describe(self._projections(), self._labels()).items()}
+        seen = {name: value for name, value in measured.items() if math.isfinite(value)}
+        said = self._watch.read({**seen, "step": self._steps, "loss": float(loss)})
+        if said:
+            warnings.warn(f"epoch {epoch + 1}: {said}", stacklevel=2)
+
+    def _drawn(self) -> tf.Tensor:
+        """The images, or views of them by the model's `augment`: the same for every epoch."""
+        images, draw = self.batch[0], getattr(self.model, "augment", None)
+        if self.project is not None or images.shape.rank != 4 or draw is None:
+            return images
+        return tf.function(draw, autograph=False)(images)  # eagerly each image would wait for the one before
+
+    def _projections(self) -> tf.Tensor:
+        """Of the batch, float32 [B, V, D] of unit length."""
+        images, own = self._views, getattr(self.model, "project", None)
+        found = self.project(images) if self.project else own(images) if own else self.model(images, training=False)
+        if not isinstance(found, tf.Tensor) or found.shape.rank not in (2, 3):
+            raise ValueError("projections of the batch must be one tensor [B, V, D] or [B, D]: set `project`.")
+        found = tf.math.l2_normalize(tf.cast(found, tf.float32), -1)
+        return found if found.shape.rank == 3 else found[:, None]
+
+    def _labels(self) -> tf.Tensor:
+        labels = self.batch[1]
+        if labels.shape.rank == 2 and labels.shape[1] == 1:
+            labels = labels[:, 0]
+        return tf.cast(labels, tf.int64 if labels.shape.rank == 1 else tf.float32)
+
+    def _loss(self) -> SupConLoss:
+        loss = self.loss or compiled_loss(self.model) or getattr(self.model, "contrastive_loss", None)
+        parts = list(loss.values()) if isinstance(loss, dict) else loss if isinstance(loss, (list, tuple)) else [loss]
+        found = [part for part in parts if isinstance(part, SupConLoss)]
+        if len(found) != 1:
+            raise ValueError(
+                f"the model has {len(found)} losses that are a `SupConLoss`; name the one to watch: `loss`."
+            )
+        return found[0]
+
+
+def _plateau(loss: SupConLoss, rows: int) -> Plateau:
+    """What equal embeddings cost this loss."""
+    how = loss.get_config()
+    if how["denominator_mode"] != "all" or how["positives_cap"] is not None:
+        raise ValueError(
+            "with this `denominator_mode` or `positives_cap` what collapse costs depends on the batch: watch "
+            "`sc.metrics.EffectiveRank` instead."
+        )
+    base = how["base_temperature"]
+    return Plateau(rows, how["temperature"], 1.0 if base is None else how["temperature"] / base)

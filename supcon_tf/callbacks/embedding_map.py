@@ -1,0 +1,69 @@
+"""A picture of the embeddings an epoch."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Sequence
+from typing import Callable, Optional
+
+import numpy as np
+
+from supcon_tf.callbacks.encoders import LooksAtFeatures, texts_of
+from supcon_tf.records.files import replace_text
+from supcon_tf.report import page
+from supcon_tf.report.class_figures import scatter
+from supcon_tf.report.embedding_map import project
+
+
+class EmbeddingMap(LooksAtFeatures):
+    """Draws features of some images in two dimensions (t-SNE), a page an epoch: `epoch_0003.html`.
+
+    Args:
+        folder: for the pages, which any browser shows; made if absent.
+        data: (images, labels), or a finite dataset of batches of them.
+        every: epochs between two pictures; the last epoch is always drawn.
+        limit: images to draw; 1,000 take about 3 seconds.
+        class_names: names of the labels [C]; None: their numbers.
+        encoder: as of `KNNAccuracy`.
+
+    Raises:
+        ValueError: in the first epoch: fewer than 4 images.
+
+    Example:
+        >>> import tempfile
+        >>> import tensorflow as tf
+        >>> model = tf.keras.Sequential([tf.keras.Input([3]), tf.keras.layers.Dense(3)])
+        >>> model.compile("sgd", "mse")
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> draw = EmbeddingMap(folder, (tf.random.normal([8, 3]).numpy(), [0, 1] * 4))
+        >>> history = model.fit(tf.eye(3), tf.zeros([3, 3]), callbacks=[draw], verbose=0)
+        >>> [path.name for path in folder.iterdir()]
+        ['epoch_0001.html']
+    """
+
+    def __init__(
+        self,
+        folder,
+        data,
+        *,
+        every: int = 1,
+        limit: int = 1000,
+        class_names: Optional[Sequence[str]] = None,
+        encoder: Optional[Callable] = None,
+    ):
+        super().__init__(every=every, encoder=encoder)
+        self.folder, self.data, self.limit, self.class_names = pathlib.Path(folder), data, limit, class_names
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Draws, where it is time."""
+        if not self.due(epoch):
+            return
+        features, labels = self.features(self.data, "data")
+        names = texts_of(np.arange(labels.max() + 1), self.class_names)
+        rows, places = project(features, limit=self.limit)
+        drawn = scatter(places, labels[rows], np.zeros(len(rows), bool), names)
+        title = f"Embeddings after epoch {epoch + 1}"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        caption = f"t-SNE of {len(rows):,} images; a colour is a class."
+        html = page.document(title, [page.figure(title, drawn, caption=caption)])
+        replace_text(self.folder / f"epoch_{epoch + 1:04d}.html", html)

@@ -1,0 +1,53 @@
+"""What the callbacks here share: whose features they look at, and at the end of which epochs."""
+
+from __future__ import annotations
+
+from typing import Callable, Optional
+
+import numpy as np
+import tensorflow as tf
+
+from supcon_tf.evaluation.encoder import embedder
+
+
+class LooksAtFeatures(tf.keras.callbacks.Callback):
+    """Embeds images at the end of every `every`-th epoch, counted from 1, and of the last.
+
+    Args:
+        every: epochs between two looks.
+        encoder: from images to features [B, F]; None: the model that is trained.
+    """
+
+    def __init__(self, *, every: int = 1, encoder: Optional[Callable] = None):
+        super().__init__()
+        if every < 1:
+            raise ValueError(f"`every` must be 1 or more epochs; got {every}.")
+        self.every, self.encoder = every, encoder
+        self._embed = None
+
+    def on_train_begin(self, logs=None):
+        """Looks at this model from now on."""
+        self._embed = embedder(self.encoder or self.model)
+
+    def due(self, epoch: int) -> bool:
+        """Whether to look at the end of an epoch, counted from 0."""
+        return (epoch + 1) % self.every == 0 or epoch + 1 == self.params.get("epochs")
+
+    def features(self, data, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """(features [n, F], labels [n]) of (images, labels) or a dataset of batches of them, as they are now."""
+        return self._embed(data, name)
+
+
+def texts_of(labels: np.ndarray, class_names) -> list[str]:
+    """Labels as their names, or as numbers where they have none.
+
+    Raises:
+        ValueError: a label has no name.
+
+    Example:
+        >>> texts_of(np.array([1, 0]), ["cat", "dog"]), texts_of(np.array([1, 0]), None)
+        (['dog', 'cat'], ['1', '0'])
+    """
+    if class_names is not None and len(class_names) <= labels.max():
+        raise ValueError(f"class_names are {len(class_names)}, and labels go up to {labels.max()}: name every class.")
+    return [str(label) if class_names is None else str(class_names[label]) for label in labels]

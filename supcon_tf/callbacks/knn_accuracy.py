@@ -1,0 +1,65 @@
+"""How often nearest neighbours are right, at the end of epochs."""
+
+from __future__ import annotations
+
+from typing import Callable, Optional
+
+from supcon_tf.callbacks.encoders import LooksAtFeatures
+from supcon_tf.evaluation.neighbours import neighbour_accuracy
+
+
+class KNNAccuracy(LooksAtFeatures):
+    """Adds "val_knn_accuracy" to the logs: accuracy of the vote of nearest neighbours (Wu et al., 2018).
+
+    It needs no classifier, so it shows whether a contrastive `fit` learns; similarities are made in tiles. Stand it
+    before callbacks that read it, such as `EarlyStopping(monitor="val_knn_accuracy", mode="max")`. Choose nothing by
+    it on the images that are tested at the end.
+
+    Args:
+        train: (images, labels) whose neighbours vote, or a finite dataset of batches of them, without augmentation.
+        test: likewise, images that are voted on.
+        every: epochs between two measurements; the last epoch is always measured, others have no entry.
+        neighbours: k, at most the images of `train`.
+        temperature: T of the votes exp(s / T).
+        encoder: from images to features; None: the model that is trained, as of a `SupConModel`. In a plain Keras
+            model, which gives projections of views, the encoder inside.
+
+    Raises:
+        ValueError: in the first epoch: data without labels, or fewer training images than neighbours.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> import supcon_tf as sc
+        >>> images, labels = tf.random.uniform([12, 8, 8, 1]), tf.range(12) % 3
+        >>> encoder = tf.keras.Sequential([tf.keras.Input([8, 8, 1]), tf.keras.layers.Flatten()])
+        >>> model = sc.models.SupConModel(encoder, augment=sc.TwoViews("crop_flip", size=8))
+        >>> model.compile("sgd")
+        >>> split = (images.numpy(), labels.numpy())
+        >>> knn = KNNAccuracy(split, split, neighbours=1)
+        >>> model.fit(images, labels, callbacks=[knn], verbose=0).history["val_knn_accuracy"]
+        [1.0]
+    """
+
+    def __init__(
+        self,
+        train,
+        test,
+        every: int = 1,
+        neighbours: int = 200,
+        temperature: float = 0.1,
+        *,
+        encoder: Optional[Callable] = None,
+    ):
+        super().__init__(every=every, encoder=encoder)
+        self.train, self.test, self.neighbours, self.temperature = train, test, neighbours, temperature
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Measures, where it is time."""
+        if not self.due(epoch) or logs is None:
+            return
+        train, test = self.features(self.train, "train"), self.features(self.test, "test")
+        classes = 1 + int(max(train[1].max(), test[1].max()))
+        found = neighbour_accuracy(
+            train, test, classes=classes, neighbours=self.neighbours, temperature=self.temperature
+        )
+        logs["val_knn_accuracy"] = found["top1"]

@@ -1,0 +1,189 @@
+"""What any Keras encoder is worth on any images: embedded once, then measured as arrays.
+
+Images come as they are to be handed to the encoder, in arrays or in a dataset of batches. Protocols: `linear_probe.py`
+for the linear classifier, `neighbours.py` for the vote of nearest neighbours.
+"""
+
+from __future__ import annotations
+
+from typing import Callable, NamedTuple, Optional, Union
+
+import numpy as np
+import tensorflow as tf
+
+from supcon_tf.evaluation.arrays import labelled_rows
+from supcon_tf.evaluation.intervals import Interval, share_interval
+from supcon_tf.evaluation.linear_probe import fitted_probe
+from supcon_tf.evaluation.logistic import PENALTIES
+from supcon_tf.evaluation.neighbours import neighbour_accuracy
+
+BATCH = 256  # images of arrays that are embedded at once
+Labelled = Union[tuple, tf.data.Dataset]  # (images, labels), or a dataset of batches of them
+
+
+class LinearProbe(NamedTuple):
+    """A linear classifier on a frozen encoder, and how good it is.
+
+    Attributes:
+        accuracy: share of the test images that it has right.
+        interval: where that share lies for other such images, at 95 % (Wilson).
+        classifier: `Dense` layer from features [B, F] to logits [B, C], with its weights:
+            `tf.keras.Sequential([encoder, probe.classifier])` predicts.
+        penalty: that was chosen.
+        validation_accuracy: on the held-out training images, which chose it.
+
+    Example:
+        >>> LinearProbe(0.9, Interval(0.9, 0.8, 0.95, 100, 0.3), None, 1.0, 0.91).accuracy
+        0.9
+    """
+
+    accuracy: float
+    interval: Interval
+    classifier: tf.keras.layers.Dense
+    penalty: float
+    validation_accuracy: float
+
+
+def linear(
+    encoder: Callable,
+    train: Labelled,
+    test: Labelled,
+    *,
+    validation: Optional[Labelled] = None,
+    share: float = 0.2,
+    penalties: np.ndarray = PENALTIES,
+    seed: int = 0,
+) -> LinearProbe:
+    """The linear probe: logistic regression on frozen features, solved to its optimum (Sec. 4.1; Kornblith et al.).
+
+    Args:
+        encoder: from images [B, S, S, ch] to features [B, F]: a Keras model, or a function.
+        train: (images, labels int [n] from 0), or a finite dataset of batches of them, without augmentation.
+        test: likewise, looked at once; no choice is made on it.
+        validation: likewise, chooses the penalty; None holds out a part of `train`.
+        share: how much of `train` is held out.
+        penalties: lambdas to choose from, as in `evaluation.logistic`.
+        seed: of what is held out.
+
+    Raises:
+        ValueError: data without labels or end, features that are not [B, F], and as `linear_probe`.
+
+    Example:
+        >>> labels = np.arange(60) % 3
+        >>> images = np.eye(3, dtype="float32")[labels].reshape(60, 1, 1, 3)
+        >>> probe = linear(tf.keras.layers.Flatten(), (images[:45], labels[:45]), (images[45:], labels[45:]))
+        >>> probe.accuracy, round(probe.interval.low, 2)
+        (1.0, 0.8)
+        >>> predict = tf.keras.Sequential([tf.keras.Input([1, 1, 3]), tf.keras.layers.Flatten(), probe.classifier])
+        >>> predict(images[:2]).numpy().argmax(1).tolist()
+        [0, 1]
+    """
+    embed_all = embedder(encoder)
+    train, test = embed_all(train, "train"), embed_all(test, "test")
+    validation = None if validation is None else embed_all(validation, "validation")
+    classes = 1 + max(int(labels.max()) for _, labels in (train, test, *([validation] if validation else ())))
+    if classes < 2:
+        raise ValueError("a classifier needs images of two classes or more; all labels are 0.")
+    how = {"validation": validation, "share": share, "penalties": penalties, "seed": seed}
+    found, fit = fitted_probe(train, test, classes=classes, **how)
+    classifier = tf.keras.layers.Dense(classes, dtype="float32", name="linear_probe")
+    classifier(tf.zeros([1, train[0].shape[1]]))  # not `build`, which Keras 2 would not remember in a saved model
+    classifier.set_weights([fit.weights[0].astype(np.float32), fit.biases[0].astype(np.float32)])
+    interval = share_interval(found["accuracy"], len(test[1]))
+    return LinearProbe(found["accuracy"], interval, classifier, found["penalty"], found["validation_accuracy"])
+
+
+def nearest_neighbours(
+    encoder: Callable, train: Labelled, test: Labelled, *, neighbours: int = 20, temperature: float = 0.07
+) -> dict:
+    """Accuracy of the vote of nearest neighbours on any encoder: `evaluation.neighbours.neighbour_accuracy`.
+
+    Args:
+        encoder, train, test: as in `linear`.
+        neighbours: k, at most the training images; the defaults are those of DINO.
+        temperature: T of the weights exp(s / T).
+
+    Returns:
+        "top1" and "top5" (None for fewer than 5 classes).
+
+    Example:
+        >>> labels = np.arange(60) % 3
+        >>> images = np.eye(3, dtype="float32")[labels].reshape(60, 1, 1, 3)
+        >>> split = (images, labels)
+        >>> nearest_neighbours(tf.keras.layers.Flatten(), split, split)
+        {'top1': 1.0, 'top5': None}
+    """
+    embed_all = embedder(encoder)
+    train, test = embed_all(train, "train"), embed_all(test, "test")
+    classes = 1 + max(int(labels.max()) for _, labels in (train, test))
+    return neighbour_accuracy(train, test, classes=classes, neighbours=neighbours, temperature=temperature)
+
+
+def embed(encoder: Callable, data: Labelled) -> tuple[np.ndarray, np.ndarray]:
+    """Features float32 [n, F] of all images, in inference mode, and their labels int64 [n], in the order of the data.
+
+    Args:
+        encoder: as in `linear`.
+        data: (images, labels), or a finite dataset of batches of them.
+
+    Example:
+        >>> features, labels = embed(tf.keras.layers.Flatten(), (np.ones([3, 2, 2, 1], "float32"), [0, 1, 0]))
+        >>> features.shape, labels.tolist()
+        ((3, 4), [0, 1, 0])
+    """
+    return embedder(encoder)(data, "data")
+
+
+def embedder(encoder: Callable) -> Callable:
+    """`embed` of this encoder, as a function of (data, what an error calls it), traced once for all its calls.
+
+    Example:
+        >>> embed_all = embedder(tf.keras.layers.Flatten())
+        >>> embed_all((np.ones([3, 2, 2, 1], "float32"), [0, 1, 0]), "train")[0].shape
+        (3, 4)
+    """
+    takes_mode = isinstance(encoder, tf.keras.layers.Layer)
+
+    @tf.function(reduce_retracing=True, autograph=False)
+    def forward(images):
+        return tf.cast(encoder(images, training=False) if takes_mode else encoder(images), tf.float32)
+
+    def embed_all(data: Labelled, name: str) -> tuple:
+        rows, labels = [], []
+        for images, classes in _batches(data, name):
+            rows.append(forward(images).numpy())
+            labels.append(_one_class(np.asarray(classes), name))
+        if not rows:
+            raise ValueError(f"`{name}` has no images.")
+        return labelled_rows(np.concatenate(rows), np.concatenate(labels))
+
+    return embed_all
+
+
+def _batches(data: Labelled, name: str) -> tf.data.Dataset:
+    """Batches of (images, labels)."""
+    if isinstance(data, tf.data.Dataset):
+        if data.cardinality() == tf.data.INFINITE_CARDINALITY:
+            raise ValueError(f"`{name}` never ends: take a dataset without `repeat`.")
+        if not isinstance(data.element_spec, tuple) or len(data.element_spec) != 2:
+            raise ValueError(f"`{name}` must give batches of (images, labels); it gives {data.element_spec}.")
+        return data
+    if not isinstance(data, (tuple, list)) or len(data) != 2:
+        raise ValueError(f"`{name}` must be (images, labels) or a dataset of them; got {type(data).__name__}.")
+    images, labels = (np.asarray(part) for part in data)
+    if not labels.shape or len(images) != len(labels):
+        raise ValueError(f"`{name}` has {len(images)} images and labels of shape {list(labels.shape)}: one each.")
+    return tf.data.Dataset.from_tensor_slices((images, labels)).batch(BATCH)
+
+
+def _one_class(labels: np.ndarray, name: str) -> np.ndarray:
+    """int64 [B] of [B], [B, 1] or one-hot [B, C]."""
+    if labels.ndim == 2 and labels.shape[1] > 1:
+        if not (np.isin(labels, (0, 1)).all() and (labels.sum(1) == 1).all()):
+            raise ValueError(f"labels of `{name}` must be one class an image: integers [n], or one-hot [n, C].")
+        return labels.argmax(1)
+    if labels.ndim != 1:
+        labels = labels.reshape(len(labels), -1)[:, 0] if labels.size == len(labels) else labels
+    if not np.equal(labels, np.round(labels)).all():
+        raise ValueError(f"labels of `{name}` must be whole numbers; got {labels.dtype} among them.")
+    return labels.astype(np.int64)

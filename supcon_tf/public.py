@@ -1,0 +1,31 @@
+"""Public names of a package: what `dir` and tab show, each loaded at its first use."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Callable
+
+
+def offered(package: str, homes: dict[str, str]) -> tuple[Callable, Callable, list[str]]:
+    """`__getattr__`, `__dir__` and `__all__` of a package.
+
+    Args:
+        package: its dotted name.
+        homes: public names, and the module inside the package where each is defined; "" for a module itself.
+
+    Example:
+        >>> get, names, everything = offered("supcon_tf", {"LARS": "optim.lars", "optim": ""})
+        >>> names(), everything
+        (['LARS', 'optim'], ['LARS', 'optim'])
+        >>> get("LARS").__name__
+        'LARS'
+    """
+
+    def get(name: str):
+        if name not in homes:
+            raise AttributeError(f"module '{package}' has no attribute {name!r}; it offers {', '.join(homes)}.")
+        home = homes[name]
+        module = importlib.import_module(f"{package}.{home or name}")
+        return getattr(module, name) if home else module
+
+    return get, lambda: sorted(homes), list(homes)

@@ -1,0 +1,60 @@
+"""A word at collapse, in the words of Keras, and none otherwise."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+
+from supcon_tf.callbacks.collapse_warning import CollapseWarning
+from supcon_tf.losses.supcon import SupConLoss
+from tests.callbacks.fits import LABELS, SPLIT, encoder_and_model, fit
+
+BATCH = (np.stack([SPLIT[0], SPLIT[0]], 1)[::2], LABELS[::2])
+
+
+def heard(model, callback, **how):
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        fit(model, callback, **how)
+    return [str(one.message) for one in found if "the loss has stayed" in str(one.message)]
+
+
+@pytest.mark.slow
+def test_equal_embeddings_are_said_once_in_the_words_of_keras():
+    _, model = encoder_and_model(rate=0.0, start="zeros")
+    (said,) = heard(model, CollapseWarning(BATCH), epochs=30)
+    assert "0.1 ln(24 - 1) = 0.3135" in said and "epoch 10:" in said
+    assert "learning rate of the optimizer" in said and "last_batch_norm=True" in said
+    assert "--" not in said and "base_learning_rate" not in said and "loss.temperature" not in said
+
+
+@pytest.mark.slow
+def test_a_fit_that_learns_is_left_alone():
+    _, model = encoder_and_model(rate=0.1)
+    assert heard(model, CollapseWarning(BATCH), epochs=30) == []
+
+
+@pytest.mark.parametrize(
+    "loss, batch, message",
+    [
+        (None, BATCH[:1], "one batch as `fit` takes it"),
+        (SupConLoss(positives_cap=2), BATCH, "depends on the batch"),
+    ],
+)
+def test_what_cannot_be_watched_is_refused(loss, batch, message):
+    _, model = encoder_and_model()
+    with pytest.raises(ValueError, match=message):
+        fit(model, CollapseWarning(batch, loss=loss))
+
+
+def test_a_name_that_is_not_in_the_logs_is_refused():
+    with pytest.raises(ValueError, match="no 'projections_loss', but loss"):
+        fit(encoder_and_model()[1], CollapseWarning(BATCH, monitor="projections_loss"))
+
+
+def test_one_view_is_refused():
+    encoder, model = encoder_and_model()
+    with pytest.raises(ValueError, match="two views or more"):
+        fit(model, CollapseWarning((SPLIT[0], LABELS), project=encoder))

@@ -1,0 +1,68 @@
+"""Any encoder on any images: the numbers are those of the features as arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from supcon_tf.evaluation import encoder
+from supcon_tf.evaluation.linear_probe import linear_probe
+from supcon_tf.evaluation.neighbours import neighbour_accuracy
+from tests.evaluation.clouds import CLASSES, clouds
+
+
+def images_of(split):
+    """Features as images of one row of pixels."""
+    return split[0][:, None, :, None].astype("float32"), split[1]
+
+
+TRAIN, TEST = clouds(120), clouds(80, seed=1)
+FLAT = tf.keras.layers.Flatten()
+
+
+def test_the_probe_is_that_of_the_features_and_its_classifier_answers_so():
+    probe = encoder.linear(FLAT, images_of(TRAIN), images_of(TEST), penalties=[0.1, 1.0, 10.0])
+    expected = linear_probe(TRAIN, TEST, classes=CLASSES, penalties=[0.1, 1.0, 10.0])
+    assert probe.accuracy == expected["accuracy"] and probe.penalty == expected["penalty"]
+    answers = probe.classifier(FLAT(images_of(TEST)[0])).numpy().argmax(1)
+    assert np.mean(answers == TEST[1]) == probe.accuracy
+    assert probe.interval.low < probe.accuracy < probe.interval.high and probe.interval.n == 80
+
+
+def test_garbage_in_the_test_changes_no_choice():
+    garbage = images_of((TEST[0], np.roll(TEST[1], 1)))
+    first = encoder.linear(FLAT, images_of(TRAIN), images_of(TEST), penalties=[0.1, 10.0])
+    second = encoder.linear(FLAT, images_of(TRAIN), garbage, penalties=[0.1, 10.0])
+    assert first.penalty == second.penalty and first.accuracy != second.accuracy
+    np.testing.assert_array_equal(first.classifier.get_weights()[0], second.classifier.get_weights()[0])
+
+
+@pytest.mark.parametrize("labels", [lambda y: y, lambda y: y[:, None], lambda y: np.eye(CLASSES)[y]])
+def test_a_dataset_in_batches_is_the_same(labels):
+    images, classes = images_of(TEST)
+    data = tf.data.Dataset.from_tensor_slices((images, labels(classes))).batch(33)
+    features, found = encoder.embed(FLAT, data)
+    np.testing.assert_allclose(features, TEST[0], rtol=1e-6)
+    np.testing.assert_array_equal(found, classes)
+
+
+def test_neighbours_are_those_of_the_features():
+    found = encoder.nearest_neighbours(FLAT, images_of(TRAIN), images_of(TEST), neighbours=5, temperature=0.1)
+    assert found == neighbour_accuracy(TRAIN, TEST, classes=CLASSES, neighbours=5, temperature=0.1)
+
+
+@pytest.mark.parametrize(
+    "data, message",
+    [
+        (np.zeros([3, 2]), "must be .images, labels. or a dataset"),
+        ((np.zeros([3, 2]), np.zeros(2)), "one each"),
+        (tf.data.Dataset.from_tensors((tf.zeros([1, 2]), [0])).repeat(), "never ends"),
+        (tf.data.Dataset.from_tensors(tf.zeros([1, 2])), "batches of .images, labels."),
+        ((np.zeros([2, 2]), np.array([0.5, 1.0])), "whole numbers"),
+        ((np.zeros([2, 2]), np.array([[1, 1], [0, 1]])), "one class an image"),
+    ],
+)
+def test_data_that_mean_nothing_are_refused(data, message):
+    with pytest.raises(ValueError, match=message):
+        encoder.embed(FLAT, data)

@@ -1,0 +1,243 @@
+"""A contrastive model under `fit` is the trainer's update: by hand, on two replicas, in parts, and after a reload."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import supcon_tf as sc
+from supcon_tf.losses.supcon import SupConLoss, supervised_contrastive_loss
+from supcon_tf.models.supcon_model import SupConModel
+from tests.models.models_to_train import LABELS, VIEWS, fitted, small
+from tests.oracles import supcon as oracle
+
+
+def by_hand(model, *, rate=0.2):
+    """The trainable weights after the updates of `fitted`, without Keras' optimizer, and the mean of the losses."""
+    variables, losses = model.trainable_variables, []
+    for batch in (slice(0, 8), slice(8, 16)):
+        with tf.GradientTape() as tape:
+            rows = model.projection(model.encoder(VIEWS[batch].reshape(-1, 6, 6, 1), training=True), training=True)
+            rows = tf.reshape(rows, [8, 2, -1])
+            losses.append(tf.reduce_mean(supervised_contrastive_loss(LABELS[batch], rows)))
+        for variable, gradient in zip(variables, tape.gradient(losses[-1], variables)):
+            variable.assign_sub(rate * gradient)
+    return [variable.numpy() for variable in variables], float(np.mean(losses))
+
+
+def assert_same(found, expected, tolerance=1e-4):
+    for one, other in zip(found[0], expected[0]):
+        np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance)
+    assert found[1].keys() == expected[1].keys()
+    for name, value in found[1].items():
+        assert value == pytest.approx(expected[1][name], rel=tolerance), name
+
+
+@pytest.mark.slow
+def test_fit_is_the_update_by_hand():
+    model = small()
+    model.compile(tf.keras.optimizers.SGD(0.2))
+    data = tf.data.Dataset.from_tensor_slices((VIEWS[:16], LABELS[:16])).batch(8)
+    shown = model.fit(data, verbose=0).history["loss"][0]
+    expected, loss = by_hand(small())
+    assert shown == pytest.approx(loss, rel=1e-5)
+    for found, other in zip([variable.numpy() for variable in model.trainable_variables], expected):
+        np.testing.assert_allclose(found, other, rtol=1e-4, atol=1e-6)
+
+
+def test_evaluate_is_the_oracle():
+    """Eq. 2 in float64 loops over the projections, on the scale of the authors' code."""
+    model = small()
+    model.compile("sgd")
+    rows = model.project(VIEWS[:8]).numpy().astype("float64")
+    expected = np.mean(oracle.supervised_contrastive_loss(LABELS[:8], rows, temperature=0.1))
+    assert model.evaluate(VIEWS[:8], LABELS[:8], verbose=0) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.two_replicas_required
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"images": 19, "classes": 3},  # with a last batch of 3
+        {},
+        {"queue_size": 16},
+        {"microbatches": 2, "norm": False},
+        {"penalty": 0.1},
+    ],
+    ids=str,
+)
+def test_two_replicas_are_one_device(two_replicas, arguments):
+    assert_same(fitted(two_replicas, **arguments), fitted(**arguments))
+
+
+@pytest.mark.slow
+@pytest.mark.two_replicas_required
+def test_control_replicas_that_do_not_meet_differ(two_replicas):
+    loss = SupConLoss(cross_replica=False)
+    found, expected = fitted(two_replicas, loss=loss)[0], fitted()[0]
+    assert max(np.abs(one - other).max() for one, other in zip(found, expected)) > 1e-2
+
+
+@pytest.mark.slow
+def test_in_parts_the_gradient_is_that_of_the_whole_batch():
+    whole, parts = fitted(norm=False), fitted(norm=False, microbatches=4)
+    assert_same(parts, whole)
+    halves = small(norm=False)  # control: batches of 4 are another loss
+    halves.compile(tf.keras.optimizers.SGD(0.2))
+    halves.fit(VIEWS[:16], LABELS[:16], batch_size=4, shuffle=False, verbose=0)
+    assert max(np.abs(one - other).max() for one, other in zip(halves.get_weights(), whole[0])) > 1e-3
+
+
+@pytest.mark.slow
+def test_the_joint_classifier_sends_nothing_to_the_encoder():
+    alone, joint = fitted(), fitted(classes=3)
+    for one, other in zip(alone[0][:1], joint[0][:1]):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
+    assert joint[1]["loss"] == pytest.approx(alone[1]["loss"], rel=1e-5)
+    assert 0 <= joint[1]["accuracy"] <= 1 and joint[1]["classifier_loss"] == pytest.approx(np.log(3), abs=0.3)
+
+
+def test_a_regularizer_counts():
+    """d(p ||W||^2) / dW = 2 p W: beside the plain update in the first step."""
+    models = [small(penalty=penalty) for penalty in (0.0, 0.1)]
+    for model in models:
+        model.compile(tf.keras.optimizers.SGD(0.2))
+        model.fit(VIEWS[:8], LABELS[:8], batch_size=8, verbose=0)
+    plain, shrunk = (model.encoder.get_weights()[0] for model in models)
+    np.testing.assert_allclose(plain - shrunk, 0.2 * 2 * 0.1 * small().encoder.get_weights()[0], rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_a_queue_holds_what_the_slow_copy_made_of_last_views():
+    model = small(queue_size=8, momentum=0.0, norm=False)
+    model.compile(tf.keras.optimizers.SGD(0.2))
+    model.fit(VIEWS[:8], LABELS[:8], batch_size=8, shuffle=False, verbose=0)
+    queue = model._queue.read()
+    assert int(queue.filled) == 8
+    np.testing.assert_array_equal(queue.labels, LABELS[:8])
+    np.testing.assert_allclose(queue.rows, model.project(VIEWS[:8, 1]), rtol=1e-4, atol=1e-5)  # momentum 0: a copy
+
+
+@pytest.mark.slow
+def test_a_fresh_process_loads_it_and_goes_on(tmp_path):
+    """Features, projections, classifier, queue and optimizer: with `import supcon_tf` alone."""
+    views = sc.TwoViews("crop_flip", size=6)
+    model = small(classes=3, queue_size=8, augment=views, loss=SupConLoss(0.2))
+    model.compile(tf.keras.optimizers.Adam(1e-3))
+    model.fit(VIEWS[:8], LABELS[:8], batch_size=8, verbose=0)
+    model.save(tmp_path / "model.keras")
+    images = VIEWS[:4, 0]
+    np.save(tmp_path / "images.npy", images)
+    program = (
+        "import sys, numpy as np, supcon_tf\n"
+        "import tensorflow as tf\n"
+        f"model = tf.keras.models.load_model({str(tmp_path / 'model.keras')!r})\n"
+        f"images = np.load({str(tmp_path / 'images.npy')!r})\n"
+        "found = [model(images), model.project(images), model.classify(images), model._queue.read().rows]\n"
+        "np.savez(sys.argv[1], *[part.numpy() for part in found], int(model.optimizer.iterations),\n"
+        "         model.contrastive_loss.get_config()['temperature'])\n"
+        "model.fit(images, [0, 1, 2, 0], verbose=0)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "found.npz")], capture_output=True, text=True, timeout=200
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = list(np.load(tmp_path / "found.npz").values())
+    expected = [model(images), model.project(images), model.classify(images), model._queue.read().rows]
+    for one, other in zip(found, expected):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+    assert found[4] == 1 and found[5] == 0.2
+
+
+def test_a_model_of_its_config_is_the_same_model():
+    model = small(classes=3, microbatches=2, loss=SupConLoss(0.5))
+    other = SupConModel.from_config(model.get_config())
+    other.set_weights(model.get_weights())
+    np.testing.assert_allclose(other.project(VIEWS[:2]), model.project(VIEWS[:2]), rtol=1e-6)
+    assert other.classes == 3 and other.microbatches == 2
+    assert other.contrastive_loss.get_config() == model.contrastive_loss.get_config()
+
+
+@pytest.mark.slow
+def test_a_probe_gives_a_classifier_to_put_on_the_encoder():
+    model = small()
+    images, labels = (
+        VIEWS[:, 0] * 0.1 + np.eye(3)[LABELS].sum(1)[:, None, None, None] * LABELS[:, None, None, None],
+        LABELS,
+    )
+    images = (images / images.max()).astype("float32")
+    probe = model.linear_probe((images, labels), (images, labels))
+    answers = tf.keras.Sequential([model.encoder, probe.classifier])(images).numpy().argmax(1)
+    assert np.mean(answers == labels) == probe.accuracy > 0.5
+    assert probe.interval.low < probe.accuracy < probe.interval.high or probe.accuracy == 1
+
+
+@pytest.mark.slow
+def test_metrics_of_compile_are_given_projections():
+    model = small()
+    model.compile("sgd", metrics=[sc.metrics.EffectiveRank(width=4), sc.metrics.Alignment()])
+    shown = model.evaluate(VIEWS[:8], LABELS[:8], verbose=0, return_dict=True)
+    rows = model.project(VIEWS[:8]).numpy().reshape(16, -1)
+    assert shown["effective_rank"] == pytest.approx(sc.evaluation.effective_rank(rows), rel=1e-4)
+    assert shown["alignment"] == pytest.approx(sc.evaluation.alignment(rows, np.repeat(LABELS[:8], 2)), rel=1e-4)
+
+
+@pytest.mark.slow
+def test_mixed_precision_trains():
+    tf.keras.mixed_precision.set_global_policy("mixed_float16")
+    try:
+        model = small(classes=3)
+        model.compile(tf.keras.optimizers.SGD(0.1))
+        history = model.fit(VIEWS[:16], LABELS[:16], epochs=3, verbose=0).history
+        assert model(VIEWS[:2, 0]).dtype == tf.float32 and model.project(VIEWS[:2, 0]).dtype == tf.float32
+    finally:
+        tf.keras.mixed_precision.set_global_policy("float32")
+    assert np.isfinite(history["loss"]).all() and history["loss"][-1] < history["loss"][0]
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"classes": 1}, "`classes` must be 2 or more"),
+        ({"microbatches": 0}, "`microbatches` 1 or more"),
+        ({"momentum": 1.0}, "`momentum` must be from 0 to below 1"),
+        ({"projection": "mlp"}, "`projection` must be a layer"),
+    ],
+)
+def test_options_that_mean_nothing_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        small(**arguments)
+
+
+@pytest.mark.parametrize(
+    "x, y, arguments, message",
+    [
+        (VIEWS, None, {}, "`labels` are missing"),
+        (VIEWS[:, 0], LABELS, {}, "one view each, and this model has no `augment`"),
+        (VIEWS[..., 0], LABELS, {}, "one view each"),
+        (VIEWS[:, 0, :, :, 0], LABELS, {}, "cannot be trained on"),
+        (VIEWS, LABELS, {"classes": 2}, "labels must be from 0 to 1; got 0 to 2"),
+        (VIEWS[:1], LABELS[:1], {}, "2 images or more"),
+        (VIEWS[:, 0] * 255, LABELS, {"augment": sc.TwoViews("crop_flip", size=6)}, "go up to 25"),
+        (VIEWS, LABELS, {"microbatches": 2}, "drop_remainder=True"),
+        (VIEWS, LABELS, {"penalty": 0.1, "microbatches": 22}, "unknown size|cannot be cut"),
+    ],
+)
+def test_data_that_cannot_be_trained_on_are_refused_in_a_line(x, y, arguments, message):
+    model = small(**arguments)
+    model.compile("sgd")
+    with pytest.raises(ValueError, match=message) as raised:
+        model.fit(x, y, verbose=0)
+    assert len(str(raised.value).splitlines()) == 1
+
+
+def test_another_loss_is_refused():
+    model = small()
+    model.compile("sgd", loss="mse")
+    with pytest.raises(ValueError, match="minimises `SupConLoss`"):
+        model.fit(VIEWS, LABELS, verbose=0)
