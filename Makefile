@@ -10,9 +10,12 @@ WORKDIR ?= runs/digits
 # XLA's TPU compiler and what calls it, by private modules: hence the pinned versions, apart from TensorFlow's.
 TPU_VENV := .venv-tpu
 TPU_PACKAGES := jax==0.10.2 jaxlib==0.10.2 libtpu==0.0.52
+# The site is made from text alone: neither TensorFlow nor this package is installed for it.
+DOCS_VENV := .venv-docs
+DOCS_PACKAGES := "mkdocs-material>=9.5,<10" "mkdocstrings[python]>=0.26"
 TPU_SUITED := 3.11 3.12 3.13
 
-.PHONY: results help demo test test-guards test-all lint check benchmark tpu-env clean
+.PHONY: docs results help demo test test-guards test-all lint check benchmark tpu-env clean
 
 help:
 	@echo "make demo      train cross-entropy and SupCon on the embedded digits, 3 seeds each; ends with a report"
@@ -22,6 +25,7 @@ help:
 	@echo "make lint      format and lint"
 	@echo "make check     format, lint and tests"
 	@echo "make benchmark time, memory and accuracy of the loss, beside PyTorch's (about 10 minutes)"
+	@echo "make docs      the documentation as a site, strict, in build/site"
 	@echo "make results   write measured tables into the documents, from the records under experiments/results"
 	@echo "make tpu-env   XLA's TPU compiler in an environment of its own, for launch.benchmark tpu"
 	@echo "make clean     remove the virtual environments and runs/"
@@ -58,6 +62,16 @@ check: lint test
 benchmark: $(VENV)/ready-benchmark
 	$(RUN) -m launch.benchmark loss
 	$(RUN) -m launch.benchmark accuracy
+
+docs: $(DOCS_VENV)/ready
+	$(DOCS_VENV)/bin/mkdocs build --strict --quiet
+
+$(DOCS_VENV)/ready: setup.py
+	$(call require_python)
+	@echo "Python $(VERSION): making $(DOCS_VENV) and installing mkdocs into it"
+	@$(PYTHON) -m venv $(DOCS_VENV)
+	@PYTHONWARNINGS=ignore $(DOCS_VENV)/bin/pip install --quiet --disable-pip-version-check $(DOCS_PACKAGES)
+	@touch $@
 
 results: $(VENV)/ready
 	$(RUN) -m launch.results
