@@ -35,10 +35,18 @@ def register_when_possible() -> None:
 
 
 class _Watch(importlib.abc.MetaPathFinder):
-    """Finds nothing by itself; has what the others find report when it has been imported."""
+    """Finds nothing by itself; has what the others find report when it has been imported.
+
+    Modules of this package report, too: TensorFlow may be imported in the middle of one, which those of `FILES` that
+    need it would find half there.
+    """
+
+    def __init__(self):
+        self._own = 0  # modules of this package that are being imported now, each by the one before
 
     def find_spec(self, name, path=None, target=None):
-        if name not in FRAMEWORKS:
+        own = name.startswith("supcon_tf.")
+        if name not in FRAMEWORKS and not own:
             return None
         others = (finder for finder in sys.meta_path if finder is not self and hasattr(finder, "find_spec"))
         spec = next((found for finder in others if (found := finder.find_spec(name, path, target))), None)
@@ -47,7 +55,11 @@ class _Watch(importlib.abc.MetaPathFinder):
         execute = spec.loader.exec_module
 
         def execute_and_register(module):
-            execute(module)
+            self._own += own
+            try:
+                execute(module)
+            finally:
+                self._own -= own
             self._imported(name)
 
         spec.loader.exec_module = execute_and_register
@@ -56,7 +68,8 @@ class _Watch(importlib.abc.MetaPathFinder):
     def _imported(self, name: str) -> None:
         """Called at the end of an import; that of Keras may be within that of TensorFlow, or the other way round."""
         others = [other for other in FRAMEWORKS if other != name]
-        if sys.modules.get("tensorflow") and not _being_imported(others) and self in sys.meta_path:
+        there = sys.modules.get("tensorflow") and not _being_imported(others)
+        if there and not self._own and self in sys.meta_path:
             sys.meta_path.remove(self)
             _register()
 

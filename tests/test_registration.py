@@ -44,6 +44,9 @@ def fresh(program):
         "import supcon_tf; import tensorflow as tf",
         pytest.param("import tensorflow as tf; import supcon_tf", marks=pytest.mark.slow),
         pytest.param("import supcon_tf, keras; import tensorflow as tf", marks=pytest.mark.slow),
+        # TensorFlow is imported in the middle of a module that files with classes of Keras need.
+        pytest.param("import supcon_tf as sc; sc.SupConLoss; import tensorflow as tf", marks=pytest.mark.slow),
+        pytest.param("from supcon_tf.training.update import Update; import tensorflow as tf", marks=pytest.mark.slow),
         pytest.param(
             "import keras; import tensorflow as tf; tf.keras.layers; import supcon_tf", marks=pytest.mark.slow
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import pathlib
 import re
 import shutil
@@ -21,9 +22,14 @@ def test_every_page_is_in_the_menu_once():
 
 
 def test_every_public_name_is_in_the_reference():
+    """Those of the package, and those that its rooms offer."""
     text = (ROOT / "docs" / "reference" / "api.md").read_text(encoding="utf-8")
-    shown = {name.rsplit(".", 1)[1] for name in re.findall(r"^::: (\S+)$", text, re.M)}
-    assert set(supcon_tf._HOME) <= shown
+    shown = re.findall(r"^::: (\S+)$", text, re.M)
+    rooms = [importlib.import_module(f"supcon_tf.{name}") for name in supcon_tf._ROOMS]
+    offered = [getattr(room, name) for room in rooms for name in getattr(room, "__all__", ())]
+    offered += [getattr(supcon_tf, name) for name in supcon_tf._HOME]
+    assert len(offered) > 30
+    assert {f"{each.__module__}.{each.__name__}" for each in offered} == set(shown)
 
 
 def test_every_name_of_the_reference_is_where_it_says():
