@@ -7,6 +7,7 @@ import functools
 from collections.abc import Sequence
 from typing import Callable, Optional
 
+import numpy as np
 import tensorflow as tf
 
 from supcon_tf.layers.heads import ClassificationHead, ProjectionHead
@@ -38,7 +39,7 @@ class Networks:
 
     def __post_init__(self):
         self._compiled = {}  # passes by function and mode; each is traced once for a shape and a replica
-        self._first_classifier = self.classifier.get_weights()
+        self._first_classifier = [np.array(weight) for weight in self.classifier.get_weights()]  # copies
 
     def features(self, images: tf.Tensor, *, training: bool) -> tf.Tensor:
         """Images [M, S, S, ch] to features float32 [M, F], of unit length where the run asks for it."""

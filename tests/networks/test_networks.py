@@ -67,6 +67,20 @@ def test_a_classifier_that_is_renewed_is_as_it_was_made():
         np.testing.assert_array_equal(weight, expected)
 
 
+def test_a_checkpoint_that_is_read_leaves_the_first_weights_of_the_classifier_alone(tmp_path):
+    """As a run goes on after its first stage: what it would begin a linear stage with is not what was read."""
+    built = networks()
+    new = [np.array(weight) for weight in built.classifier.get_weights()]
+    other = networks()
+    other.classifier.set_weights([weight + 1 for weight in new])
+    path = tf.train.Checkpoint(classifier=other.classifier).write(str(tmp_path / "trained"))
+    tf.train.Checkpoint(classifier=built.classifier).read(path).assert_existing_objects_matched()
+    assert np.abs(built.classifier.get_weights()[0] - new[0]).min() > 0.5  # it was read
+    built.renew_classifier()
+    for weight, expected in zip(built.classifier.get_weights(), new):
+        np.testing.assert_array_equal(weight, expected)
+
+
 def test_angles_are_between_features_and_the_weights_of_each_class():
     built, images = networks(normalize=False), tf.random.normal([4, 8, 8, 3])
     logits, cosines, lengths = np.split(built.classify_with_angles(images, training=False).numpy(), 3, 1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import random
 from typing import Any
 
 import numpy as np
@@ -81,6 +82,9 @@ def is_test(labels: np.ndarray) -> np.ndarray:
 def prepare(data_dir: str) -> None:
     """Writes the digits below `data_dir` in the TFDS layout, unless they are there. Quiet, and without a network.
 
+    Python's random state is afterwards what it was: TFDS draws names from it, and Keras 3 the seeds of first weights,
+    so that a run would start from others where its data are there already.
+
     Args:
         data_dir: TFDS data directory; made where it is missing.
 
@@ -90,7 +94,7 @@ def prepare(data_dir: str) -> None:
     """
     if _there(data_dir):
         return
-    config = tfds.download.DownloadConfig(num_shards=SHARDS, try_download_gcs=False)
+    config, state = tfds.download.DownloadConfig(num_shards=SHARDS, try_download_gcs=False), random.getstate()
     try:
         if not is_remote(data_dir):
             os.makedirs(data_dir, exist_ok=True)
@@ -106,6 +110,8 @@ def prepare(data_dir: str) -> None:
             raise
         said = f"the digits cannot be written ({refused.strerror}); make room, or name another --data_dir"
         raise OSError(refused.errno, said, shown(data_dir)) from error
+    finally:
+        random.setstate(state)
 
 
 def _there(data_dir: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import pathlib
+import random
 import subprocess
 import sys
 import textwrap
@@ -54,6 +55,14 @@ def test_preparing_again_writes_nothing(digits_dir):
     assert len(before) == 2 * digits.SHARDS
     digits.prepare(digits_dir)
     assert times() == before
+
+
+def test_preparing_draws_from_no_random_state_of_the_caller(tmp_path):
+    """A run whose data are there already starts from the same weights as one that prepares them."""
+    random.seed(5)
+    before = random.getstate(), np.random.get_state()[1].tobytes()
+    digits.prepare(str(tmp_path))
+    assert (random.getstate(), np.random.get_state()[1].tobytes()) == before
 
 
 def test_preparing_is_quiet_and_asks_no_bucket(tmp_path, capfd, monkeypatch):
