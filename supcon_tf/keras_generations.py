@@ -112,6 +112,16 @@ class WholeModel(tf.keras.Model):
     `compile` are told of is not what a call gives.
     """
 
+    def __init__(self, **keywords):
+        super().__init__(**keywords)
+        if not KERAS_3:
+            self._shown_loss = tf.keras.metrics.Mean(name="loss")
+
+    @property
+    def shown_loss(self) -> tf.keras.metrics.Mean:
+        """The mean that is shown as "loss": Keras 3 has one of its own, beside which another would be shown twice."""
+        return self._loss_tracker if KERAS_3 else self._shown_loss
+
     def _symbolic_build(self, iterator=None, data_batch=None):
         if self.optimizer is not None and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)

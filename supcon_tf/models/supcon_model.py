@@ -104,7 +104,6 @@ class SupConModel(WholeModel):
             self.classifier.build((None, width))
         self._networks = Networks(self.encoder, self.projection, self.classifier, normalize_features=False)
         self._queue = self._made_queue(width) if queue_size else None
-        self.shown_loss = tf.keras.metrics.Mean(name="loss")
         if classes:
             self.shown_classifier_loss = tf.keras.metrics.Mean(name="classifier_loss")
             self.shown_accuracy = tf.keras.metrics.Mean(name="accuracy")

@@ -141,7 +141,7 @@ def test_a_fresh_process_loads_it_and_goes_on(tmp_path):
         "found = [model(images), model.project(images), model.classify(images), model._queue.read().rows]\n"
         "np.savez(sys.argv[1], *[part.numpy() for part in found], int(model.optimizer.iterations),\n"
         "         model.contrastive_loss.get_config()['temperature'])\n"
-        "model.fit(images, [0, 1, 2, 0], verbose=0)\n"
+        "model.fit(images, np.array([0, 1, 2, 0]), verbose=0)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path / "found.npz")], capture_output=True, text=True, timeout=200
@@ -241,3 +241,47 @@ def test_another_loss_is_refused():
     model.compile("sgd", loss="mse")
     with pytest.raises(ValueError, match="minimises `SupConLoss`"):
         model.fit(VIEWS, LABELS, verbose=0)
+
+
+class Stops(tf.keras.callbacks.Callback):
+    """Ends a `fit` before its fourth epoch."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 3:
+            raise InterruptedError
+
+
+@pytest.mark.slow
+def test_a_fit_that_is_backed_up_and_restored_is_the_fit_that_was_not_cut(tmp_path):
+    """Weights, queue and its slow copy: each a part of what a backup holds."""
+
+    def model(*callbacks):
+        model = small(queue_size=16, norm=False)
+        model.compile(tf.keras.optimizers.SGD(0.2, momentum=0.9))
+        model.fit(VIEWS[:8], LABELS[:8], batch_size=8, shuffle=False, epochs=5, verbose=0, callbacks=list(callbacks))
+        return model.get_weights()
+
+    def backup():
+        return tf.keras.callbacks.BackupAndRestore(tmp_path / "backup")
+
+    with pytest.raises(InterruptedError):
+        model(backup(), Stops())
+    for found, expected in zip(model(backup()), model()):
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.two_replicas_required
+def test_callbacks_and_drawn_views_on_two_replicas(two_replicas, tmp_path):
+    with two_replicas.scope():
+        model = small(augment=sc.TwoViews("crop_flip", size=6, seed=1))
+        model.compile(tf.keras.optimizers.SGD(0.1), metrics=[sc.metrics.EffectiveRank(width=4)])
+    split = (VIEWS[:16, 0], LABELS[:16])
+    callbacks = [
+        sc.callbacks.KNNAccuracy(split, split, neighbours=3),
+        sc.callbacks.CollapseWarning((split[0][:8], split[1][:8])),
+        sc.callbacks.Report(tmp_path),
+    ]
+    history = model.fit(*split, batch_size=8, verbose=0, callbacks=callbacks).history
+    expected = sc.evaluation.nearest_neighbours(model, split, split, neighbours=3, temperature=0.1)["top1"]
+    assert history["val_knn_accuracy"] == [expected] and 1 <= history["effective_rank"][0] <= 4
