@@ -9,6 +9,7 @@ from launch import catalogue
 from supcon_tf import settings
 from supcon_tf.data.sets.transfer import TABLE_4, TRANSFER_SETS
 from supcon_tf.names import MEASURES, TRANSFERS
+from supcon_tf.run.unread import unread
 from supcon_tf.tables import BUDGETS, NUMBERS, TRANSFER, Cell, Table, runs_of, text_of
 
 ALL = [(table, budget) for table in of_paper.TABLES.values() for budget in BUDGETS if table.cells.get(budget)]
@@ -74,6 +75,8 @@ def test_every_run_of_a_table_is_an_experiment_that_can_begin(table, budget):
         by_flag = {known.name: known for known in settings.settings(experiment)}
         typed = {name: by_flag[name].parse(text_of(value)) for name, value in run.cell.settings.items()}
         assert settings.override(experiment, typed) == changed
+        if budget != "paper":  # where recipes are the authors'
+            assert unread(changed) == []
 
 
 @pytest.mark.parametrize("table, budget", ALL, ids=IDS)
