@@ -148,6 +148,10 @@ class EffectiveRank(tf.keras.metrics.Metric):
                           f"EffectiveRank(width={rows.shape[1]}).")  # fmt: skip
         self._moment.assign_add(tf.matmul(rows, rows, transpose_a=True))
 
+    def reset_state(self):
+        """Forgets all rows; Keras 2 would by itself assign one number to the whole moment."""
+        self._moment.assign(tf.zeros([self.width, self.width]))
+
     def result(self):
         """The rank so far; NaN before the first row."""
         moment = tf.convert_to_tensor(self._moment)

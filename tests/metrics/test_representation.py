@@ -54,6 +54,14 @@ def test_over_batches_pairs_are_pooled_and_rank_is_of_all_images():
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_a_new_epoch_begins_with_nothing(name):
+    metric = made(name)
+    metric.update_state(tf.constant(LABELS[:4]), tf.constant(ROWS[:4]))
+    metric.reset_state()
+    assert measured(metric, slice(None)) == pytest.approx(of_split(name), rel=1e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_half_precision_and_any_length_of_rows(name):
     metric = made(name)
     metric.update_state(tf.constant(LABELS), tf.constant(7 * ROWS, tf.float16))
