@@ -4,8 +4,9 @@
     python -m launch.results --tables_of=runs/tables
 
 Between the lines `<!-- results: WHAT -->` and `<!-- end -->` of a document stands WHAT: `table_2_digits` is a table
-that launch.reproduce measured, `table_2_digits | measured, paper` some columns of it, and `runs digits` the runs of a
-folder. All are read from experiments/results/; `--tables_of` first copies the complete tables of a directory there.
+that launch.reproduce measured, `table_2_digits | measured, paper` some columns of it, `runs digits, cifar10_small` the
+runs of folders, and `trials_cifar10` what was tried before a recipe was chosen. All are read from experiments/results/;
+`--tables_of` first copies the complete tables of a directory there.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from absl import flags
 
 from launch.endings import plain_endings, quiet
 from launch.flags import define_directory, refuse_strays, run_app
-from supcon_tf.records import results
+from supcon_tf.records import results, words
+from supcon_tf.records.files import read_object
 from supcon_tf.report import paper_table
 from supcon_tf.report.report import summary_markdown
+from supcon_tf.tables import text_of
 
 FLAGS = flags.FLAGS
 define_directory("tables_of", "directory of launch.reproduce, whose complete tables are copied to the results first")
@@ -60,13 +63,29 @@ def shown(what: str, path: pathlib.Path) -> str:
     """What a block says, as Markdown."""
     name, _, columns = (part.strip() for part in what.partition("|"))
     if name.startswith("runs "):
-        folder = RESULTS / name.removeprefix("runs ")
-        found = sorted(summary.parent for summary in folder.rglob("summary.json"))
-        return summary_markdown(found)
+        folders = [RESULTS / each.strip() for each in name.removeprefix("runs ").split(",")]
+        return summary_markdown([path.parent for each in folders for path in sorted(each.rglob("summary.json"))])
+    if name.startswith("trials_"):
+        return trials(read_object(RESULTS / f"{name}.json"))
     only = [column.strip() for column in columns.split(",") if column.strip()]
     picture = RESULTS / f"{name}.svg"
     seen = os.path.relpath(picture, path.parent) if picture.exists() and not only else ""
     return paper_table.as_markdown(results.read(RESULTS / f"{name}.json"), picture=seen, only=only)
+
+
+def trials(found: dict) -> str:
+    """What was tried before a recipe was chosen, the best of each method first."""
+    head = ["method", "what differs from its recipe", "validation top-1 %", "where", "training"]
+    rows = []
+    for trial in sorted(found["trials"], key=lambda trial: (trial["method"], -trial["validation_accuracy"])):
+        changed = ", ".join(f"{name}={text_of(value)}" for name, value in trial["settings"].items()) or "nothing"
+        share, seconds = f"{100 * trial['validation_accuracy']:.2f}", words.duration(trial["seconds"])
+        rows.append([trial["method"], changed, share, trial["device"], seconds])
+    table = "\n".join("| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *rows])
+    counts = [
+        f"{sum(row[0] == method for row in rows)} of {method}" for method in dict.fromkeys(row[0] for row in rows)
+    ]
+    return f"{table}\n\n{found['data']}. {', '.join(counts)}, one seed each."
 
 
 def copy_tables(folder: pathlib.Path) -> None:

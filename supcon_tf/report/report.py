@@ -133,12 +133,13 @@ def summary_markdown(run_directories: Sequence[str | pathlib.Path]) -> str:
     """
     groups = read_groups(run_directories)
     seeds = sorted({run.seed for group in groups for run in group.runs})
-    head = ["experiment", *(f"seed {seed}" for seed in seeds), f"mean {_measure(groups)} %", "deviation", "a run"]
+    head = ["experiment", *(f"seed {seed}" for seed in seeds), f"mean {_measure(groups)}", "deviation", "a run"]
     rows = []
     for group in groups:
-        own = {run.seed: _percent(run.accuracy) for run in group.runs}
+        own = {run.seed: f"{_percent(run.accuracy)}%" for run in group.runs}
         _, mean, deviation, _, time = _numbers(group)
-        rows.append([f"`{group.name}`", *(own.get(seed, "-") for seed in seeds), mean, deviation, time])
+        spread = deviation if deviation == "-" else f"{deviation}%"
+        rows.append([f"`{group.name}`", *(own.get(seed, "-") for seed in seeds), f"{mean}%", spread, time])
     return "\n".join("| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *rows])
 
 

@@ -44,8 +44,9 @@ def test_some_columns_and_no_figure(folder):
 
 def test_runs_of_a_folder_by_seed(folder):
     shown = command.shown("runs digits", folder / "README.md")
-    assert shown.splitlines()[0] == "| experiment | seed 0 | seed 1 | mean top-1 % | deviation | a run |"
-    assert "| `digits.supcon` | 25.00 | 50.00 | 37.50 | 17.68 |" in shown
+    assert command.shown("runs digits, nowhere", folder / "README.md") == shown
+    assert shown.splitlines()[0] == "| experiment | seed 0 | seed 1 | mean top-1 | deviation | a run |"
+    assert "| `digits.supcon` | 25.00% | 50.00% | 37.50% | 17.68% |" in shown
 
 
 def test_a_block_without_a_record_is_refused(folder):
@@ -69,3 +70,18 @@ def test_only_complete_tables_are_copied(folder, tmp_path, capsys):
     made.mkdir()
     with pytest.raises(ValueError, match="has no table"):
         command.copy_tables(made)
+
+
+def test_trials_the_best_of_each_method_first(folder):
+    row = {
+        "method": "SupCon",
+        "settings": {"data.views": 2},
+        "validation_accuracy": 0.5,
+        "device": "CPU",
+        "seconds": 90,
+    }
+    rows = [row, {**row, "settings": {}, "validation_accuracy": 0.75}, {**row, "method": "cross-entropy"}]
+    (folder / "trials_x.json").write_text(json.dumps({"data": "a part of train", "trials": rows}))
+    lines = command.shown("trials_x", folder / "README.md").splitlines()
+    assert lines[2] == "| SupCon | nothing | 75.00 | CPU | 1.5 min |" and "data.views=2 | 50.00" in lines[3]
+    assert lines[-1] == "a part of train. 2 of SupCon, 1 of cross-entropy, one seed each."
