@@ -39,7 +39,8 @@ class Networks:
 
     def __post_init__(self):
         self._compiled = {}  # passes by function and mode; each is traced once for a shape and a replica
-        self._first_classifier = [np.array(weight) for weight in self.classifier.get_weights()]  # copies
+        weights = self.classifier.get_weights() if self.classifier is not None else []
+        self._first_classifier = [np.array(weight) for weight in weights]  # copies
 
     def features(self, images: tf.Tensor, *, training: bool) -> tf.Tensor:
         """Images [M, S, S, ch] to features float32 [M, F], of unit length where the run asks for it."""

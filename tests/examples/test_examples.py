@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pathlib
 import re
@@ -44,3 +45,33 @@ def test_plain_keras():
 def test_they_are_short():
     for path in (ROOT / "examples").glob("*.py"):
         assert len(path.read_text(encoding="utf-8").splitlines()) <= 110, path.name
+
+
+# The cells, one after the other, as a kernel runs them; what a notebook would show is kept instead.
+NOTEBOOK = """
+import json, sys, types
+shown = []
+module = types.ModuleType("IPython.display")
+module.HTML, module.display = str, shown.append
+sys.modules.update({"IPython": types.ModuleType("IPython"), "IPython.display": module})
+names = {"__name__": "__main__"}
+for cell in json.load(open(sys.argv[1]))["cells"]:
+    if cell["cell_type"] == "code":
+        exec(compile("".join(cell["source"]), "notebook", "exec"), names)
+print("share:", names["probe"].accuracy, len(shown), "<svg" in shown[0])
+"""
+
+
+@pytest.mark.slow
+def test_the_notebook_runs_from_top_to_bottom():
+    done = subprocess.run(
+        [sys.executable, "-c", NOTEBOOK, str(ROOT / "examples" / "digits.ipynb")], capture_output=True, text=True,
+        timeout=600, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert share(done.stdout, "share") > 0.9 and done.stdout.rstrip().endswith(" 1 True")
+
+
+def test_the_notebook_holds_no_output():
+    cells = json.loads((ROOT / "examples" / "digits.ipynb").read_text(encoding="utf-8"))["cells"]
+    assert all(not cell["outputs"] and cell["execution_count"] is None for cell in cells if "outputs" in cell)
