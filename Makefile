@@ -48,7 +48,8 @@ GUARDS := tests/distributed tests/distribution tests/run tests/evaluation/test_k
 	tests/augment/test_operations.py tests/augment/test_layers.py tests/benchmarks/test_loss.py \
 	tests/launch/test_benchmark.py tests/losses/test_dense.py tests/losses/tiled/test_kernel.py \
 	tests/losses/tiled/test_backward.py tests/losses/tiled/test_forward.py tests/test_registration.py \
-	tests/test_documents.py
+	tests/test_documents.py tests/test_docstrings.py tests/test_command.py tests/launch/test_reproduce.py \
+	tests/conformance tests/models
 
 test-guards: $(VENV)/ready-test
 	$(PYTEST) -m slow $(GUARDS)

@@ -16,10 +16,16 @@ WITH_EXAMPLES = [
     for path in sorted((ROOT / "supcon_tf").rglob("*.py"))
     if ">>> " in path.read_text(encoding="utf-8")
 ]
+# Examples that train: seconds each.
+TRAIN = ("callbacks.collapse_warning", "callbacks.knn_accuracy", "models.supcon_model", "run.experiment")
+EXAMPLES = [
+    pytest.param(module, marks=pytest.mark.slow) if module.removeprefix("supcon_tf.") in TRAIN else module
+    for module in WITH_EXAMPLES
+]
 NAMES = [name for name in supcon_tf.__all__ if name not in supcon_tf._ROOMS]
 
 
-@pytest.mark.parametrize("module", WITH_EXAMPLES)
+@pytest.mark.parametrize("module", EXAMPLES)
 def test_examples_run(module):
     failed, tried = doctest.testmod(importlib.import_module(module), optionflags=doctest.ELLIPSIS)
     assert failed == 0 and tried > 0

@@ -40,7 +40,7 @@ def commands(start):
 
 
 # What commands hand themselves to, and what loads TensorFlow on the way: a name of it, called, ends with 42.
-BEHIND = ["run.experiment", "run.evaluating", "run.evaluating_model", "run.comparing", "run.transferring",
+BEHIND = ["run.experiment", "run.speed", "run.evaluating", "run.evaluating_model", "run.comparing", "run.transferring",
           "run.export", "run.embedding", "run.restored", "run.context", "distribution.strategy", "data.sets.load",
           "data.sets.prepared", "data.sets.source", "data.sets.selection", "data.sets.tfds_files",
           "report.report"]  # fmt: skip
