@@ -40,7 +40,7 @@ test-all: $(VENV)/ready-test
 	$(PYTEST)
 
 GUARDS := tests/distributed tests/distribution tests/run tests/evaluation/test_knn.py \
-	tests/evaluation/test_linear.py tests/metrics tests/end_to_end/test_experiment.py tests/end_to_end/test_kills.py \
+	tests/evaluation/test_accuracy.py tests/metrics tests/end_to_end/test_experiment.py tests/end_to_end/test_kills.py \
 	tests/end_to_end/test_label_sets.py tests/end_to_end/test_surroundings.py tests/end_to_end/test_transfer.py \
 	tests/launch/test_hosts.py tests/launch/test_evaluate.py tests/launch/test_prepare_data.py \
 	tests/training/test_compiled.py tests/training/test_gradient_cache.py tests/training/test_momentum_queue.py \

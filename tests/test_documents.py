@@ -171,3 +171,10 @@ def test_every_public_name_is_documented():
     for name in supcon_tf.__all__:
         assert len(getattr(supcon_tf, name).__doc__) > (40 if name in supcon_tf._ROOMS else 200)
         assert name in written, name
+
+
+def test_the_guards_are_there():
+    """A path that is not would stop all of them."""
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    guards = re.search(r"^GUARDS := (.*?)\n\n", text, re.M | re.S)[1].replace("\\\n", " ").split()
+    assert len(guards) > 20 and all((ROOT / path).exists() for path in guards)
