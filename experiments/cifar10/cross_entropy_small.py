@@ -5,7 +5,7 @@
 The encoder sees as many images as in `cifar10.supcon_small`: 50 epochs of one view against 25 of two.
 
 Paper: 95.0 (Table 2: ResNet-50, all 50,000 images, batch 1024, 500 epochs).
-Measured: 80.78% on CIFAR-10 (20k/5k), one seed; see `experiments/results/`.
+Measured: see `experiments/results/`.
 Cost: 45 minutes on one CPU core.
 Differs from the paper in: encoder of a quarter width, batch 128, epochs.
 """

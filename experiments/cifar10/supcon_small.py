@@ -3,7 +3,7 @@
     python -m launch.train --experiment=cifar10.supcon_small --workdir=runs/cifar10_supcon_small --data_dir=DATA_DIR
 
 Paper: 96.0 (Table 2: ResNet-50, all 50,000 images, batch 1024 to 4096, 1000 epochs).
-Measured: 65.44% on CIFAR-10 (20k/5k), one seed; see `experiments/results/`.
+Measured: see `experiments/results/`.
 Cost: 48 minutes on one CPU core.
 Differs from the paper in: encoder of a quarter width, batch 128, epochs.
 """
