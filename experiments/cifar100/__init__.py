@@ -1,0 +1,1 @@
+"""Experiments on CIFAR-100."""
