@@ -153,7 +153,7 @@ def restored(directory: RunDirectory, strategy: tf.distribute.Strategy) -> Resto
     checkpoint = _newest(directory, experiment)
     with strategy.scope():
         networks = build_networks(
-            experiment.encoder,
+            dataclasses.replace(experiment.encoder, weights=""),  # the checkpoint has them all
             experiment.projection,
             image_shape=tuple(expected["image"]["shape"]),
             classes=len(expected["class_names"]),

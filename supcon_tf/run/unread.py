@@ -51,6 +51,8 @@ def _of_the_run(experiment: Experiment) -> Iterator[str]:
         yield from ("knn.neighbours", "knn.temperature")
     if not any(kind.micro_batches for kind in kinds):
         yield "train.microbatches"
+    if not any(kind.encodes for kind in kinds):
+        yield "encoder.frozen"
     if not any(kind.classifies for kind in kinds):
         yield "zero_initialize_classifier"
     if experiment.data.evaluation_crop == "identity":
