@@ -25,6 +25,7 @@ from supcon_tf.records.files import read_object
 from supcon_tf.run import preflight, recipe
 from supcon_tf.run.context import RunContext
 from supcon_tf.run.hosts import agree
+from supcon_tf.run.restored import check_encoder_file, encoder_file
 from supcon_tf.settings import to_json
 from supcon_tf.training.warm_start import load_encoder
 
@@ -55,6 +56,8 @@ def prepared(
     agree(strategy, "data", {experiment.data.name: source.fingerprint()})
     source = _scaled_for_encoder(source, experiment)
     facts, size = source.facts, _image_size(experiment, source.facts)
+    if directory.has_started:
+        check_encoder_file(directory, experiment.encoder)
     if written is directory:
         directory.keep_same_data(experiment.data.name, source.fingerprint(), **_expected(experiment, facts, size))
     source.count("test")  # Refuses a set with nothing to evaluate on.
@@ -122,7 +125,8 @@ def _expected(experiment: Experiment, facts: Facts, size: int) -> dict:
         "mean": list(facts.mean),
         "std": list(facts.std),
     }
-    return {"image": image, "class_names": list(facts.class_names), "label_sets": facts.label_sets}
+    names = {"class_names": list(facts.class_names), "label_sets": facts.label_sets}
+    return {"image": image, **names, **encoder_file(experiment.encoder)}
 
 
 def _networks(experiment: Experiment, strategy, image_shape: tuple, classes: int, make_networks) -> Networks:
