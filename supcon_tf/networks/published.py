@@ -44,8 +44,13 @@ def from_supcontrast(path: str | os.PathLike, *, image_shape: Optional[tuple] = 
         Keras model, images [B, S, S, ch] to features [B, F], in red, green, blue; not of unit length.
 
     Raises:
-        ValueError: it holds no such encoder, or cannot be read.
+        ValueError: there is no such file, it holds no such encoder, or cannot be read.
         ImportError: PyTorch is not installed.
+
+    Example:
+        >>> from_supcontrast("nowhere.pth")
+        Traceback (most recent call last):
+        ValueError: there is no file nowhere.pth.
     """
     tensors = _of_torch(pathlib.Path(path))
     first = tensors.get("conv1.weight")
@@ -84,6 +89,11 @@ def from_authors(path: str | os.PathLike, depth: int, *, image_shape: Optional[t
 
     Raises:
         ValueError: there is no such checkpoint, or it holds another encoder.
+
+    Example:
+        >>> from_authors("nowhere/model.ckpt-91750", 50)
+        Traceback (most recent call last):
+        ValueError: nowhere/model.ckpt-91750 is no TensorFlow checkpoint: ...
     """
     tensors = _of_authors(path)
     first = tensors[FIRST]
@@ -207,6 +217,8 @@ def _depth(tensors: dict) -> Optional[int]:
 
 def _of_torch(path: pathlib.Path) -> dict[str, np.ndarray]:
     """Tensors of the encoder in a PyTorch file, by name, without what wraps it and without heads."""
+    if not path.is_file():
+        raise ValueError(f"there is no file {shown(str(path))}.")
     try:
         import torch
     except ImportError as error:

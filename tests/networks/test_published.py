@@ -6,6 +6,7 @@ The files are written here, from random weights, under the names that the others
 from __future__ import annotations
 
 import argparse
+import sys
 
 import numpy as np
 import pytest
@@ -157,7 +158,8 @@ def test_a_pytorch_file_of_something_else_is_refused(tmp_path):
 
 
 def test_without_pytorch_it_says_what_to_install(tmp_path, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "torch", None)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    (tmp_path / "x.pth").write_bytes(b"")
     with pytest.raises(ImportError, match=r"x\.pth needs PyTorch: pip install torch"):
         published.from_supcontrast(tmp_path / "x.pth")
 
