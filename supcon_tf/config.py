@@ -11,6 +11,7 @@ import dataclasses
 from typing import Optional
 
 from supcon_tf import names
+from supcon_tf.encoders import Encoder
 from supcon_tf.names import STAGE_KINDS
 from supcon_tf.settings import Checked, setting
 
@@ -76,18 +77,6 @@ class Model(Checked):
         if self.output == "features" and (self.answers or self.class_names):
             raise ValueError("with model.output=features there are no answers: leave model.answers and "
                              "model.class_names, or say logits or probabilities.")  # fmt: skip
-
-
-@dataclasses.dataclass(frozen=True)
-class Encoder(Checked):
-    """The network that is kept (Sec. 3.1 of the paper)."""
-
-    name: str = setting("resnet18", "architecture", choices=names.ENCODERS)
-    width: float = setting(1.0, "factor on the number of filters", above=0.0)
-    stem: str = setting(
-        "small_image", "3x3 stride 1, or the 7x7 stride 2 with pooling of ImageNet", choices=names.STEMS
-    )
-    normalize_features: bool = setting(True, "unit-length features before projection head and classifier")
 
 
 @dataclasses.dataclass(frozen=True)

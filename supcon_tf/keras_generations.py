@@ -81,6 +81,27 @@ def remembered(layer: tf.keras.layers.Layer, settings: list) -> None:
         norm.synchronized, norm.fused, norm._bessels_correction_test_only = synchronized, fused, corrected
 
 
+def share_moments(network: tf.keras.layers.Layer, *, cross_replica: bool) -> list:
+    """Says of every batch norm in a network made by others whether it takes the moments of the global batch.
+
+    Moving variances divide by n in any case. The fused kernel of Keras 2, chosen when a layer was built, knows of no
+    other replicas.
+
+    Returns:
+        The layers that cannot: those of Keras 2 that renormalise, or cut the batch.
+    """
+    norms = [layer for layer in inner_layers(network) if isinstance(layer, tf.keras.layers.BatchNormalization)]
+    unable = [norm for norm in norms if getattr(norm, "renorm", False) or getattr(norm, "virtual_batch_size", None)]
+    if cross_replica and unable:
+        return unable
+    for norm in norms:
+        norm.synchronized = cross_replica
+        if cross_replica and not KERAS_3:
+            norm.fused = False
+        divide_moments_by_n(norm)
+    return []
+
+
 def random_states(layers: list) -> list:
     """Variables from which random layers draw, beside those that are weights of theirs.
 

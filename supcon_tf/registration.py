@@ -20,6 +20,7 @@ FILES = (
     "supcon_tf.metrics.positives",
     "supcon_tf.metrics.representation",
     "supcon_tf.models.supcon_model",
+    "supcon_tf.networks.pixels",
     "supcon_tf.optim.lars",
     "supcon_tf.optim.schedules",
 )

@@ -20,6 +20,7 @@ COLUMNS = [
     {"__init__"},
     {"names", "addons", "failures", "keras_generations", "paths"},
     {"settings", "command"},
+    {"encoders"},
     {"config"},
     {"tables"},
     {"augment"},

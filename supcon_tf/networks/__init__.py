@@ -6,5 +6,8 @@ __getattr__, __dir__, __all__ = offered(
     __name__,
     {
         "build_encoder": "registry",
+        "pixel_scaling": "pixels",
+        "from_authors": "published",
+        "from_supcontrast": "published",
     },
 )

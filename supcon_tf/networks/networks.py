@@ -138,6 +138,9 @@ def build_networks(
         width=encoder.width,
         stem=encoder.stem,
         cross_replica_batch_norm=cross_replica_batch_norm,
+        weights=encoder.weights,
+        frozen=encoder.frozen,
+        pixels=encoder.pixels,
     )
     width = int(network.output_shape[-1])
     head = ProjectionHead(

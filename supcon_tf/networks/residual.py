@@ -21,6 +21,7 @@ def residual_network(
     stem: str,
     cross_replica_batch_norm: bool,
     name: str,
+    even_pool: bool = False,
 ) -> tf.keras.Model:
     """Images float [B, S, S, channels] to features [B, F], their global average pool.
 
@@ -34,6 +35,7 @@ def residual_network(
         stem: "image" or "small_image".
         cross_replica_batch_norm: batch norm statistics over the global batch.
         name: of the model.
+        even_pool: the pool of the stem "image" pads both sides alike, as PyTorch does; "same" pads even images on one.
 
     Raises:
         ValueError: unknown stem, a width that leaves no filter, or an `image_shape` that is none.
@@ -48,7 +50,7 @@ def residual_network(
     _check(image_shape, width, stem)
     norm = functools.partial(batch_norm, cross_replica=cross_replica_batch_norm)
     images = tf.keras.Input(tuple(image_shape), name="images")
-    x = _stem(images, kind=stem, filters=int(64 * width), norm=norm)
+    x = _stem(images, kind=stem, filters=int(64 * width), norm=norm, even_pool=even_pool)
     for group, count in enumerate(repeats):
         for repeat in range(count):
             x = block(
@@ -63,13 +65,16 @@ def residual_network(
     return tf.keras.Model(images, features, name=name)
 
 
-def _stem(x, *, kind: str, filters: int, norm: Callable):
+def _stem(x, *, kind: str, filters: int, norm: Callable, even_pool: bool):
     size, stride = (7, 2) if kind == "image" else (3, 1)
     x = conv(x, filters=filters, size=size, stride=stride, name="stem_conv")
     x = norm(name="stem_norm")(x)
     x = tf.keras.layers.ReLU(name="stem_relu")(x)
     if kind == "image":
-        x = tf.keras.layers.MaxPooling2D(3, strides=2, padding="same", name="stem_pool")(x)
+        if even_pool:
+            x = tf.keras.layers.ZeroPadding2D(1, name="stem_pool_pad")(x)  # after ReLU 0 is never above a neighbour
+        padding = "valid" if even_pool else "same"
+        x = tf.keras.layers.MaxPooling2D(3, strides=2, padding=padding, name="stem_pool")(x)
     return x
 
 

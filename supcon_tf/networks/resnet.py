@@ -7,6 +7,7 @@ so that a block starts as its shortcut; strided convolutions are padded alike on
 
 from __future__ import annotations
 
+import functools
 from typing import Callable, Optional
 
 import tensorflow as tf
@@ -31,6 +32,7 @@ def resnet(
     stem: str = "image",
     cross_replica_batch_norm: bool = True,
     name: Optional[str] = None,
+    pytorch: bool = False,
 ) -> tf.keras.Model:
     """Enc(x): images float [B, S, S, channels] to features [B, F], their global average pool.
 
@@ -45,23 +47,29 @@ def resnet(
             3x3 convolution of stride 1 (CIFAR).
         cross_replica_batch_norm: batch norm statistics over the global batch, as in the paper.
         name: of the model; None is "resnet<depth>".
+        pytorch: as SupContrast and torchvision have it: basic blocks of the first group have no projection, and the
+            pool of the stem pads both sides (`networks.published`).
 
     Raises:
         ValueError: unknown depth or stem, a width that leaves no filter, or an `image_shape` that is none.
     """
     _check(depth)
     return residual_network(
-        _basic_block if depth < 50 else _bottleneck_block,
+        functools.partial(_basic_block, project_always=not pytorch) if depth < 50 else _bottleneck_block,
         BLOCKS[depth],
         image_shape=image_shape,
         width=width,
         stem=stem,
         cross_replica_batch_norm=cross_replica_batch_norm,
         name=name or f"resnet{depth}",
+        even_pool=pytorch,
     )
 
 
-def _basic_block(x, *, filters: int, stride: int, project: bool, norm: Callable, name: str):
+def _basic_block(
+    x, *, filters: int, stride: int, project: bool, norm: Callable, name: str, project_always: bool = True
+):
+    project = project and (project_always or stride > 1)  # with stride 1 the first group has its width already
     past = shortcut(x, filters=filters, stride=stride, project=project, norm=norm, name=name)
     x = conv(x, filters=filters, size=3, stride=stride, name=f"{name}_conv1")
     x = norm(name=f"{name}_norm1")(x)

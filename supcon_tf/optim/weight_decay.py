@@ -13,7 +13,10 @@ import tensorflow as tf
 from supcon_tf.keras_generations import inner_layers
 from supcon_tf.names import DECAYED, one_of
 
-_LINEAR = (tf.keras.layers.Conv2D, tf.keras.layers.Dense)
+_LAYERS = tf.keras.layers
+_LINEAR = (_LAYERS.Conv1D, _LAYERS.Conv2D, _LAYERS.Conv3D, _LAYERS.DepthwiseConv2D, _LAYERS.SeparableConv2D,
+           _LAYERS.Dense, _LAYERS.EinsumDense)  # fmt: skip
+_KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")  # whichever of these a linear layer has
 _NORM = tf.keras.layers.BatchNormalization
 
 
@@ -22,7 +25,8 @@ def decayed_variables(model: tf.keras.layers.Layer, *, kinds: Sequence[str] = ("
 
     Args:
         model: a built layer or model. Layers whose `trainable` is False are passed over.
-        kinds: of `DECAYED`: "kernels" and "biases" of convolutions and dense layers, "batch_norm" its gamma and beta.
+        kinds: of `DECAYED`: "kernels" and "biases" of convolutions, depthwise and separable ones too, and dense layers;
+            "batch_norm" its gamma and beta.
             The authors' code decays kernels and biases.
 
     Returns:
@@ -48,7 +52,7 @@ def _by_kind(layer) -> list[tuple[str, object]]:
     if isinstance(layer, _NORM):
         pairs = [("batch_norm", layer.gamma), ("batch_norm", layer.beta)]
     else:
-        pairs = [("kernels", layer.kernel), ("biases", layer.bias)]
+        pairs = [*(("kernels", getattr(layer, name, None)) for name in _KERNELS), ("biases", layer.bias)]
     return [(kind, variable) for kind, variable in pairs if variable is not None]
 
 

@@ -189,7 +189,7 @@ def experiment_for(place: Place, setting: Setting, part: Part, *, budget: Budget
         cross_replica_batch_norm=trained.cross_replica_batch_norm,
         encoder_from=os.path.abspath(place.run),
         data=part.data,
-        encoder=trained.encoder,
+        encoder=dataclasses.replace(trained.encoder, weights=""),
         train=dataclasses.replace(trained.train, diagnose_every=0),
         cross_entropy=stage,
         **place.layout,

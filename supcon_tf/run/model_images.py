@@ -5,17 +5,8 @@ from __future__ import annotations
 import tensorflow as tf
 
 from supcon_tf.config import Model
+from supcon_tf.networks.pixels import RANGES
 from supcon_tf.run.model_loading import Loaded
-
-# (mean, std) on the scale of 0..1, of which each pixel becomes (x - mean) / std. The last two are the modes of
-# `keras.applications.imagenet_utils.preprocess_input`; "caffe" wants blue, green, red.
-RANGES = {
-    "0..255": ((0.0,), (1 / 255,)),
-    "0..1": ((0.0,), (1.0,)),
-    "-1..1": ((0.5,), (0.5,)),
-    "torch": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
-    "caffe": ((123.68 / 255, 116.779 / 255, 103.939 / 255), (1 / 255,)),
-}
 
 
 def image_of(loaded: Loaded, how: Model) -> dict:

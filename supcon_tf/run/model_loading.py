@@ -15,8 +15,9 @@ import tensorflow as tf
 from supcon_tf.config import Model
 from supcon_tf.failures import first_line
 from supcon_tf.keras_generations import KERAS_3, inner_layers, symbolic_outputs
+from supcon_tf.networks.model_failures import loading
+from supcon_tf.networks.model_heads import before_the_last
 from supcon_tf.paths import spellable
-from supcon_tf.run.model_failures import loading
 
 ALL = "what the model gives"
 Tensors = tuple[Optional[tf.Tensor], Optional[tf.Tensor]]  # features and answers as the model gives them, of any rank
@@ -79,7 +80,7 @@ def _of_keras(model: tf.keras.Model, how: Model) -> Loaded:
     if how.features or answers is None:
         features, name = _given(model, how.features)
     else:
-        features, name = (None, "") if how.answers else _before_the_last(model)
+        features, name = (None, "") if how.answers else before_the_last(model)
     taken = {"features": features, "answers": answers}
     graph = tf.keras.Model(inputs[0], {name: tensor for name, tensor in taken.items() if tensor is not None})
 
@@ -133,19 +134,6 @@ def _inside(model: tf.keras.Model, name: str):
             continue
         return tensor
     raise ValueError(f"layer '{name}' is not on the way from the model's input.")
-
-
-def _before_the_last(model: tf.keras.Model) -> tuple:
-    """What the last dense layer is given, and its name, where the model ends in it, alone or with an activation."""
-    if len(model.outputs) > 1:
-        return None, ""
-    layers = list(model.layers)
-    while layers and isinstance(layers[-1], (tf.keras.layers.Activation, tf.keras.layers.Softmax)):
-        layers.pop()
-    last = layers[-1] if layers else None
-    if not isinstance(last, tf.keras.layers.Dense) or last.units != model.outputs[0].shape[-1]:
-        return None, ""
-    return last.input, f"what the last dense layer, '{last.name}', is given"
 
 
 def _rescaling(model: tf.keras.Model) -> str:

@@ -55,7 +55,7 @@ def in_float32(trained: Restored) -> Restored:
         return trained
     with own_state(experiment):
         networks = build_networks(
-            experiment.encoder,
+            dataclasses.replace(experiment.encoder, weights=""),
             experiment.projection,
             image_shape=tuple(trained.image["shape"]),
             classes=len(trained.class_names),

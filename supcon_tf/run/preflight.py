@@ -6,6 +6,7 @@ import numpy as np
 
 from supcon_tf.config import Experiment, Stage, batch_statistics, micro_batches
 from supcon_tf.data.sets.source import Facts, Source
+from supcon_tf.encoders import form_of
 from supcon_tf.names import STAGE_KINDS
 from supcon_tf.optim.schedules import scaled_learning_rate
 from supcon_tf.run.unread import unread
@@ -175,7 +176,7 @@ def _positives(experiment: Experiment, name: str, count: np.ndarray) -> list[str
 def _sizes(experiment: Experiment, size: int, replicas: int) -> list[str]:
     """Doubts about image, batch norm and temperature."""
     doubts, stem, loss = [], experiment.encoder.stem, experiment.loss
-    if size < REDUCTION[stem]:
+    if form_of(experiment.encoder.name) == "own" and size < REDUCTION[stem]:
         other = " Use encoder.stem=small_image." if stem == "image" and size >= REDUCTION["small_image"] else ""
         doubts.append(
             f"images of {size} x {size} shrink to one pixel before the last blocks of the encoder, which divides sides "

@@ -7,6 +7,8 @@ import json
 import pathlib
 from typing import Callable
 
+import numpy as np
+
 from supcon_tf import failures
 from supcon_tf.config import Experiment, check_batches
 from supcon_tf.data.sets.load import load_source
@@ -15,6 +17,7 @@ from supcon_tf.data.sets.source import Facts, Source
 from supcon_tf.distribution.strategy import describe, make_strategy
 from supcon_tf.names import STAGE_KINDS
 from supcon_tf.networks.networks import Networks
+from supcon_tf.networks.pixels import pixel_scaling
 from supcon_tf.paths import expanded
 from supcon_tf.records.directory import RunDirectory
 from supcon_tf.records.environment import environment, software
@@ -22,6 +25,7 @@ from supcon_tf.records.files import read_object
 from supcon_tf.run import preflight, recipe
 from supcon_tf.run.context import RunContext
 from supcon_tf.run.hosts import agree
+from supcon_tf.run.restored import check_encoder_file, encoder_file
 from supcon_tf.settings import to_json
 from supcon_tf.training.warm_start import load_encoder
 
@@ -50,9 +54,10 @@ def prepared(
     source = load_source(data_dir=data_dir, **experiment.data.source)
     source = selected(source, seed=experiment.seed, **experiment.data.selection)
     agree(strategy, "data", {experiment.data.name: source.fingerprint()})
-    if experiment.encoder_from:
-        source = _whitened_as_before(source, RunDirectory(expanded(experiment.encoder_from)))
+    source = _scaled_for_encoder(source, experiment)
     facts, size = source.facts, _image_size(experiment, source.facts)
+    if directory.has_started:
+        check_encoder_file(directory, experiment.encoder)
     if written is directory:
         directory.keep_same_data(experiment.data.name, source.fingerprint(), **_expected(experiment, facts, size))
     source.count("test")  # Refuses a set with nothing to evaluate on.
@@ -73,6 +78,24 @@ def prepared(
     for doubt in doubts:
         print(f"{experiment.name}: WARNING: {doubt}", flush=True)
     return RunContext(experiment, directory, written, strategy, source, size, networks)
+
+
+def _scaled_for_encoder(source: Source, experiment: Experiment) -> Source:
+    """Images as the encoder wants them by its own rule, or as that of another run was trained to see them."""
+    encoder, facts = experiment.encoder, source.facts
+    own = pixel_scaling(encoder.name, encoder.pixels, channels=facts.image_shape[-1])
+    source = source.whitened_by(*own) if own else source
+    if not experiment.encoder_from:
+        return source
+    before = _whitened_as_before(source, RunDirectory(expanded(experiment.encoder_from)))
+    scaling = before.facts.mean, before.facts.std
+    if own and not np.allclose(own, scaling):
+        raise ValueError(
+            f"encoder.pixels={encoder.pixels} brings images to mean {list(own[0])} and deviation {list(own[1])}; the "
+            f"encoder in {experiment.encoder_from} was trained with {list(scaling[0])} and {list(scaling[1])}. Give "
+            "encoder.pixels the value that it has in that run's config.json."
+        )
+    return before
 
 
 def _whitened_as_before(source: Source, trained: RunDirectory) -> Source:
@@ -102,7 +125,8 @@ def _expected(experiment: Experiment, facts: Facts, size: int) -> dict:
         "mean": list(facts.mean),
         "std": list(facts.std),
     }
-    return {"image": image, "class_names": list(facts.class_names), "label_sets": facts.label_sets}
+    names = {"class_names": list(facts.class_names), "label_sets": facts.label_sets}
+    return {"image": image, **names, **encoder_file(experiment.encoder)}
 
 
 def _networks(experiment: Experiment, strategy, image_shape: tuple, classes: int, make_networks) -> Networks:

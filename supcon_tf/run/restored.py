@@ -13,12 +13,15 @@ from supcon_tf import settings
 from supcon_tf.config import Data, Experiment
 from supcon_tf.data.sets.load import load_source
 from supcon_tf.data.sets.source import Facts, Source
+from supcon_tf.encoders import Encoder, form_of
 from supcon_tf.evaluation.features import forward_on
 from supcon_tf.failures import first_line
 from supcon_tf.names import STAGE_KINDS
 from supcon_tf.networks.networks import Networks, build_networks
+from supcon_tf.paths import expanded, shown
 from supcon_tf.records.directory import RunDirectory
 from supcon_tf.records.files import read_object
+from supcon_tf.records.model_files import sum_of
 from supcon_tf.training.checkpoints import newest_whole
 
 
@@ -150,10 +153,11 @@ def restored(directory: RunDirectory, strategy: tf.distribute.Strategy) -> Resto
             f"{directory.data} does not say how the networks want images: an older version wrote it. Repeat the "
             "command of the run, which writes it anew where the run is not complete, or train again."
         )
+    check_encoder_file(directory, experiment.encoder)
     checkpoint = _newest(directory, experiment)
     with strategy.scope():
         networks = build_networks(
-            experiment.encoder,
+            dataclasses.replace(experiment.encoder, weights=""),  # the checkpoint has them all
             experiment.projection,
             image_shape=tuple(expected["image"]["shape"]),
             classes=len(expected["class_names"]),
@@ -165,6 +169,30 @@ def restored(directory: RunDirectory, strategy: tf.distribute.Strategy) -> Resto
         raise ValueError(f"{checkpoint} is not of this run's networks ({first_line(error)}).") from error
     names, sets = tuple(expected["class_names"]), expected.get("label_sets", False)
     return Restored(experiment, networks, checkpoint, expected["image"], names, sets)
+
+
+def encoder_file(encoder: Encoder) -> dict[str, str]:
+    """For `data.json`, of an encoder that is a file: the sum of that, since a checkpoint has its weights alone.
+
+    Raises:
+        ValueError: there is no such file.
+    """
+    if form_of(encoder.name) != "file":
+        return {}
+    path = pathlib.Path(expanded(encoder.name))
+    if not path.is_file():
+        raise ValueError(f"encoder.name: there is no file {shown(str(path))}.")
+    return {"encoder_file": sum_of(path)}
+
+
+def check_encoder_file(directory: RunDirectory, encoder: Encoder) -> None:
+    """Raises ValueError where the encoder of a run is a file that is not what it was when the run began."""
+    then = read_object(directory.data).get("encoder_file") if directory.data.exists() else None
+    if then and encoder_file(encoder)["encoder_file"] != then:
+        raise ValueError(
+            f"{shown(encoder.name)} is not the file that the run in {directory} was begun with. Bring that back: a "
+            "checkpoint has its weights, and not its layers."
+        )
 
 
 def experiment_of(directory: RunDirectory) -> Experiment:

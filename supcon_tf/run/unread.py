@@ -51,6 +51,10 @@ def _of_the_run(experiment: Experiment) -> Iterator[str]:
         yield from ("knn.neighbours", "knn.temperature")
     if not any(kind.micro_batches for kind in kinds):
         yield "train.microbatches"
+    if experiment.encoder_from:
+        yield "encoder.weights"
+    if not any(kind.encodes for kind in kinds) and not _moves_averages(experiment):
+        yield "encoder.frozen"
     if not any(kind.classifies for kind in kinds):
         yield "zero_initialize_classifier"
     if experiment.data.evaluation_crop == "identity":
@@ -61,6 +65,11 @@ def _of_the_run(experiment: Experiment) -> Iterator[str]:
         yield "wait_seconds"
     if experiment.strategy not in ("auto", "tpu"):
         yield "tpu"
+
+
+def _moves_averages(experiment: Experiment) -> bool:
+    """Whether batch norm moves its averages in any stage."""
+    return any(batch_statistics(name, stage) for name, stage in experiment.stages.items())
 
 
 def _of_the_loss(loss: Loss) -> Iterator[str]:

@@ -37,6 +37,17 @@ def test_head_gives_the_kernels_in_its_list_of_layers():
     assert _ids(decayed_variables(classifier)) == _ids([classifier.dense.kernel])
 
 
+def test_depthwise_and_separable_convolutions_have_kernels_too():
+    """Networks of `tf.keras.applications` are made of them."""
+    layers = tf.keras.layers
+    made = [layers.DepthwiseConv2D(3), layers.SeparableConv2D(4, 3), layers.EinsumDense("bhwc,cd->bhwd", (5, 5, 5))]
+    model = tf.keras.Sequential([tf.keras.Input([9, 9, 2]), *made])
+    shapes = sorted(tuple(variable.shape) for variable in decayed_variables(model))
+    assert shapes == [(1, 1, 2, 4), (3, 3, 2, 1), (3, 3, 2, 1), (4, 5)]
+    kernels_and_biases = decayed_variables(model, kinds=("kernels", "biases"))
+    assert sorted(_ids(kernels_and_biases)) == sorted(_ids(model.trainable_variables))
+
+
 def test_biases_come_along_when_asked():
     head = _head()
     assert _ids(decayed_variables(head, kinds=("kernels", "biases"))) == _ids(

@@ -107,3 +107,21 @@ def test_the_encoder_of_another_run_sees_images_as_it_was_trained_to(tmp_path, d
     assert (facts.mean, facts.std) == ((0.25,), (0.5,)) != (source.facts.mean, source.facts.std)
     run.data.write_text(json.dumps({"image": {**image, "shape": [8, 8, 3]}}))
     assert preparation._whitened_as_before(source, run) is source  # which the encoder refuses, with its own words
+
+
+def test_images_are_brought_to_what_the_encoder_wants(tmp_path, data_dir):
+    """Its own rule; with another run's encoder that run's, which may not differ from it."""
+    source = load_source("digits", data_dir)
+    asked = settings.override(SMALL, {"encoder.pixels": "-1..1"})
+    facts = preparation._scaled_for_encoder(source, asked).facts
+    assert (facts.mean, facts.std) == ((0.5,), (0.5,)) and preparation._scaled_for_encoder(source, SMALL) is source
+    run = RunDirectory(tmp_path / "other")
+    run.path.mkdir()
+    run.data.write_text(json.dumps({"image": {"shape": [8, 8, 1], "mean": [0.25], "std": [0.5]}}))
+    follows = settings.override(asked, {"encoder_from": str(run.path)})
+    with pytest.raises(ValueError, match=r"encoder.pixels=-1\.\.1 brings images to mean \[0\.5\].*\[0\.25\]"):
+        preparation._scaled_for_encoder(source, follows)
+    as_it_was = settings.override(follows, {"encoder.pixels": "auto"})
+    assert preparation._scaled_for_encoder(source, as_it_was).facts.mean == (0.25,)
+    with pytest.raises(ValueError, match="takes images of red, green and blue"):
+        preparation._scaled_for_encoder(source, settings.override(asked, {"encoder.pixels": "caffe"}))

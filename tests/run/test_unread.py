@@ -47,6 +47,8 @@ def test_no_experiment_here_has_an_idle_setting(name):
         ("contrastive", {"contrastive.augment.crop_area": (0.5, 1.0), "contrastive.augment.policy": "none"}),
         ("contrastive", {"contrastive.augment.jitter": "simclr", "contrastive.augment.strength": 0.0}),
         ("contrastive", {"contrastive.augment.stacked_order": "paper"}),
+        ("linear", {"encoder.frozen": ("stem",)}),
+        ("linear", {"encoder.weights": "x.h5"}),
         ("alone", {"zero_initialize_classifier": True}),
         ("joint", {"knn.every": 2}),
         ("cross_entropy", {"loss.temperature": 0.5}),
@@ -95,7 +97,8 @@ def test_a_setting_that_nobody_reads_is_named(kind, changes):
         ("contrastive", {"contrastive.augment.strength": 0.0}),
         ("joint", {"loss.temperature": 0.5, "joint.label_smoothing": 0.1, "train.microbatches": 2}),
         ("cross_entropy", {"zero_initialize_classifier": True}),
-        ("linear", {"linear.batch_norm": "batch"}),
+        ("linear", {"linear.batch_norm": "batch", "encoder.frozen": ("stem",)}),
+        ("contrastive", {"encoder.weights": "x.h5", "encoder.frozen": ("stem",)}),
     ],
     ids=str,
 )  # fmt: skip

@@ -1,0 +1,84 @@
+"""Weights from a file into a network that is built: all of them, or an error."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+
+import h5py
+import numpy as np
+import tensorflow as tf
+
+from supcon_tf.networks.model_failures import loading
+from supcon_tf.networks.model_heads import before_the_last
+from supcon_tf.networks.published import load_authors
+from supcon_tf.paths import expanded, shown, spellable
+
+ENDINGS = (".weights.h5", ".h5", ".hdf5", ".keras")
+
+
+def load_weights(network: tf.keras.Model, file: str) -> None:
+    """Gives a network the weights of a file, where they are the weights of such a network.
+
+    Args:
+        network: built.
+        file: `.weights.h5` of `save_weights`; `.h5`, layer by layer, as keras.io publishes them; `.keras`, a model, of
+            which, where it ends in a dense layer, that is left out; or a checkpoint of the authors' code, without the
+            ending of its files (`published.load_authors`).
+
+    Raises:
+        ValueError: there is no such file, it cannot be read, or its weights differ from the network's in number or
+            shape.
+
+    Example:
+        >>> load_weights(tf.keras.Sequential(), "nowhere.weights.h5")
+        Traceback (most recent call last):
+        ValueError: encoder.weights: there is no file nowhere.weights.h5.
+    """
+    path = pathlib.Path(expanded(file))
+    if pathlib.Path(f"{path}.index").is_file():
+        load_authors(network, spellable(os.path.abspath(path)))
+        return
+    if not path.is_file():
+        raise ValueError(f"encoder.weights: there is no file {shown(str(path))}.")
+    if not path.name.lower().endswith(ENDINGS):
+        raise ValueError(
+            f"encoder.weights: {shown(path.name)} is no file of weights ({', '.join(ENDINGS)}), and no checkpoint of "
+            "the authors' code. A .pth file is an encoder: encoder.name=FILE.pth."
+        )
+    place = spellable(os.path.abspath(path))
+    with loading(path):
+        if path.suffix.lower() == ".keras":
+            _copy(network, tf.keras.models.load_model(place, compile=False))
+            return
+        if path.name.lower().endswith(".weights.h5"):
+            _require_as_many(network, place)
+        network.load_weights(place)
+
+
+def _copy(network: tf.keras.Model, model: tf.keras.Model) -> None:
+    """The weights of another model of the same layers, in their order."""
+    inner, _ = before_the_last(model) if getattr(model, "inputs", None) else (None, "")
+    source = model if inner is None else tf.keras.Model(model.inputs, inner)
+    values, wanted = source.get_weights(), [tuple(weight.shape) for weight in network.weights]
+    shapes = [tuple(np.shape(value)) for value in values]
+    if shapes != wanted:
+        differ = next((n for n, pair in enumerate(zip(shapes, wanted)) if pair[0] != pair[1]), None)
+        what = f"number {differ + 1} has {shapes[differ]} for {wanted[differ]}" if differ is not None else "in number"
+        raise ValueError(
+            f"its {len(shapes)} weights are not those of '{network.name}', which has {len(wanted)}: they differ {what}."
+            if differ is None
+            else f"its {len(shapes)} weights are not the {len(wanted)} of '{network.name}': {what}."
+        )
+    network.set_weights(values)
+
+
+def _require_as_many(network: tf.keras.Model, place: str) -> None:
+    """Keras reads what it looks for and says nothing of the rest."""
+    found = []
+    with h5py.File(place) as file:
+        kept = [group for name, group in file.items() if not name.startswith(("optimizer", "metrics"))]
+        for group in kept:
+            group.visititems(lambda _, node: found.append(node) if isinstance(node, h5py.Dataset) else None)
+    if len(found) != len(network.weights):
+        raise ValueError(f"it has {len(found)} weights; '{network.name}' has {len(network.weights)}.")
