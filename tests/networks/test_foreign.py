@@ -134,6 +134,15 @@ def test_batch_norm_of_others_takes_the_moments_of_the_global_batch(two_replicas
     assert np.abs(moved(two_replicas, across=False) - whole).max() > 1e-2  # Control: each its own.
 
 
+def test_a_batch_norm_that_cannot_meet_replicas_is_refused():
+    network = small(SHAPE)
+    network.get_layer("bn").renorm = True  # as of `tf.compat.v1`, whose own class Keras 3 no longer has
+    how = {"name": "small", "blue_first": False}
+    assert as_encoder(network, SHAPE, **how, cross_replica_batch_norm=False).output_shape == (None, 4)
+    with pytest.raises(ValueError, match=r"layer 'bn' of encoder 'small' cannot .*cross_replica_batch_norm=false"):
+        as_encoder(network, SHAPE, **how, cross_replica_batch_norm=True)
+
+
 def test_a_run_has_them_among_its_networks():
     networks = build_networks(
         Encoder(name="a_persons_nets:small", frozen=("conv",)), Projection(), image_shape=SHAPE, classes=2

@@ -69,6 +69,7 @@ def test_what_is_no_such_file_is_refused(tmp_path):
         load_weights(network(), str(tmp_path / "x.keras"))
 
 
+@pytest.mark.slow
 def test_an_encoder_of_ours_begins_with_them(tmp_path):
     how = {"image_shape": (8, 8, 1), "width": 1 / 16, "stem": "small_image", "cross_replica_batch_norm": False}
     first = build_encoder("resnet18", **how)
