@@ -90,7 +90,7 @@ def line_chart(
                 path = _path(frame, *_thinned(line.x, line.y, budget))
                 title = f"<title>{escape(line.label)}</title>"
                 marks.append(f'<path class="line {kind} tone-{line.tone % TONES}" d="{path}">{title}</path>')
-    return svg(WIDTH, 258, marks, label=f"line chart over {across}s")
+    return svg(WIDTH, 258 if _beside(across) else 272, marks, label=f"line chart over {across}s")
 
 
 def seed_dots(values: Sequence[float], titles: Sequence[str], *, limits: tuple[float, float], tone: int) -> str:
@@ -154,9 +154,10 @@ def svg(width: float, height: float, marks: Sequence[str], *, label: str) -> str
 
 
 def _axes(frame: Frame, *, percent: bool, across: str, whole: bool) -> str:
-    marks = [
-        f'<text class="tick" text-anchor="end" x="{frame.left - 7}" y="{frame.bottom + 18}">{escape(across)}</text>'
-    ]
+    x, y, anchor = frame.left - 7, frame.bottom + 18, "end"
+    if not _beside(across):
+        x, y, anchor = (frame.left + frame.right) / 2, frame.bottom + 38, "middle"
+    marks = [f'<text class="tick" text-anchor="{anchor}" x="{x}" y="{y}">{escape(across)}</text>']
     for value in ticks(*frame.y_range):
         y = frame.y_at(value)
         text = f"{100 * value:g} %" if percent else f"{value:g}"
@@ -170,6 +171,11 @@ def _axes(frame: Frame, *, percent: bool, across: str, whole: bool) -> str:
             "</text>"
         )
     return "".join(marks)
+
+
+def _beside(across: str) -> bool:
+    """Whether the name of the x axis is short enough to stand left of its ticks; else it stands below them."""
+    return len(across) <= 6
 
 
 def _levels(frame: Frame, levels: Sequence[Level]) -> list[str]:

@@ -42,3 +42,11 @@ def test_the_file_stands_alone(found):
     root = tree.fromstring(standalone(figure(found)))
     assert root.tag.endswith("svg") and "--tone-0" in "".join(root.itertext())
     assert not re.findall(r'(?:href|src)="', standalone(figure(found)))
+
+
+def test_the_name_of_an_axis_is_not_cut_off():
+    """A long one stands below the ticks, inside of the drawing; "epoch" stands beside them."""
+    html = figure(CURVE)
+    x, y = re.search(r'text-anchor="middle" x="([\d.]+)" y="([\d.]+)">log2 of batch size', html).groups()
+    wide, high = re.search(r'viewBox="0 0 (\d+) (\d+)"', html).groups()
+    assert 0.25 * int(wide) < float(x) < 0.75 * int(wide) and float(y) < int(high)
