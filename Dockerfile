@@ -1,9 +1,9 @@
-# A CPU host: docker build -t supcon_tf . && docker run --rm -v "$PWD/runs:/work/runs" supcon_tf train \
+# A CPU host: docker build -t supcon_tf . && docker run --rm -v "$PWD/runs:/supcon/runs" supcon_tf train \
 #   --experiment=digits.supcon --workdir=runs/digits_supcon
 FROM python:3.11-slim
 WORKDIR /src
 COPY . .
 RUN pip install --no-cache-dir --upgrade pip && pip install --no-cache-dir ".[train]" && rm -rf /src
-WORKDIR /work
+WORKDIR /supcon
 ENTRYPOINT ["supcon"]
 CMD ["--help"]

@@ -24,7 +24,6 @@ TRAIN = [
     "tensorflow-metadata>=1.15,<1.18",  # newer ones are generated for a protobuf that TensorFlow 2.15 refuses
     "importlib_resources",  # TFDS needs it and does not say so
     "scikit-learn>=1.2",  # the embedded digits; t-SNE in reports
-    "scipy>=1.9",  # intervals, corruptions of test images; scikit-learn needs it anyway
     "threadpoolctl>=3",  # t-SNE on one thread, so that a report has the same bytes everywhere
     "pillow>=9.4",  # pictures in reports
     "tqdm>=4.64",
@@ -53,6 +52,7 @@ setup(
     install_requires=[
         "absl-py>=1.4",
         "numpy>=1.23.5",
+        "scipy>=1.9",  # intervals of accuracies, loaded when one is computed
         # Stack A: the last TensorFlow with Keras 2, which TensorFlow Addons needs; it has no wheels for Python 3.12.
         f"tensorflow>=2.15,<2.16; {OLD}",
         # Stack B: older Keras 3 does not sum gradients over replicas.

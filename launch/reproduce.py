@@ -154,7 +154,7 @@ def _plan(planned: Sequence[Planned]) -> str:
 
 
 def _run(tables: Sequence[Table], planned: Sequence[Planned], root: pathlib.Path) -> None:
-    """Everything that is left, in turn; the tables are written after each run."""
+    """Everything that is left, in turn; the tables that a run is in are written after it."""
     left = [each for each in planned if each.state not in ("complete", "failed")]
     hours = {each.run.directory: each.hours for each in planned}
     begun = time.perf_counter()
@@ -163,8 +163,14 @@ def _run(tables: Sequence[Table], planned: Sequence[Planned], root: pathlib.Path
         print(f"\nrun {number} of {len(left)}, about {rest} left: {each.run.directory}", flush=True)
         run_all(each.run, root, FLAGS.data_dir or str(root / "data"))
         hours[each.run.directory] = 0.0
-        _write(tables, root, hours, quietly=number < len(left))
+        _write([table for table in tables if _shows(table, each.run)], root, hours, quietly=True)
+    _write(tables, root, hours)
     print(f"all in {words.duration(time.perf_counter() - begun)}", flush=True)
+
+
+def _shows(table: Table, run: Run) -> bool:
+    """Whether a table has a cell that is measured on this training."""
+    return any(cell.trained == run.cell.trained for cell in table.of(FLAGS.budget))
 
 
 def _write(tables: Sequence[Table], root: pathlib.Path, hours: dict, *, quietly: bool = False) -> None:

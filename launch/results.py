@@ -21,8 +21,9 @@ from absl import flags
 from launch.endings import plain_endings, quiet
 from launch.flags import define_directory, refuse_strays, run_app
 from supcon_tf.records import results, words
-from supcon_tf.records.files import read_object
+from supcon_tf.records.files import read_object, replace_text
 from supcon_tf.report import paper_table
+from supcon_tf.report.paper_figure import figure, standalone
 from supcon_tf.report.report import summary_markdown
 from supcon_tf.tables import text_of
 
@@ -35,18 +36,30 @@ BLOCK = re.compile(r"(<!-- results: (?P<what>[^\n]+) -->\n).*?(<!-- end -->)", r
 
 
 def main(argv: list[str]) -> None:
-    """Rewrites every block of every document."""
+    """Draws every table, and rewrites every block of every document."""
     quiet()
     with plain_endings():
         refuse_strays(argv)
         if FLAGS.tables_of:
             copy_tables(pathlib.Path(FLAGS.tables_of))
+        draw()
         for path in documents():
             text = path.read_text(encoding="utf-8")
             new = written(text, path)
             if new != text:
                 path.write_text(new, encoding="utf-8")
                 print(f"{path.relative_to(ROOT)} written", flush=True)
+
+
+def draw() -> None:
+    """The figure of every table, beside it."""
+    for path in sorted(RESULTS.glob("table_*.json")):
+        replace_text(path.with_suffix(".svg"), picture_of(path))
+
+
+def picture_of(path: pathlib.Path) -> str:
+    """The figure of a measured table as an SVG file has it."""
+    return standalone(figure(results.read(path)))
 
 
 def documents() -> list[pathlib.Path]:
@@ -68,8 +81,7 @@ def shown(what: str, path: pathlib.Path) -> str:
     if name.startswith("trials_"):
         return trials(read_object(RESULTS / f"{name}.json"))
     only = [column.strip() for column in columns.split(",") if column.strip()]
-    picture = RESULTS / f"{name}.svg"
-    seen = os.path.relpath(picture, path.parent) if picture.exists() and not only else ""
+    seen = "" if only else os.path.relpath(RESULTS / f"{name}.svg", path.parent)
     return paper_table.as_markdown(results.read(RESULTS / f"{name}.json"), picture=seen, only=only)
 
 
@@ -85,7 +97,8 @@ def trials(found: dict) -> str:
     counts = [
         f"{sum(row[0] == method for row in rows)} of {method}" for method in dict.fromkeys(row[0] for row in rows)
     ]
-    return f"{table}\n\n{found['data']}. {', '.join(counts)}, one seed each."
+    judged = sorted({f"{trial['images']:,} images of {trial['judged_on']}" for trial in found["trials"]})
+    return f"{table}\n\nJudged on {' or '.join(judged)}, never on a test image. {', '.join(counts)}, one seed each."
 
 
 def copy_tables(folder: pathlib.Path) -> None:
@@ -97,7 +110,7 @@ def copy_tables(folder: pathlib.Path) -> None:
         if not results.is_complete(results.read(path)):
             print(f"{path.name} is not complete: left out", flush=True)
             continue
-        for ending in (".json", ".npz", ".svg"):
+        for ending in (".json", ".npz"):
             shutil.copyfile(path.with_suffix(ending), RESULTS / f"{path.stem}{ending}")
 
 

@@ -65,6 +65,11 @@ def test_every_value_of_a_table_is_that_of_the_answers_beside_it(path):
 
 
 @pytest.mark.parametrize("path", TABLES, ids=[path.stem for path in TABLES])
+def test_the_picture_of_a_table_is_drawn_from_it(path):
+    assert path.with_suffix(".svg").read_text(encoding="utf-8") == documents.picture_of(path)
+
+
+@pytest.mark.parametrize("path", TABLES, ids=[path.stem for path in TABLES])
 def test_a_table_is_of_cells_that_are_still_in_the_code(path):
     """What is trained for a cell, its paper's number and its seeds: a result of an older plan goes."""
     found = results.read(path)

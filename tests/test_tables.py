@@ -99,3 +99,28 @@ def test_every_table_of_the_paper_is_there():
     wanted = {*map(str, range(1, 10)), "fig3", "batch", "epochs", "temperature", "stability", "joint", "memory"}
     assert wanted <= set(of_paper.TABLES)
     assert all(table.cells.get("paper") for table in of_paper.TABLES.values() if table.name in wanted)
+
+
+def settled(cell):
+    """The experiment of a cell."""
+    return settings.override(catalogue.load(cell.experiment), dict(cell.settings))
+
+
+@pytest.mark.parametrize("budget", BUDGETS)
+def test_tables_start_from_the_recipes_as_they_are(budget):
+    """Unchanged rates are the recipe's own, and both methods of Table 7 have one second stage."""
+    unchanged = [cell for cell in of_paper.TABLES["stability"].of(budget) if cell.column == "rate x 1"]
+    assert len(unchanged) == 2 and all(settled(cell) == catalogue.load(cell.experiment) for cell in unchanged)
+    one, two = (
+        next(cell for cell in of_paper.TABLES["7"].of(budget) if cell.row == row)
+        for row in ("SupCon", "cross-entropy, two stages")
+    )
+    assert settled(two).linear == settled(one).linear and list(settled(two).stages) == ["cross_entropy", "linear"]
+
+
+@pytest.mark.parametrize("budget", ["digits", "small"])
+def test_with_few_images_as_many_are_seen(budget):
+    for cell in of_paper.TABLES["few_labels"].of(budget):
+        recipe = catalogue.load(cell.experiment)
+        for name, stage in settled(cell).stages.items():
+            assert abs(stage.epochs - recipe.stages[name].epochs / cell.x) <= 0.5  # whole epochs

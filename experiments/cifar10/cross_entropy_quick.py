@@ -6,7 +6,7 @@ The encoder sees as many images as in `cifar10.supcon_quick`.
 
 Paper: 95.0 (Table 2: ResNet-50, all 50,000 images, batch 1024, 500 epochs).
 Measured: see `experiments/results/`.
-Cost: 8 minutes on one CPU core, for 20,000 images.
+Cost: see `experiments/results/`.
 Differs from the paper in: encoder of a quarter width, batch 128, epochs, crops and flips alone. Settings were chosen on
 a tenth of the training images; the trials are in `experiments/results/`.
 """

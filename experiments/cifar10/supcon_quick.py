@@ -4,7 +4,7 @@
 
 Paper: 96.0 (Table 2: ResNet-50, all 50,000 images, batch 1024 to 4096, 1000 epochs).
 Measured: see `experiments/results/`.
-Cost: 10 minutes on one CPU core, for 20,000 images.
+Cost: see `experiments/results/`.
 Differs from the paper in: encoder of a quarter width, batch 128, epochs, temperature, one view, crops and flips alone,
 batch norm at the end of the head. Settings were chosen as those of `cifar10.cross_entropy_quick`. With twice the rate
 and five times the weight decay a few images are scattered far out, and all others collapse.

@@ -22,7 +22,7 @@ class EmbeddingMap(LooksAtFeatures):
         folder: for the pages, which any browser shows; made if absent.
         data: (images, labels), or a finite dataset of batches of them.
         every: epochs between two pictures; the last epoch is always drawn.
-        limit: images to draw; 1,000 take about 3 seconds.
+        limit: images to draw.
         class_names: names of the labels [C]; None: their numbers.
         encoder: as of `KNNAccuracy`.
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
 from supcon_tf.evaluation.arrays import correctness
 
@@ -70,6 +69,8 @@ def t_interval(values, *, level: float = 0.95) -> Interval:
         >>> round(found.value, 4), round(found.low, 4), round(found.high, 4), found.n, round(found.factor, 3)
         (0.71, 0.6852, 0.7348, 3, 2.484)
     """
+    from scipy import stats  # here: it takes half a second, which whoever imports TensorFlow would wait
+
     values = np.asarray(values, np.float64)
     if values.ndim != 1 or len(values) < 2 or not np.isfinite(values).all():
         raise ValueError(
@@ -98,6 +99,8 @@ def share_interval(share: float, n: int, *, level: float = 0.95) -> Interval:
         >>> round(found.low, 3), round(found.high, 3)
         (0.826, 0.945)
     """
+    from scipy import stats
+
     if not 0 <= share <= 1 or n < 1:
         raise ValueError(f"a share of n images is from 0 to 1, and n at least 1; got {share} of {n}.")
     ends = stats.binomtest(round(share * n), n).proportion_ci(_level(level), method="wilson")
@@ -154,6 +157,8 @@ def mcnemar(first, second) -> McNemar:
         >>> mcnemar([True] * 6 + [False], [False] * 6 + [True])
         McNemar(p=0.125, only_first=6, only_second=1)
     """
+    from scipy import stats
+
     first, second = _pair(first, second)
     only_first, only_second = int(np.sum(first & ~second)), int(np.sum(second & ~first))
     differ = only_first + only_second

@@ -5,8 +5,8 @@ from __future__ import annotations
 import tensorflow as tf
 
 from supcon_tf.distribution import collectives
-from supcon_tf.losses import labels as labelling
 from supcon_tf.losses import pairs
+from supcon_tf.metrics.rows import ids_of
 from supcon_tf.names import LABEL_MODES, one_of
 
 
@@ -55,13 +55,8 @@ class AnchorsWithoutPositives(tf.keras.metrics.Metric):
     def update_state(self, y_true, y_pred, sample_weight=None):
         """Counts the anchors of this replica, among the images of all."""
         y_pred = tf.convert_to_tensor(y_pred)
-        images = tf.shape(y_pred)[0] if y_pred.shape[0] is None else y_pred.shape[0]  # B
         here = collectives.replicas() if self.cross_replica else collectives.replicas().alone()
-        labels, _ = labelling.read(
-            y_true, count=images, mode=self.label_mode, replicas=here,
-            mismatch="`y_true` are labels of {} images and `y_pred` projections of {}: give one label per image.",
-        )  # fmt: skip
-        ids = pairs.row_ids(labels, views=1 if y_pred.shape.rank == 2 else y_pred.shape[1])  # of N rows
+        ids = ids_of(y_true, y_pred, label_mode=self.label_mode, replicas=here)  # of N rows
         ids = pairs.select(ids, here.first_row(_rows(y_pred)) + tf.range(_rows(y_pred)))  # of M rows
         lonely = tf.reshape(tf.cast(ids.positives == 0, self._lonely.dtype), tf.shape(y_pred)[:-1])  # [B] or [B, V]
         weights = tf.ones_like(lonely)

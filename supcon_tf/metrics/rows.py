@@ -53,12 +53,26 @@ def meet(labels, projections, *, label_mode: str = "auto") -> Met:
     similarity = tf.matmul(own, every, transpose_b=True)  # [M, N]
     if labels is None:
         return Met(similarity, others, None)
-    shape = tf.convert_to_tensor(projections).shape
-    images = tf.shape(projections)[0] if shape[0] is None else shape[0]
-    labels, _ = labelling.read(
-        labels, count=images, mode=label_mode, replicas=here,
-        mismatch="`y_true` are labels of {} images and `y_pred` projections of {}: give one label per image.",
-    )  # fmt: skip
-    ids = pairs.row_ids(labels, views=1 if shape.rank == 2 else shape[1])
+    ids = ids_of(labels, tf.convert_to_tensor(projections), label_mode=label_mode, replicas=here)  # of N rows
     weights, _ = pairs.compare(pairs.select(ids, number), ids)
     return Met(similarity, others, weights > 0)
+
+
+def ids_of(labels, projections: tf.Tensor, *, label_mode: str, replicas) -> pairs.RowIds:
+    """Whose row is whose, of all N rows.
+
+    Args:
+        labels: as the loss takes them.
+        projections: [B, V, D] or [B, D]; only how many they are is looked at.
+        label_mode: as of the loss.
+        replicas: `distribution.collectives.Replicas`, whose rows are meant.
+
+    Raises:
+        ValueError: labels and projections do not belong together.
+    """
+    images = tf.shape(projections)[0] if projections.shape[0] is None else projections.shape[0]  # B
+    labels, _ = labelling.read(
+        labels, count=images, mode=label_mode, replicas=replicas,
+        mismatch="`y_true` are labels of {} images and `y_pred` projections of {}: give one label per image.",
+    )  # fmt: skip
+    return pairs.row_ids(labels, views=1 if projections.shape.rank == 2 else projections.shape[1])

@@ -63,12 +63,11 @@ def _copy(network: tf.keras.Model, model: tf.keras.Model) -> None:
     values, wanted = source.get_weights(), [tuple(weight.shape) for weight in network.weights]
     shapes = [tuple(np.shape(value)) for value in values]
     if shapes != wanted:
-        differ = next((n for n, pair in enumerate(zip(shapes, wanted)) if pair[0] != pair[1]), None)
-        what = f"number {differ + 1} has {shapes[differ]} for {wanted[differ]}" if differ is not None else "in number"
+        pairs = enumerate(zip(shapes, wanted), 1)
+        differ = (f"number {n} has {found} for {own}" for n, (found, own) in pairs if found != own)
         raise ValueError(
-            f"its {len(shapes)} weights are not those of '{network.name}', which has {len(wanted)}: they differ {what}."
-            if differ is None
-            else f"its {len(shapes)} weights are not the {len(wanted)} of '{network.name}': {what}."
+            f"its {len(shapes)} weights are not the {len(wanted)} of '{network.name}': "
+            f"{next(differ, 'they differ in number')}."
         )
     network.set_weights(values)
 

@@ -11,7 +11,7 @@ import hashlib
 import json
 import pathlib
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Optional
 
 import numpy as np
@@ -25,9 +25,9 @@ FAILURES = "failures.json"
 ADVICE = "write it again with launch.reproduce."
 
 
-def stem(table: Table, budget: str) -> str:
+def stem(found: dict) -> str:
     """The name of a measured table's files, without an ending."""
-    return f"table_{table.name}_{budget}"
+    return f"table_{found['table']}_{found['budget']}"
 
 
 def collected(
@@ -88,7 +88,7 @@ def has_all(run: Run, directory: RunDirectory) -> bool:
 
 def write(folder: pathlib.Path, found: dict, arrays: Mapping[str, np.ndarray]) -> pathlib.Path:
     """Writes a measured table and the answers beside it; returns the path of the first."""
-    path = folder / f"table_{found['table']}_{found['budget']}.json"
+    path = folder / f"{stem(found)}.json"
     folder.mkdir(parents=True, exist_ok=True)
     replace_arrays(path.with_suffix(".npz"), dict(arrays), compressed=True)
     replace_text(path, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
@@ -179,8 +179,3 @@ def _is_cell(cell: Any) -> bool:
 def is_complete(found: dict) -> bool:
     """Whether every cell has a value, or a reason for none, of every seed."""
     return all(len(cell["values"]) + len(cell["failed"]) >= cell["seeds"] for cell in found["cells"])
-
-
-def values_of(cell: dict) -> Sequence[float]:
-    """The values of a cell, one a seed."""
-    return [value["value"] for value in cell["values"]]

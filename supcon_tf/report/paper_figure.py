@@ -11,7 +11,7 @@ import numpy as np
 from supcon_tf.report import page
 from supcon_tf.report.figures import WIDTH, Frame, Line, line_chart, padded, svg, ticks
 from supcon_tf.report.page import TONES
-from supcon_tf.report.seeds import width
+from supcon_tf.report.seeds import interval
 from supcon_tf.tables import NUMBERS
 
 LEFT, RIGHT, HIGH = 214, 16, 24  # of the dots: space for names, space at the end, height of a row
@@ -106,8 +106,8 @@ def _ends(cell: dict) -> list[float]:
     values = [value["value"] for value in cell["values"]]
     if len(values) < 2:
         return []
-    half = width(len(values)) * float(np.std(values, ddof=1))
-    return [float(np.mean(values)) - half, float(np.mean(values)) + half]
+    mean, half = interval(values)
+    return [mean - half, mean + half]
 
 
 def _scale(frame: Frame) -> str:

@@ -9,11 +9,11 @@ from typing import NamedTuple, Optional
 
 import numpy as np
 
-from supcon_tf.records import words
+from supcon_tf.records import results, words
 from supcon_tf.records.files import replace_text
 from supcon_tf.report import page
 from supcon_tf.report.paper_figure import figure, standalone
-from supcon_tf.report.seeds import LEVEL, difference, width
+from supcon_tf.report.seeds import LEVEL, difference, interval
 from supcon_tf.tables import NUMBERS, Number
 
 BAR = 24  # characters of the text's picture of a value
@@ -30,8 +30,7 @@ class Line(NamedTuple):
         paper: the paper's number.
         beside: ours minus that of the row of reference, and half of its interval.
         cost: training time of a run, or what is still to be spent.
-        value: the mean, for pictures; NaN where there is none.
-        half: likewise of its interval, NaN for a single seed.
+        value: the mean, for the bars of the text; NaN where there is none.
     """
 
     row: str
@@ -43,7 +42,6 @@ class Line(NamedTuple):
     beside: str
     cost: str
     value: float
-    half: float
 
 
 def lines_of(found: dict) -> list[Line]:
@@ -113,7 +111,7 @@ def as_page(found: dict) -> str:
 
 def write(folder: pathlib.Path, found: dict) -> pathlib.Path:
     """Writes all forms of a measured table into `folder`; returns the path of the page."""
-    stem = f"table_{found['table']}_{found['budget']}"
+    stem = results.stem(found)
     made: Mapping[str, str] = {
         "txt": as_text(found) + "\n",
         "md": as_markdown(found, picture=f"{stem}.svg") + "\n",
@@ -127,8 +125,7 @@ def write(folder: pathlib.Path, found: dict) -> pathlib.Path:
 
 def _line(cell: dict, reference: Optional[dict]) -> Line:
     number, values = NUMBERS[cell["number"]], [value["value"] for value in cell["values"]]
-    mean = float(np.mean(values)) if values else math.nan
-    half = width(len(values)) * float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
+    mean, half = interval(values) if values else (math.nan, math.nan)
     seconds = [value["seconds"] for value in cell["values"]]
     images = sorted({value["n"] for value in cell["values"]})
     left = f"{words.duration(3600 * cell['hours'])} to go" if cell["hours"] else ""
@@ -142,7 +139,6 @@ def _line(cell: dict, reference: Optional[dict]) -> Line:
         _beside(number, values, cell, reference),
         ", ".join(filter(None, (words.duration(float(np.mean(seconds))) if seconds else "", left))),
         math.nan if cell["failed"] else mean,
-        half,
     )
 
 

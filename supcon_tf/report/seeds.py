@@ -30,7 +30,7 @@ class Pooled:
         """The number with the mean as its value, and with Student's interval; as it is where there is one seed."""
         if len(self.values) < 2:
             return self.number
-        mean, half = float(np.mean(self.values)), width(len(self.values)) * float(np.std(self.values, ddof=1))
+        mean, half = interval(self.values)
         return {**self.number, "value": mean, "interval": [mean - half, mean + half]}
 
 
@@ -84,6 +84,17 @@ def about(found: Sequence[Pooled]) -> str:
     widths = [f"over {count} seeds it is {width(count):.1f} standard deviations wide each way" for count in counts]
     few = "; few seeds say little of how far another would be off" if counts and counts[0] <= 3 else ""
     return f"Student's interval of the mean: {', '.join(widths)}{few}."
+
+
+def interval(values: Sequence[float]) -> tuple[float, float]:
+    """The mean of values, one a seed, and half of Student's interval of it; NaN for the half of a single one.
+
+    Example:
+        >>> [round(number, 3) for number in interval([70.0, 71.0, 72.0])]
+        [71.0, 2.484]
+    """
+    mean = float(np.mean(values))
+    return mean, width(len(values)) * float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
 
 
 def difference(first: Sequence[float], second: Sequence[float]) -> tuple[float, float]:

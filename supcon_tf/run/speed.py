@@ -17,6 +17,7 @@ from supcon_tf.config import Experiment
 from supcon_tf.data.sets.load import load_source
 from supcon_tf.data.sets.selection import selected
 from supcon_tf.distribution.strategy import make_strategy
+from supcon_tf.failures import first_line
 from supcon_tf.names import STAGE_KINDS
 from supcon_tf.networks.networks import build_networks
 from supcon_tf.records.files import read_object, replace_text
@@ -73,7 +74,7 @@ class Speeds:
     def _shape(self, experiment: Experiment) -> Shape:
         data, key = experiment.data, repr(experiment.data)
         if key not in self._shapes:
-            self._shapes[key] = _shape_of(experiment, self._data_dir, PUBLISHED.get(data.name))
+            self._shapes[key] = _shape_of(experiment, self._data_dir, PUBLISHED.get(data.name), self._told)
         return self._shapes[key]
 
     def _measured(self, experiment: Experiment, name: str, shape: Shape) -> tuple[float, float]:
@@ -138,17 +139,19 @@ def _queue(experiment: Experiment, images: int):
     )
 
 
-def _shape_of(experiment: Experiment, data_dir: str, published: Optional[tuple]) -> Shape:
-    """That of the data where they are prepared, else what is published of them."""
+def _shape_of(experiment: Experiment, data_dir: str, published: Optional[tuple], told: Callable) -> Shape:
+    """That of the data where they can be loaded; else what is published of them, and that is told."""
     data = experiment.data
     try:
         source = selected(load_source(**data.source, data_dir=data_dir), seed=experiment.seed, **data.selection)
-    except ValueError:
+    except ValueError as error:
         if published is None:
             raise
+        told(f"{data.name}: its published size is taken, since {first_line(error)}")
         examples, classes, side = published
         side = data.image_size or side
-        return Shape(round(examples * data.fraction * (1 - data.held_out)), classes, (side, side, 3))
+        left = round(examples * data.fraction * (1 - data.held_out))
+        return Shape(min(left, data.examples or left), classes, (side, side, 3))
     facts = source.facts
     side = data.image_size or facts.image_shape[0]
     return Shape(facts.train_examples, facts.classes, (side, side, facts.image_shape[-1]))

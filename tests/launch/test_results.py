@@ -9,6 +9,7 @@ import pytest
 
 from launch import results as command
 from supcon_tf.records import results
+from supcon_tf.report.paper_figure import figure, standalone
 from tests.report.run_directories import write_run
 from tests.report.test_paper_table import FOUND, cell, table
 
@@ -58,8 +59,6 @@ def test_only_complete_tables_are_copied(folder, tmp_path, capsys):
     made = tmp_path / "runs"
     results.write(made, table(cell("a", [1.0], wanted=1), reference=""), {})
     results.write(made, {**FOUND, "table": "5"}, {})  # a row of it is not measured
-    for name in ("table_2_digits.svg", "table_5_digits.svg"):
-        (made / name).write_text("<svg/>")
     command.copy_tables(made)
     assert json.loads((folder / "table_2_digits.json").read_text())["cells"][0]["row"] == "a"
     assert (
@@ -73,15 +72,20 @@ def test_only_complete_tables_are_copied(folder, tmp_path, capsys):
 
 
 def test_trials_the_best_of_each_method_first(folder):
-    row = {
-        "method": "SupCon",
-        "settings": {"data.views": 2},
-        "validation_accuracy": 0.5,
-        "device": "CPU",
-        "seconds": 90,
-    }
+    row = {"method": "SupCon", "settings": {"data.views": 2}, "validation_accuracy": 0.5, "device": "CPU",
+           "seconds": 90, "images": 2000, "judged_on": "train[90%:]"}  # fmt: skip
     rows = [row, {**row, "settings": {}, "validation_accuracy": 0.75}, {**row, "method": "cross-entropy"}]
-    (folder / "trials_x.json").write_text(json.dumps({"data": "a part of train", "trials": rows}))
+    (folder / "trials_x.json").write_text(json.dumps({"trials": rows}))
     lines = command.shown("trials_x", folder / "README.md").splitlines()
     assert lines[2] == "| SupCon | nothing | 75.00 | CPU | 1.5 min |" and "data.views=2 | 50.00" in lines[3]
-    assert lines[-1] == "a part of train. 2 of SupCon, 1 of cross-entropy, one seed each."
+    told = (
+        "Judged on 2,000 images of train[90%:], never on a test image. 2 of SupCon, 1 of cross-entropy, one seed each."
+    )
+    assert lines[-1] == told
+
+
+def test_pictures_are_drawn_from_the_tables(folder):
+    """Not copied: a picture of older code would stay as it was."""
+    (folder / "table_2_digits.svg").write_text("old")
+    command.draw()
+    assert (folder / "table_2_digits.svg").read_text() == standalone(figure(FOUND))

@@ -51,11 +51,14 @@ def test_what_is_done_costs_nothing_more(timed, tmp_path):
 
 def test_a_set_that_is_not_prepared_has_its_published_size(tmp_path):
     imagenet = dataclasses.replace(TINY, data=Data(name="imagenet2012", image_size=224))
-    assert speed._shape_of(imagenet, str(tmp_path), speed.PUBLISHED["imagenet2012"]) == Shape(
-        1_281_167, 1000, (224, 224, 3)
-    )
+    told = []
+    shape = Shape(1_281_167, 1000, (224, 224, 3))
+    assert speed._shape_of(imagenet, str(tmp_path), speed.PUBLISHED["imagenet2012"], told.append) == shape
+    assert told[0].startswith("imagenet2012: its published size is taken, since ")
+    part = dataclasses.replace(imagenet, data=dataclasses.replace(imagenet.data, fraction=0.5, examples=1000))
+    assert speed._shape_of(part, str(tmp_path), speed.PUBLISHED["imagenet2012"], told.append).examples == 1000
     with pytest.raises(ValueError, match="nobody"):
-        speed._shape_of(dataclasses.replace(TINY, data=Data(name="nobody")), str(tmp_path), None)
+        speed._shape_of(dataclasses.replace(TINY, data=Data(name="nobody")), str(tmp_path), None, told.append)
 
 
 @pytest.mark.slow

@@ -1,0 +1,47 @@
+"""The recipes that tables start from: at each budget one of SupCon and one of cross-entropy, by name and as configs.
+
+Tables read rates, epochs and stages here, so that a recipe that changes takes its tables along.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from experiments.cifar10 import cross_entropy_quick, supcon_quick
+from experiments.digits import cross_entropy as digits_cross_entropy
+from experiments.digits import supcon as digits_supcon
+from experiments.imagenet import cross_entropy_resnet50, supcon_resnet50
+from supcon_tf.config import Experiment, Stage
+
+SUPCON = {"digits": "digits.supcon", "small": "cifar10.supcon_quick", "paper": "imagenet.supcon_resnet50"}
+CROSS_ENTROPY = {
+    "digits": "digits.cross_entropy", "small": "cifar10.cross_entropy_quick", "paper": "imagenet.cross_entropy_resnet50"
+}  # fmt: skip
+ROWS = {"SupCon": SUPCON, "cross-entropy": CROSS_ENTROPY}
+MODULES = {
+    "digits": (digits_supcon, digits_cross_entropy),
+    "small": (supcon_quick, cross_entropy_quick),
+    "paper": (supcon_resnet50, cross_entropy_resnet50),
+}
+
+
+def config_of(row: str, budget: str) -> Experiment:
+    """The config of the recipe of a row, "SupCon" or "cross-entropy"."""
+    return MODULES[budget][list(ROWS).index(row)].config()
+
+
+def encoding(experiment: Experiment) -> tuple[str, Stage]:
+    """The stage that trains the encoder, and its name: the first."""
+    return next(iter(experiment.stages.items()))
+
+
+def as_settings(name: str, stage: Stage) -> dict:
+    """What is said of a stage, by dotted name: the fields that are not their defaults."""
+    found = {}
+    for field in dataclasses.fields(stage):
+        value = getattr(stage, field.name)
+        if dataclasses.is_dataclass(value):
+            found.update(as_settings(f"{name}.{field.name}", value))
+        elif value != field.default:
+            found[f"{name}.{field.name}"] = value
+    return found
