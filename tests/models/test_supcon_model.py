@@ -102,6 +102,7 @@ def test_the_joint_classifier_sends_nothing_to_the_encoder():
     assert 0 <= joint[1]["accuracy"] <= 1 and joint[1]["classifier_loss"] == pytest.approx(np.log(3), abs=0.3)
 
 
+@pytest.mark.slow
 def test_a_regularizer_counts():
     """d(p ||W||^2) / dW = 2 p W: beside the plain update in the first step."""
     models = [small(penalty=penalty) for penalty in (0.0, 0.1)]
