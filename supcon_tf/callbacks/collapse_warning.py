@@ -25,9 +25,6 @@ IN_KERAS = Advice(
 )
 
 
-_describe = tf.function(describe, reduce_retracing=True)
-
-
 class CollapseWarning(tf.keras.callbacks.Callback):
     """Warns, once, when the loss stays where equal embeddings have it, says why, and what to try.
 
@@ -68,6 +65,7 @@ class CollapseWarning(tf.keras.callbacks.Callback):
         self.batch = tuple(map(tf.convert_to_tensor, batch))
         self.project, self.monitor, self.loss = project, monitor, loss
         self._watch, self._views, self._steps = None, None, 0
+        self._describe = tf.function(describe)  # of this callback: its batch has one shape, so it is traced once
 
     def on_train_begin(self, logs=None):
         """Takes the loss of the model, and counts steps from here."""
@@ -97,7 +95,7 @@ class CollapseWarning(tf.keras.callbacks.Callback):
             raise ValueError(f"the logs have no {self.monitor!r}, but {', '.join(logs or {})}: set `monitor`.")
         if not math.isfinite(loss):
             return  # `TerminateOnNaN` has a word for it
-        measured = {name: float(value) for name, value in _describe(self._projections(), self._labels()).items()}
+        measured = {name: float(value) for name, value in self._describe(self._projections(), self._labels()).items()}
         seen = {name: value for name, value in measured.items() if math.isfinite(value)}
         said = self._watch.read({**seen, "step": self._steps, "loss": float(loss)})
         if said:

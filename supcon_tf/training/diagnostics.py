@@ -20,7 +20,7 @@ def describe(projections: tf.Tensor, labels: tf.Tensor, *, kept_images: Optional
     """Measures of one global batch, each a float32 scalar; NaN where the sample has no pair of the kind.
 
     Args:
-        projections: float32 [G, V, D], rows of unit length.
+        projections: float32 [G, V, D], rows of unit length; in a graph G may be unknown.
         labels: int64 [G], negative for unlabelled; or label sets float32 [G, C] from 0 to 1.
         kept_images: as in `losses.pairs.row_ids`.
 
@@ -30,11 +30,11 @@ def describe(projections: tf.Tensor, labels: tf.Tensor, *, kept_images: Optional
         a row is a positive that has any label of the anchor; "positive_similarity_p5" and so on, quantiles
         of z_i . z_j over the sampled pairs.
     """
-    images, views, width = projections.shape
-    rows = tf.reshape(projections, [images * views, width])  # [N, D]
+    views, width = projections.shape[1:]
+    rows = tf.reshape(projections, [-1, width])  # [N, D]
     ids = pairs.row_ids(labels, views=views, kept_images=kept_images)
-    kept = min(images, max(SAMPLE_ROWS // views, 1)) * views  # m: whole images, at least one
-    sample, sample_ids = rows[:kept], pairs.select(ids, tf.range(kept))
+    sample = tf.reshape(projections[: max(SAMPLE_ROWS // views, 1)], [-1, width])  # [m, D]: whole images, at least one
+    sample_ids = pairs.select(ids, tf.range(tf.shape(sample)[0]))
     similarity = tf.matmul(sample, sample, transpose_b=True)  # [m, m]
     weights, negatives = pairs.compare(sample_ids, sample_ids, kept_images=kept_images)
     once = sample_ids.row[:, None] < sample_ids.row[None, :]  # [m, m], each pair of rows in one order
@@ -81,12 +81,12 @@ def effective_rank(rows: tf.Tensor) -> tf.Tensor:
     About 0 and not about the mean: equal rows have rank 1, where about the mean only rounding would be left of them.
 
     Args:
-        rows: float32 [n, D].
+        rows: float32 [n, D]; in a graph n may be unknown.
 
     Returns:
         Scalar from 1 to min(n, D): directions that the rows use.
     """
-    tall = rows.shape[0] >= rows.shape[1]
+    tall = rows.shape[0] is None or rows.shape[0] >= rows.shape[1]
     moment = tf.matmul(rows, rows, transpose_a=tall, transpose_b=not tall)  # the smaller side squared
     return rank_of_moment(moment)
 

@@ -54,6 +54,13 @@ def test_a_name_that_is_not_in_the_logs_is_refused():
         fit(encoder_and_model()[1], CollapseWarning(BATCH, monitor="projections_loss"))
 
 
+def test_callbacks_of_one_process_may_have_batches_of_any_size():
+    # A graph that all callbacks shared was traced anew, from its second size on, for batches of no known size.
+    for step in (1, 2, 3):
+        callback = CollapseWarning((BATCH[0][::step], BATCH[1][::step]))
+        fit(encoder_and_model()[1], callback, epochs=1)
+
+
 def test_one_view_is_refused():
     encoder, model = encoder_and_model()
     with pytest.raises(ValueError, match="two views or more"):

@@ -70,6 +70,18 @@ def test_every_figure_is_that_of_plain_loops(views, kept_images):
     assert (found["positives_none"] > 0) == (views == 1)
 
 
+@pytest.mark.parametrize("most", [512, 9])
+def test_a_graph_that_does_not_know_the_batch_finds_the_same(most, monkeypatch):
+    monkeypatch.setattr(diagnostics, "SAMPLE_ROWS", most)
+    spec = (tf.TensorSpec([None, 2, 5]), tf.TensorSpec([None], tf.int64))
+    found = tf.function(describe, input_signature=spec)(
+        tf.constant(projections(), tf.float32), tf.constant(LABELS, tf.int64)
+    )
+    assert {n: float(v) for n, v in found.items()} == pytest.approx(
+        described(projections(), LABELS), rel=1e-5, abs=1e-5
+    )
+
+
 def test_equal_rows_have_rank_1_and_no_distance():
     rows = np.tile(unit(np.arange(1.0, 6)), [6, 2, 1])
     found = described(rows, [0, 0, 1, 1, 2, 2])
