@@ -24,6 +24,10 @@ MODULES = {
     "paper": (supcon_resnet50, cross_entropy_resnet50),
 }
 
+RECIPES = {
+    named[budget]: module.config() for budget, own in MODULES.items() for named, module in zip(ROWS.values(), own)
+}
+
 
 def config_of(row: str, budget: str) -> Experiment:
     """The config of the recipe of a row, "SupCon" or "cross-entropy"."""

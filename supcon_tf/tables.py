@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
+from supcon_tf import settings as of_config
 from supcon_tf.names import MEASURES, one_of
 
 BUDGETS = ("digits", "small", "paper")
@@ -120,6 +121,18 @@ class Cell:
         if len(said) > LONGEST:
             said = f"{said[: LONGEST - 9]}-{hashlib.sha256(said.encode()).hexdigest()[:8]}"
         return f"{self.experiment}/{said.replace('/', '_')}"
+
+    def told_once(self, recipes: Mapping[str, Any]) -> Cell:
+        """The same without settings that its experiment has anyway: one training has one name, and runs once.
+
+        Args:
+            recipes: configs by name; a cell of another experiment stays as it is.
+        """
+        if self.experiment not in recipes:
+            return self
+        has = {known.name: known.value for known in of_config.settings(recipes[self.experiment])}
+        differs = {name: value for name, value in self.settings.items() if name not in has or has[name] != value}
+        return dataclasses.replace(self, settings=differs)
 
     @property
     def flags(self) -> list[str]:

@@ -88,6 +88,16 @@ def test_rows_of_a_table_differ_in_what_they_train(table, budget):
     assert all(len(set(names)) == len(names) for names in trained.values())
 
 
+@pytest.mark.parametrize("budget", BUDGETS)
+def test_a_training_has_one_name_in_all_tables(budget):
+    """Else its hours are spent twice, and a pair of rows is compared by runs that need not be the same."""
+    names = {}
+    for table, own in ALL:
+        for cell in table.of(own) if own == budget else ():
+            names.setdefault(settings.to_json(settled(cell)), set()).add(cell.trained)
+    assert len(names) > 10 and [sorted(same) for same in names.values() if len(same) > 1] == []
+
+
 def test_the_papers_numbers_are_those_that_the_transfer_command_shows():
     assert tuple(TRANSFER_SETS) == of_paper.SETS
     for row in ("SupCon-50", "SupCon-200"):
