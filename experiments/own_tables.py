@@ -13,8 +13,8 @@ from supcon_tf.tables import Cell
 PASSES = (8, 16, 32, 64)  # of every training image through the encoder, views counted
 
 
-def crossing(budget):
-    """Top-1 against the budget, in images through the encoder."""
+def crossing(budget, number="top1"):
+    """Top-1, or another number, against the budget, in images through the encoder."""
     for passes in PASSES:
         for row, named in ROWS.items():
             config = config_of(row, budget)
@@ -22,7 +22,12 @@ def crossing(budget):
             settings = {f"{stage}.epochs": passes // (config.data.views if row == "SupCon" else 1)}
             if budget == "digits":  # whose warm-up is longer than the shortest run
                 settings[f"{stage}.warmup_epochs"] = settings[f"{stage}.epochs"] / 4
-            yield Cell(row, str(passes), named[budget], settings, x=passes)
+            yield Cell(row, str(passes), named[budget], settings, number=number, x=passes)
+
+
+def crossing_corrupted(budget):
+    """The mean error on corrupted test images against the budget; the runs are those of `crossing`."""
+    return crossing(budget, "mean_error")
 
 
 def noise(budget):

@@ -327,6 +327,14 @@ TABLES = {
             across="passes of an image through the encoder",
         ),
         _made(
+            "crossing_corrupted",
+            "error on corrupted test images against the budget",
+            OURS,
+            own_tables.crossing_corrupted,
+            budgets=CHEAP,
+            across="passes of an image through the encoder",
+        ),
+        _made(
             "noise", "random training labels", OURS, own_tables.noise, budgets=CHEAP, across="share of random labels"
         ),
         _made(
