@@ -43,8 +43,10 @@ def few_labels(budget):
     for share in (0.1, 0.3, 1.0):
         for row, named in ROWS.items():
             settings = {"data.fraction": share}
+            if (row, budget) == ("SupCon", "digits"):  # of which 126 images are a tenth
+                settings["knn.neighbours"] = 50
             for stage, own in config_of(row, budget).stages.items():
                 settings[f"{stage}.epochs"] = round(own.epochs / share)
-                if budget == "digits":  # of which 126 images are a tenth
+                if budget == "digits":
                     settings[f"{stage}.batch_size"] = 64
             yield Cell(row, f"{share:g}", named[budget], settings if share < 1 else {}, x=share)

@@ -9,9 +9,10 @@ is complete. All rows are run with seed 0 first. `--plan` says what is complete 
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Optional
 
 from absl import flags
@@ -26,7 +27,7 @@ from supcon_tf.config import Experiment
 from supcon_tf.names import one_of
 from supcon_tf.records import metrics, results, words
 from supcon_tf.records.directory import RunDirectory
-from supcon_tf.tables import BUDGETS, Run, Table, runs_of
+from supcon_tf.tables import BUDGETS, Cell, Run, Table, runs_of
 
 FLAGS = flags.FLAGS
 
@@ -107,13 +108,20 @@ def _seeds() -> Optional[list[int]]:
 def _planned(run: Run, root: pathlib.Path) -> Planned:
     """A run and how far it is; ValueError where its settings do not go together, or its directory holds another."""
     cell = run.cell
-    try:
+    with _named(cell):
         experiment = settings.override(catalogue.load(cell.experiment), {**cell.settings, "seed": run.seed})
-    except ValueError as error:
-        raise ValueError(f"{cell.row}, {cell.column} ({cell.trained}): {error}") from error
     directory = RunDirectory(root / run.directory)
     directory.check(experiment)
     return Planned(run, experiment, _state(run, directory, root))
+
+
+@contextlib.contextmanager
+def _named(cell: Cell) -> Iterator[None]:
+    """An error says which cell has it."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{cell.row}, {cell.column} ({cell.trained}): {error}") from error
 
 
 def _state(run: Run, directory: RunDirectory, root: pathlib.Path) -> str:
@@ -136,7 +144,8 @@ def _with_hours(planned: Sequence[Planned], root: pathlib.Path) -> list[Planned]
     for each in planned:
         trains = each.state not in ("complete", "failed", "trained, not measured")
         done = metrics.read(RunDirectory(root / each.run.directory).metrics) if trains else []
-        found.append(each._replace(hours=speeds.hours(each.experiment, done) if trains else 0.0))
+        with _named(each.run.cell):
+            found.append(each._replace(hours=speeds.hours(each.experiment, done) if trains else 0.0))
     return found
 
 

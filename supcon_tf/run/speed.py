@@ -16,12 +16,13 @@ import tensorflow as tf
 from supcon_tf.config import Experiment
 from supcon_tf.data.sets.load import load_source
 from supcon_tf.data.sets.selection import selected
+from supcon_tf.data.sets.source import Source
 from supcon_tf.distribution.strategy import make_strategy
 from supcon_tf.failures import first_line
 from supcon_tf.names import STAGE_KINDS
 from supcon_tf.networks.networks import build_networks
 from supcon_tf.records.files import read_object, replace_text
-from supcon_tf.run import recipe
+from supcon_tf.run import preflight, recipe
 from supcon_tf.run.context import own_state
 from supcon_tf.training.compiled import compile_update
 
@@ -52,7 +53,7 @@ class Speeds:
     def __init__(self, path: pathlib.Path, data_dir: str, *, told: Callable[[str], None] = lambda line: None):
         self._path, self._data_dir, self._told = path, data_dir, told
         self._known = read_object(path, "remove it, and speeds are measured again.") if path.exists() else {}
-        self._shapes: dict[str, Shape] = {}
+        self._found: dict[str, tuple[Shape, Optional[Source]]] = {}
 
     def hours(self, experiment: Experiment, records: Sequence[dict] = ()) -> float:
         """What is left of a run.
@@ -62,20 +63,25 @@ class Speeds:
             records: of the epochs that are done (`records.metrics`).
 
         Raises:
-            ValueError: the data set is not prepared, and how large it is is not known.
+            ValueError: the data set is not prepared, and how large it is is not known; or the run would be refused
+                where it begins, for what its data are.
         """
-        shape, seconds = self._shape(experiment), 0.0
+        (shape, source), seconds = self._data(experiment), 0.0
+        if source is not None:
+            preflight.check(experiment, source, size=shape.image[0], replicas=1)
+        for stage in experiment.stages.values():
+            recipe.duration_of(stage, shape.examples)
         for name, stage in experiment.stages.items():
             done = max((record["epoch"] for record in records if record["stage"] == name), default=0)
             first, per_image = self._measured(experiment, name, shape)
             seconds += (first if done < stage.epochs else 0.0) + per_image * shape.examples * (stage.epochs - done)
         return seconds / 3600
 
-    def _shape(self, experiment: Experiment) -> Shape:
+    def _data(self, experiment: Experiment) -> tuple[Shape, Optional[Source]]:
         data, key = experiment.data, repr(experiment.data)
-        if key not in self._shapes:
-            self._shapes[key] = _shape_of(experiment, self._data_dir, PUBLISHED.get(data.name), self._told)
-        return self._shapes[key]
+        if key not in self._found:
+            self._found[key] = _data_of(experiment, self._data_dir, PUBLISHED.get(data.name), self._told)
+        return self._found[key]
 
     def _measured(self, experiment: Experiment, name: str, shape: Shape) -> tuple[float, float]:
         """Seconds of the first update, which traces, and of an image in the later ones."""
@@ -139,8 +145,10 @@ def _queue(experiment: Experiment, images: int):
     )
 
 
-def _shape_of(experiment: Experiment, data_dir: str, published: Optional[tuple], told: Callable) -> Shape:
-    """That of the data where they can be loaded; else what is published of them, and that is told."""
+def _data_of(
+    experiment: Experiment, data_dir: str, published: Optional[tuple], told: Callable
+) -> tuple[Shape, Optional[Source]]:
+    """The data and their shape where they can be loaded; else what is published of it, and that is told."""
     data = experiment.data
     try:
         source = selected(load_source(**data.source, data_dir=data_dir), seed=experiment.seed, **data.selection)
@@ -151,7 +159,7 @@ def _shape_of(experiment: Experiment, data_dir: str, published: Optional[tuple],
         examples, classes, side = published
         side = data.image_size or side
         left = round(examples * data.fraction * (1 - data.held_out))
-        return Shape(min(left, data.examples or left), classes, (side, side, 3))
+        return Shape(min(left, data.examples or left), classes, (side, side, 3)), None
     facts = source.facts
     side = data.image_size or facts.image_shape[0]
-    return Shape(facts.train_examples, facts.classes, (side, side, facts.image_shape[-1]))
+    return Shape(facts.train_examples, facts.classes, (side, side, facts.image_shape[-1])), source

@@ -7,9 +7,13 @@ import json
 
 import pytest
 
-from supcon_tf.config import Data, Encoder, Experiment, Queue, Stage
+from experiments.tables import TABLES
+from launch import catalogue
+from supcon_tf.config import Data, Encoder, Experiment, Knn, Queue, Stage
 from supcon_tf.run import speed
 from supcon_tf.run.speed import Shape, Speeds
+from supcon_tf.settings import override
+from supcon_tf.tables import runs_of
 
 TINY = Experiment(
     data=Data(name="digits"),
@@ -42,6 +46,30 @@ def test_hours_are_images_times_seconds_and_each_kind_of_stage_is_measured_once(
     assert len(json.loads((tmp_path / "speed.json").read_text())) == 2
 
 
+def test_a_run_that_its_data_forbid_is_refused_with_the_plan(timed, tmp_path):
+    """Else hours of other runs pass before it shows."""
+    speeds = Speeds(tmp_path / "speed.json", str(tmp_path / "data"))
+    few = dataclasses.replace(TINY, data=Data(name="digits", examples=96), knn=Knn(every=1))
+    with pytest.raises(ValueError, match=r"at most the 96 training images; got 200"):
+        speeds.hours(few)
+    large = dataclasses.replace(few, knn=Knn(), linear=Stage(epochs=2, batch_size=128))
+    with pytest.raises(ValueError, match="batch"):
+        speeds.hours(large)
+    assert timed == []
+
+
+ON_DIGITS = [name for name, table in TABLES.items() if table.cells.get("digits")]
+
+
+@pytest.mark.parametrize(
+    "name", [name if name == "few_labels" else pytest.param(name, marks=pytest.mark.slow) for name in ON_DIGITS]
+)
+def test_every_run_of_a_table_on_the_digits_may_begin(name, timed, tmp_path):
+    speeds = Speeds(tmp_path / "speed.json", str(tmp_path / "data"))
+    for run in runs_of(TABLES[name].of("digits"), seeds=[0]):
+        assert speeds.hours(override(catalogue.load(run.cell.experiment), dict(run.cell.settings))) > 0
+
+
 def test_what_is_done_costs_nothing_more(timed, tmp_path):
     speeds = Speeds(tmp_path / "speed.json", str(tmp_path / "data"))
     records = [{"stage": "contrastive", "epoch": epoch} for epoch in range(1, 5)]
@@ -53,12 +81,12 @@ def test_a_set_that_is_not_prepared_has_its_published_size(tmp_path):
     imagenet = dataclasses.replace(TINY, data=Data(name="imagenet2012", image_size=224))
     told = []
     shape = Shape(1_281_167, 1000, (224, 224, 3))
-    assert speed._shape_of(imagenet, str(tmp_path), speed.PUBLISHED["imagenet2012"], told.append) == shape
+    assert speed._data_of(imagenet, str(tmp_path), speed.PUBLISHED["imagenet2012"], told.append) == (shape, None)
     assert told[0].startswith("imagenet2012: its published size is taken, since ")
     part = dataclasses.replace(imagenet, data=dataclasses.replace(imagenet.data, fraction=0.5, examples=1000))
-    assert speed._shape_of(part, str(tmp_path), speed.PUBLISHED["imagenet2012"], told.append).examples == 1000
+    assert speed._data_of(part, str(tmp_path), speed.PUBLISHED["imagenet2012"], told.append)[0].examples == 1000
     with pytest.raises(ValueError, match="nobody"):
-        speed._shape_of(dataclasses.replace(TINY, data=Data(name="nobody")), str(tmp_path), None, told.append)
+        speed._data_of(dataclasses.replace(TINY, data=Data(name="nobody")), str(tmp_path), None, told.append)
 
 
 @pytest.mark.slow
