@@ -12,7 +12,7 @@ TPU_VENV := .venv-tpu
 TPU_PACKAGES := jax==0.10.2 jaxlib==0.10.2 libtpu==0.0.52
 # The site is made from text alone: neither TensorFlow nor this package is installed for it.
 DOCS_VENV := .venv-docs
-DOCS_PACKAGES := "mkdocs-material>=9.5,<10" "mkdocstrings[python]>=0.26"
+DOCS_PACKAGES := "mkdocs-material>=9.5,<10" "mkdocstrings[python]>=0.26" "latex2mathml>=3.77,<4"
 TPU_SUITED := 3.11 3.12 3.13
 
 .PHONY: docs results help demo test test-guards test-all lint check benchmark tpu-env clean
@@ -65,7 +65,7 @@ benchmark: $(VENV)/ready-benchmark
 	$(RUN) -m launch.benchmark accuracy
 
 docs: $(DOCS_VENV)/ready
-	$(DOCS_VENV)/bin/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --strict --quiet
 
 $(DOCS_VENV)/ready: setup.py
 	$(call require_python)

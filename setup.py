@@ -69,7 +69,7 @@ setup(
         "benchmark": [
             *TRAIN, *TEST, "torch>=2.2,<2.14", "pytorch-metric-learning>=2.8", "faiss-cpu>=1.7.4", "scikit-image>=0.20"
         ],
-        "docs": ["mkdocs-material>=9.5,<10", "mkdocstrings[python]>=0.26"],
+        "docs": ["mkdocs-material>=9.5,<10", "mkdocstrings[python]>=0.26", "latex2mathml>=3.77,<4"],
         "tensorboard": ["setuptools<82"],  # the `tensorboard` command imports pkg_resources, gone from setuptools 82
     },
 )  # fmt: skip

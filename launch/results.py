@@ -6,7 +6,7 @@
 Between the lines `<!-- results: WHAT -->` and `<!-- end -->` of a document stands WHAT: `table_2_digits` is a table
 that launch.reproduce measured, `table_2_digits | measured, paper` some columns of it, `runs digits, cifar10_small` the
 runs of folders, and `trials_cifar10` what was tried before a recipe was chosen. All are read from experiments/results/;
-`--tables_of` first copies the complete tables of a directory there.
+`--tables_of` first copies the complete tables of a directory there. The pictures of docs/pictures/ are drawn anew.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ def main(argv: list[str]) -> None:
         if FLAGS.tables_of:
             copy_tables(pathlib.Path(FLAGS.tables_of))
         draw()
+        explain()
         for path in documents():
             text = path.read_text(encoding="utf-8")
             new = written(text, path)
@@ -55,6 +56,14 @@ def draw() -> None:
     """The figure of every table, beside it."""
     for path in sorted(RESULTS.glob("table_*.json")):
         replace_text(path.with_suffix(".svg"), picture_of(path))
+
+
+def explain() -> None:
+    """The pictures that explain the loss, asked of the loss itself."""
+    from benchmarks import pictures  # TensorFlow, which tables need not
+
+    for name, picture in pictures.all_pictures().items():
+        replace_text(ROOT / "docs" / "pictures" / name, picture)
 
 
 def picture_of(path: pathlib.Path) -> str:

@@ -153,6 +153,23 @@ def svg(width: float, height: float, marks: Sequence[str], *, label: str) -> str
     return f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(label)}">{body}</svg>'
 
 
+def key(names: Sequence[str]) -> str:
+    """What each tone stands for, as a drawing of its own; nothing where there is one, which needs no telling apart."""
+    if len(names) < 2:
+        return ""
+    marks, x, y = [], 10.0, 6
+    for tone, name in enumerate(names):
+        wide = 26 + 6.4 * len(name)  # as wide as letters of 11.5 pixels are at most, on average
+        if x > 10 and x + wide > WIDTH:
+            x, y = 10.0, y + 20
+        marks.append(
+            f'<rect class="key tone-{tone % TONES}" x="{x:.1f}" y="{y}" width="11" height="11" rx="2"/>'
+            f'<text class="set" x="{x + 17:.1f}" y="{y + 10}">{escape(name)}</text>'
+        )
+        x += wide
+    return svg(WIDTH, y + 18, marks, label="what the colours stand for")
+
+
 def _axes(frame: Frame, *, percent: bool, across: str, whole: bool) -> str:
     x, y, anchor = frame.left - 7, frame.bottom + 18, "end"
     if not _beside(across):

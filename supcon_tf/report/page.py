@@ -109,7 +109,7 @@ figure svg, .heat { display: block; width: 100%; height: auto; }
 .found .wrong b { color: rgb(var(--wrong)); }
 figure .legend svg { display: inline-block; width: 30px; }
 .set { font-size: 11.5px; fill: var(--ink); }
-.bar { fill: var(--tone, var(--soft)); }
+.bar, .key { fill: var(--tone, var(--soft)); }
 .bar.transfer_fine_tune { fill-opacity: 0.35; stroke: var(--tone, var(--soft)); }
 .whisker { fill: none; stroke: var(--ink); stroke-width: 1.2; }
 .sharp { image-rendering: pixelated; }
