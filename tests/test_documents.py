@@ -11,6 +11,7 @@ import sys
 
 import pytest
 
+from supcon_tf.command import VERBS
 from tests.distributed.test_trainer import free_ports
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -25,11 +26,17 @@ def blocks(path, language=""):
     return [text for named, text in fenced if named == language]
 
 
+def within_sentences(path):
+    """What stands between single backticks and has a flag whose value is said."""
+    text = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.M | re.S)
+    return [each for each in re.findall(r"`([^`\n]+)`", text) if re.search(r" --?\w+(=\S+)?$", each)]
+
+
 def commands(start):
     """Every line of a code block or an experiment's header that starts so, with the name of its file."""
     found = {}
     for path in DOCUMENTS:
-        for line in "".join(blocks(path)).splitlines():
+        for line in [*"".join(blocks(path)).splitlines(), *within_sentences(path)]:
             if line.strip().startswith(start):
                 found[line.strip()] = path.name
     for path in HEADERS:
@@ -39,6 +46,17 @@ def commands(start):
     return sorted(found)
 
 
+def programs():
+    """Commands of programs, by their module: `supcon train` is `python -m launch.train`."""
+    of_verbs = {}
+    for line in commands("supcon "):
+        verb = line.split()[1]
+        module = verb.replace("hosts-", "hosts.").replace("-", "_")
+        assert verb in VERBS, line
+        of_verbs[line.replace(f"supcon {verb}", f"python -m launch.{module}", 1)] = line
+    return sorted({*commands("python -m launch."), *of_verbs})
+
+
 # What commands hand themselves to, and what loads TensorFlow on the way: a name of it, called, ends with 42.
 BEHIND = ["run.experiment", "run.speed", "run.evaluating", "run.evaluating_model", "run.comparing", "run.transferring",
           "run.export", "run.embedding", "run.restored", "run.context", "distribution.strategy", "data.sets.load",
@@ -46,7 +64,7 @@ BEHIND = ["run.experiment", "run.speed", "run.evaluating", "run.evaluating_model
           "report.report"]  # fmt: skip
 
 
-@pytest.mark.parametrize("command", commands("python -m launch."))
+@pytest.mark.parametrize("command", programs())
 def test_a_launch_command_is_understood(command, tmp_path):
     """All of it but the run itself: flags, experiment, values, and how they go together; where nothing has run yet."""
     words = shlex.split(command.split("  #")[0].removesuffix(" &"))
@@ -106,17 +124,31 @@ def test_a_make_target_exists(command):
 
 def test_there_are_commands_to_check():
     """Control: the two tests above would pass on documents whose commands they fail to find."""
-    assert len(commands("python -m launch.")) >= 5 and len(commands("make ")) >= 3
+    assert len(commands("python -m launch.")) >= 5 and len(commands("make ")) >= 3 and len(commands("supcon ")) >= 3
+
+
+# Pages whose programs follow on each other; elsewhere each runs as it stands.
+CONTINUED = [ROOT / "README.md", ROOT / "docs" / "guides" / "migrating.md"]
+# Programs that need files of a run or of others, which these tests make, and run them with.
+ELSEWHERE = {
+    "docs/guides/use.md": "tests/run/test_export.py", "docs/guides/encoders.md": "tests/networks/test_published.py",
+}  # fmt: skip
+FILES = ('"exported/', '"supcon.pth"', '"model.ckpt-')
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", [path for path in DOCUMENTS if blocks(path, "python")], ids=lambda path: path.name)
 def test_python_in_a_document_runs(path):
+    names = {}
     for block in blocks(path, "python"):
-        names = {"__name__": "document"}
+        if any(each in block for each in FILES):
+            assert path.name in (ROOT / ELSEWHERE[path.relative_to(ROOT).as_posix()]).read_text(encoding="utf-8")
+            continue
+        names = {"__name__": "document", **(names if path in CONTINUED else {})}
         exec(compile(block, path.name, "exec"), names)
-        if path == ROOT / "README.md":  # what it says of its classifier
-            assert names["classifier"].evaluate(*names["test"], verbose=0)[1] > 0.92
+    if path == ROOT / "README.md":  # what it says of both its ways
+        assert names["probe"].accuracy > 0.92
+        assert names["classifier"].evaluate(*names["test"], verbose=0)[1] > 0.92
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())

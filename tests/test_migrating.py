@@ -51,7 +51,7 @@ def values(theirs: list[str], ours: list[str]):
 
 
 class SupContrast:
-    """HobbitLong/SupContrast, losses.py: times temperature / base_temperature, the mean over anchors, rows as they are."""
+    """HobbitLong/SupContrast: times temperature / base_temperature, the mean over anchors, rows as they are."""
 
     def __init__(self, temperature=0.07, contrast_mode="all", base_temperature=0.07):
         self.temperature, self.mode, self.base = temperature, contrast_mode, base_temperature
@@ -67,7 +67,7 @@ class SupContrast:
 
 
 def nt_xent(rows, labels, temperature):
-    """pytorch-metric-learning's `NTXentLoss`: the mean over positive pairs, each against the negatives of its anchor."""
+    """pytorch-metric-learning's `NTXentLoss`: the mean over positive pairs, each against its anchor's negatives."""
     s, terms = rows @ rows.T / temperature, []
     for i, p in itertools.permutations(range(len(rows)), 2):
         if labels[i] == labels[p]:

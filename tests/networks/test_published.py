@@ -6,6 +6,8 @@ The files are written here, from random weights, under the names that the others
 from __future__ import annotations
 
 import argparse
+import pathlib
+import re
 import sys
 
 import numpy as np
@@ -254,6 +256,34 @@ def test_an_encoder_of_ours_begins_with_the_authors_weights(tmp_path):
         published.from_authors(path, 50)
     with pytest.raises(ValueError, match=r"has no tensor BlockGroup0/ResidualBlock_2/"):
         published.from_authors(path, 34)
+
+
+def program_of_the_guide(name):
+    """The block of docs/guides/encoders.md that calls `name`."""
+    guide = pathlib.Path(__file__).parents[2] / "docs" / "guides" / "encoders.md"
+    found = re.findall(r"^```python\n(.*?)^```", guide.read_text(encoding="utf-8"), re.M | re.S)
+    (block,) = [block for block in found if f"import {name}\n" in block]
+    return compile(block, guide.name, "exec")
+
+
+@pytest.mark.slow
+def test_the_guide_reads_the_authors_checkpoint(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = Authors(50, "image").write(tmp_path)
+    for file in tmp_path.glob("model.ckpt-7.*"):
+        file.rename(file.with_name(file.name.replace("-7.", "-91750.")))
+    names = {}
+    exec(program_of_the_guide("from_authors"), names)
+    assert names["encoder"].output_shape == (None, 2048) and path.endswith("-7")
+
+
+@pytest.mark.slow
+def test_the_guide_turns_a_checkpoint_of_supcontrast_into_a_keras_file(tmp_path, monkeypatch):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed: its checkpoints cannot be written or read")
+    monkeypatch.chdir(tmp_path)
+    written(torch, torch_resnet(torch, 50, "image", "downsample"), "supcon.pth", before="encoder.module.")
+    exec(program_of_the_guide("from_supcontrast"), {})
+    assert tf.keras.models.load_model("supcon.keras").output_shape == (None, 2048)
 
 
 @pytest.mark.slow

@@ -155,7 +155,7 @@ def test_the_guide_serves_and_tunes_what_was_exported(exported, tmp_path, monkey
     pathlib.Path("photo.jpg").write_bytes(tf.io.encode_jpeg(pixels[0]).numpy())
     given = {"images": pixels, "whitened_images": np.zeros([4, 8, 8, 1], np.float32), "labels": np.arange(4)}
     guide = (ROOT / "docs" / "guides" / "use.md").read_text()
-    blocks = re.findall(r"^```\n(import .*?)^```", guide, re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^```python\n(import .*?)^```", guide, re.MULTILINE | re.DOTALL)
     assert len(blocks) == 2
     for block in blocks:
         exec(compile(block, "use.md", "exec"), given)
