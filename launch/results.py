@@ -5,7 +5,8 @@
 
 Between the lines `<!-- results: WHAT -->` and `<!-- end -->` of a document stands WHAT: `table_2_digits` is a table
 that launch.reproduce measured, `table_2_digits | measured, paper` some columns of it, `runs digits, cifar10_small` the
-runs of folders, and `trials_cifar10` what was tried before a recipe was chosen. All are read from experiments/results/;
+runs of folders, `trials_cifar10` what was tried before a recipe was chosen, and `trials_cifar10 | loss.temperature` those
+of its trials that differ from the recipe in these settings, or in some of them, and in nothing else. All are read from experiments/results/;
 `--tables_of` first copies the complete tables of a directory there. The pictures of docs/pictures/ are drawn anew.
 """
 
@@ -15,6 +16,7 @@ import os
 import pathlib
 import re
 import shutil
+from collections.abc import Sequence
 
 from absl import flags
 
@@ -87,18 +89,28 @@ def shown(what: str, path: pathlib.Path) -> str:
     if name.startswith("runs "):
         folders = [RESULTS / each.strip() for each in name.removeprefix("runs ").split(",")]
         return summary_markdown([path.parent for each in folders for path in sorted(each.rglob("summary.json"))])
-    if name.startswith("trials_"):
-        return trials(read_object(RESULTS / f"{name}.json"))
     only = [column.strip() for column in columns.split(",") if column.strip()]
+    if name.startswith("trials_"):
+        return trials(read_object(RESULTS / f"{name}.json"), only)
     seen = "" if only else os.path.relpath(RESULTS / f"{name}.svg", path.parent)
     return paper_table.as_markdown(results.read(RESULTS / f"{name}.json"), picture=seen, only=only)
 
 
-def trials(found: dict) -> str:
-    """What was tried before a recipe was chosen, the best of each method first."""
+def trials(found: dict, only: Sequence[str] = ()) -> str:
+    """What was tried before a recipe was chosen, the best of each method first; `only` some settings' trials.
+
+    Raises:
+        ValueError: there is no trial that differs from its recipe in one of the settings and in none but them.
+    """
+    tried = found["trials"]
+    if only:
+        methods = {each["method"] for each in tried if each["settings"] and set(each["settings"]) <= set(only)}
+        tried = [each for each in tried if each["method"] in methods and set(each["settings"]) <= set(only)]
+        if not tried:
+            raise ValueError(f"No trial differs from its recipe in {', '.join(only)} alone.")
     head = ["method", "what differs from its recipe", "validation top-1 %", "where", "training"]
     rows = []
-    for trial in sorted(found["trials"], key=lambda trial: (trial["method"], -trial["validation_accuracy"])):
+    for trial in sorted(tried, key=lambda trial: (trial["method"], -trial["validation_accuracy"])):
         changed = ", ".join(f"{name}={text_of(value)}" for name, value in trial["settings"].items()) or "nothing"
         share, seconds = f"{100 * trial['validation_accuracy']:.2f}", words.duration(trial["seconds"])
         rows.append([trial["method"], changed, share, trial["device"], seconds])
@@ -106,7 +118,7 @@ def trials(found: dict) -> str:
     counts = [
         f"{sum(row[0] == method for row in rows)} of {method}" for method in dict.fromkeys(row[0] for row in rows)
     ]
-    judged = sorted({f"{trial['images']:,} images of {trial['judged_on']}" for trial in found["trials"]})
+    judged = sorted({f"{trial['images']:,} images of {trial['judged_on']}" for trial in tried})
     return f"{table}\n\nJudged on {' or '.join(judged)}, never on a test image. {', '.join(counts)}, one seed each."
 
 

@@ -84,6 +84,20 @@ def test_trials_the_best_of_each_method_first(folder):
     assert lines[-1] == told
 
 
+def test_trials_of_some_settings_and_the_recipe_they_differ_from(folder):
+    row = {"method": "SupCon", "settings": {}, "validation_accuracy": 0.75, "device": "CPU", "seconds": 90,
+           "images": 2000, "judged_on": "train[90%:]"}  # fmt: skip
+    both = {"loss.temperature": 0.5, "data.views": 2}
+    rows = [row, {**row, "settings": {"loss.temperature": 0.1}}, {**row, "settings": both},
+            {**row, "method": "cross-entropy"}]  # fmt: skip
+    (folder / "trials_x.json").write_text(json.dumps({"trials": rows}))
+    shown = command.shown("trials_x | loss.temperature", folder / "README.md")
+    assert shown.count("| SupCon |") == 2 and "cross-entropy" not in shown and "2 of SupCon, one seed" in shown
+    assert command.shown("trials_x | data.views, loss.temperature", folder / "README.md").count("| SupCon |") == 3
+    with pytest.raises(ValueError, match=r"No trial differs from its recipe in data\.views alone"):
+        command.shown("trials_x | data.views", folder / "README.md")
+
+
 def test_pictures_are_drawn_from_the_tables(folder):
     """Not copied: a picture of older code would stay as it was."""
     (folder / "table_2_digits.svg").write_text("old")
