@@ -5,9 +5,10 @@
 
 Between the lines `<!-- results: WHAT -->` and `<!-- end -->` of a document stands WHAT: `table_2_digits` is a table
 that launch.reproduce measured, `table_2_digits | measured, paper` some columns of it, `runs digits, cifar10_small` the
-runs of folders, `trials_cifar10` what was tried before a recipe was chosen, and `trials_cifar10 | loss.temperature` those
-of its trials that differ from the recipe in these settings, or in some of them, and in nothing else. All are read from experiments/results/;
-`--tables_of` first copies the complete tables of a directory there. The pictures of docs/pictures/ are drawn anew.
+runs of folders, `trials_cifar10` what was tried before a recipe was chosen, and `trials_cifar10 | loss.temperature` the
+trials that differ from the recipe in these settings, or some of them, and in nothing else. All are read from
+experiments/results/; `--tables_of` first copies the complete tables of a directory there. The pictures of
+docs/pictures/ that explain the loss are drawn anew.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ def _curves(cells: Sequence[dict], across: str) -> str:
         means = np.array([np.mean([value["value"] for value in cell["values"]]) for cell in own])
         lines.append(Line(x, means, tone, "mean", row))
     chart = line_chart(lines, across=f"log2 of {across}" if logarithmic else across)
-    return key(rows) + chart
+    return chart + key(rows)
 
 
 def _of_seed(cell: dict, seed: int) -> float:
@@ -81,7 +81,7 @@ def _dots(cells: Sequence[dict]) -> str:
     marks = [_scale(frame)]
     for number, cell in enumerate(cells):
         marks.append(_row(frame, cell, frame.top + HIGH * (number + 0.5), columns.index(cell["column"])))
-    return (key(columns) if any(columns) else "") + svg(WIDTH, frame.bottom + 6, marks, label="dots of runs")
+    return svg(WIDTH, frame.bottom + 6, marks, label="dots of runs") + (key(columns) if any(columns) else "")
 
 
 def _row(frame: Frame, cell: dict, y: float, tone: int) -> str:

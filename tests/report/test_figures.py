@@ -98,3 +98,12 @@ def test_ticks_are_few_ascending_and_inside(most):
         found = figures.ticks(low, low + span, most=most)
         assert 2 <= len(found) <= most + 1 and (np.diff(found) > 0).all()
         assert low - 1e-6 * span <= found[0] and found[-1] <= low + span * (1 + 1e-6)
+
+
+def test_a_key_says_what_every_tone_stands_for():
+    drawn = figures.key(["SupCon", "cross-entropy & more"])
+    assert drawn.count('class="key tone-') == 2 and "cross-entropy &amp; more" in drawn
+    assert figures.key(["alone"]) == ""
+    names = [f"a rather long name {number}" for number in range(9)]
+    places = [float(x) for x in re.findall(r'<rect class="key tone-\d" x="([\d.]+)"', figures.key(names))]
+    assert len(places) == 9 and max(places) < figures.WIDTH - 100 and places.count(10.0) > 1  # in rows
