@@ -9,7 +9,7 @@ import contextlib
 import importlib
 import random
 import threading
-from typing import Callable
+from typing import Any, Callable
 
 import numpy as np
 import tensorflow as tf
@@ -133,7 +133,7 @@ class WholeModel(tf.keras.Model):
     `compile` are told of is not what a call gives.
     """
 
-    def __init__(self, **keywords):
+    def __init__(self, **keywords: Any) -> None:
         super().__init__(**keywords)
         if not KERAS_3:
             self._shown_loss = tf.keras.metrics.Mean(name="loss")
@@ -162,7 +162,7 @@ def compiled_loss(model: tf.keras.Model):
     return None if not loss or getattr(loss, "__self__", None) is model else loss
 
 
-def optimizer_places(optimizer: tf.keras.optimizers.Optimizer) -> dict:
+def optimizer_places(optimizer: tf.keras.optimizers.Optimizer) -> dict[str, Any]:
     """Place of each variable in the list that `build` got, by the optimizer's key for it; empty before `build`."""
     return getattr(optimizer, "_trainable_variables_indices", None) or getattr(optimizer, "_index_dict", {})
 
@@ -263,7 +263,7 @@ def own_random_state(seed: int):
         _restore_keras_seeds(before[3])
 
 
-def _keras_seeds() -> dict:
+def _keras_seeds() -> dict[str, Any]:
     """What Keras draws seeds from."""
     holder, names = _seed_holder()
     return {name: getattr(holder, name, None) for name in names}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import importlib
-from typing import Callable
+from typing import Any, Callable
 
 
-def offered(package: str, homes: dict[str, str]) -> tuple[Callable, Callable, list[str]]:
+def offered(package: str, homes: dict[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
     """`__getattr__`, `__dir__` and `__all__` of a package.
 
     Args:
@@ -21,7 +21,7 @@ def offered(package: str, homes: dict[str, str]) -> tuple[Callable, Callable, li
         'LARS'
     """
 
-    def get(name: str):
+    def get(name: str) -> Any:
         if name not in homes:
             raise AttributeError(f"module '{package}' has no attribute {name!r}; it offers {', '.join(homes)}.")
         home = homes[name]

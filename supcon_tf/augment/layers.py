@@ -12,7 +12,7 @@ then the same seeds give the same pixels.
 from __future__ import annotations
 
 import math
-from typing import Optional
+from typing import Any, Callable, Optional
 
 import tensorflow as tf
 
@@ -29,7 +29,7 @@ class RandomLayer(tf.keras.layers.Layer):
         seed: decides what is drawn; None draws otherwise in every process.
     """
 
-    def __init__(self, *, seed: Optional[int] = None, **keywords):
+    def __init__(self, *, seed: Optional[int] = None, **keywords: Any):
         # Without `autocast=False` Keras would round float images to the policy's type before `call`.
         super().__init__(**{"dtype": "float32", "autocast": False, **keywords})
         self.seed = seed
@@ -40,7 +40,7 @@ class RandomLayer(tf.keras.layers.Layer):
         """A seed for each image, int64 [M, 2]; others at every call."""
         return tf.transpose(self._generator.make_seeds(tf.shape(images)[0]))
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "seed": self.seed}
 
 
@@ -72,8 +72,15 @@ class TwoViews(RandomLayer):
         TensorShape([2, 32, 32, 3])
     """
 
-    def __init__(self, policy: str = "sim_augment", *, size: int, views: int = 2, options: Optional[dict] = None,
-                 **keywords):  # fmt: skip
+    def __init__(
+        self,
+        policy: str = "sim_augment",
+        *,
+        size: int,
+        views: int = 2,
+        options: Optional[dict[str, Any]] = None,
+        **keywords: Any,
+    ) -> None:
         super().__init__(**keywords)
         self.policy, self.size, self.views, self.options = policy, size, views, dict(options or {})
         self._draw = several(make_policy(policy, size=size, **self.options), count=views)
@@ -87,10 +94,10 @@ class TwoViews(RandomLayer):
         spec = tf.TensorSpec(shape, tf.float32)
         return tf.map_fn(lambda pair: self._draw(*pair), (images, seeds), fn_output_signature=spec)
 
-    def compute_output_shape(self, input_shape) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         return (*input_shape[:-3], self.views, self.size, self.size, input_shape[-1])
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         own = {"policy": self.policy, "size": self.size, "views": self.views, "options": self.options}
         return {**super().get_config(), **own}
 
@@ -120,7 +127,7 @@ class ColorJitter(RandomLayer):
         TensorShape([4, 16, 16, 3])
     """
 
-    def __init__(self, strength: float = 1.0, *, probability: float = 0.8, variant: str = "pytorch", **keywords):
+    def __init__(self, strength: float = 1.0, *, probability: float = 0.8, variant: str = "pytorch", **keywords: Any):
         super().__init__(**keywords)
         color.check_jitter(strength, variant)
         self.strength, self.probability, self.variant = strength, probability, variant
@@ -144,10 +151,10 @@ class ColorJitter(RandomLayer):
         acts = chances[:, None, None, None] < self.probability
         return _unhidden(tf.where(acts, tf.stack(channels, -1), images), images)
 
-    def compute_output_shape(self, input_shape) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         return tuple(input_shape)
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         own = {"strength": self.strength, "probability": self.probability, "variant": self.variant}
         return {**super().get_config(), **own}
 
@@ -171,7 +178,7 @@ class GaussianBlur(RandomLayer):
         TensorShape([4, 16, 16, 3])
     """
 
-    def __init__(self, probability: float = 0.5, *, taps: int = 0, **keywords):
+    def __init__(self, probability: float = 0.5, *, taps: int = 0, **keywords: Any):
         super().__init__(**keywords)
         if taps and taps % 2 == 0:
             raise ValueError(f"A blur kernel needs an odd number of taps, or it would shift the image; got {taps}.")
@@ -189,16 +196,16 @@ class GaussianBlur(RandomLayer):
         blurred = tf.clip_by_value(tf.einsum("mxw,mywc->myxc", matrices, rows), 0.0, 1.0)
         return _unhidden(tf.where(chances[:, None, None, None] < self.probability, blurred, images), images)
 
-    def compute_output_shape(self, input_shape) -> tuple:
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         return tuple(input_shape)
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "probability": self.probability, "taps": self.taps}
 
 
-def _each(seeds: tf.Tensor, draw, types: tuple) -> tuple:
+def _each(seeds: tf.Tensor, draw: Callable[..., Any], types: tuple[tf.DType, ...]) -> tuple[tf.Tensor, ...]:
     """`draw` of every seed, [M, 2], stacked."""
-    return tf.map_fn(draw, seeds, fn_output_signature=types)
+    return tuple(tf.map_fn(draw, seeds, fn_output_signature=types))
 
 
 def _unhidden(changed: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
@@ -207,7 +214,7 @@ def _unhidden(changed: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
     return tf.where(wrong, math.nan, changed)
 
 
-def _select(turn: tf.Tensor, options: tuple) -> tf.Tensor:
+def _select(turn: tf.Tensor, options: tuple[tf.Tensor, ...]) -> tf.Tensor:
     """For each image the option, [M, S, S], whose number stands in `turn`, int32 [M, 1, 1]."""
     chosen = options[0]
     for number in range(1, len(options)):

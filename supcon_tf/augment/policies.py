@@ -77,7 +77,7 @@ def policy(
     """
     if blur_probability is None:
         blur_probability = 0.5 if size >= MIN_BLUR_SIDE else 0.0
-    actions = {
+    actions: dict[str, Augmentation] = {
         "centre": lambda image, seed: geometry.resize(geometry.central_square(image), size=size),
         "crop": functools.partial(geometry.random_resized_crop, size=size, area_range=crop_area),
         "flip": geometry.random_flip if flip else lambda image, seed: image,
@@ -100,7 +100,9 @@ def policy(
     return functools.partial(_view, actions=actions, steps=steps, size=size)
 
 
-def _view(image: tf.Tensor, seed: tf.Tensor, *, actions: dict, steps: tuple, size: int) -> tf.Tensor:
+def _view(
+    image: tf.Tensor, seed: tf.Tensor, *, actions: dict[str, Augmentation], steps: tuple[str, ...], size: int
+) -> tf.Tensor:
     """One view: some of the actions, each with a seed that is its own whichever others act."""
     color.require_grey_or_rgb(image)
     image = geometry.require_unit_range(image)

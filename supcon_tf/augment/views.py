@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Callable
+from typing import Callable, Union
 
 import tensorflow as tf
 
@@ -12,7 +12,7 @@ from supcon_tf.augment.policies import Augmentation
 Views = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # (image [height, width, ch], seed [2]) -> [V, S, S, ch]
 
 
-def view_seed(seed: int, *, epoch, example) -> tf.Tensor:
+def view_seed(seed: int, *, epoch: Union[int, tf.Tensor], example: Union[int, tf.Tensor]) -> tf.Tensor:
     """A seed for the views of an example in an epoch, int64 [2]: seeded by the example alone, epochs would repeat.
 
     Args:

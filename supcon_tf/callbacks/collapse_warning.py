@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import Callable, Optional
+from typing import Any, Callable, Optional
 
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from supcon_tf.keras_generations import compiled_loss
 from supcon_tf.losses.supcon import SupConLoss
@@ -57,17 +58,23 @@ class CollapseWarning(tf.keras.callbacks.Callback):
     """
 
     def __init__(
-        self, batch, *, project: Optional[Callable] = None, monitor: str = "loss", loss: Optional[SupConLoss] = None
-    ):
+        self,
+        batch: tuple[ArrayLike, ArrayLike],
+        *,
+        project: Optional[Callable[[tf.Tensor], tf.Tensor]] = None,
+        monitor: str = "loss",
+        loss: Optional[SupConLoss] = None,
+    ) -> None:
         super().__init__()
         if not isinstance(batch, (tuple, list)) or len(batch) != 2:
             raise ValueError("`batch` must be one batch as `fit` takes it: (images or views, labels).")
         self.batch = tuple(map(tf.convert_to_tensor, batch))
         self.project, self.monitor, self.loss = project, monitor, loss
-        self._watch, self._views, self._steps = None, None, 0
+        self._watch: Optional[PlateauWatch] = None
+        self._views, self._steps = None, 0
         self._describe = tf.function(describe)  # of this callback: its batch has one shape, so it is traced once
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Optional[dict[str, Any]] = None) -> None:
         """Takes the loss of the model, and counts steps from here."""
         self._views = self._drawn()
         projections = self._projections()
@@ -84,11 +91,11 @@ class CollapseWarning(tf.keras.callbacks.Callback):
         )
         self._steps = 0
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Optional[dict[str, Any]] = None) -> None:
         """Counts."""
         self._steps += 1
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Optional[dict[str, Any]] = None) -> None:
         """Looks, and speaks where there is something to say."""
         loss = (logs or {}).get(self.monitor)
         if loss is None:
@@ -97,9 +104,14 @@ class CollapseWarning(tf.keras.callbacks.Callback):
             return  # `TerminateOnNaN` has a word for it
         measured = {name: float(value) for name, value in self._describe(self._projections(), self._labels()).items()}
         seen = {name: value for name, value in measured.items() if math.isfinite(value)}
-        said = self._watch.read({**seen, "step": self._steps, "loss": float(loss)})
+        said = self._watching().read({**seen, "step": self._steps, "loss": float(loss)})
         if said:
             warnings.warn(f"epoch {epoch + 1}: {said}", stacklevel=2)
+
+    def _watching(self) -> PlateauWatch:
+        if self._watch is None:
+            raise ValueError("CollapseWarning begins with `fit`: `on_train_begin` has not been called.")
+        return self._watch
 
     def _drawn(self) -> tf.Tensor:
         """The images, or views of them by the model's `augment`: the same for every epoch."""
@@ -124,7 +136,7 @@ class CollapseWarning(tf.keras.callbacks.Callback):
         return tf.cast(labels, tf.int64 if labels.shape.rank == 1 else tf.float32)
 
     def _loss(self) -> SupConLoss:
-        loss = self.loss or compiled_loss(self.model) or getattr(self.model, "contrastive_loss", None)
+        loss: Any = self.loss or compiled_loss(self.model) or getattr(self.model, "contrastive_loss", None)
         parts = list(loss.values()) if isinstance(loss, dict) else loss if isinstance(loss, (list, tuple)) else [loss]
         found = [part for part in parts if isinstance(part, SupConLoss)]
         if len(found) != 1:

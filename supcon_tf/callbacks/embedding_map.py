@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 from collections.abc import Sequence
-from typing import Callable, Optional
+from typing import Any, Callable, Optional, Union
 
 import numpy as np
+import tensorflow as tf
 
 from supcon_tf.callbacks.encoders import LooksAtFeatures, texts_of
+from supcon_tf.evaluation.encoder import Labelled
 from supcon_tf.records.files import replace_text
 from supcon_tf.report import page
 from supcon_tf.report.class_figures import scatter
@@ -43,18 +46,18 @@ class EmbeddingMap(LooksAtFeatures):
 
     def __init__(
         self,
-        folder,
-        data,
+        folder: Union[str, os.PathLike[str]],
+        data: Labelled,
         *,
         every: int = 1,
         limit: int = 1000,
         class_names: Optional[Sequence[str]] = None,
-        encoder: Optional[Callable] = None,
+        encoder: Optional[Callable[..., tf.Tensor]] = None,
     ):
         super().__init__(every=every, encoder=encoder)
         self.folder, self.data, self.limit, self.class_names = pathlib.Path(folder), data, limit, class_names
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Optional[dict[str, Any]] = None) -> None:
         """Draws, where it is time."""
         if not self.due(epoch):
             return

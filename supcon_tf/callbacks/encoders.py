@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Callable, Optional
+from collections.abc import Sequence
+from typing import Any, Callable, Optional
 
-import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
-from supcon_tf.evaluation.encoder import embedder
+from supcon_tf.evaluation.encoder import Embedded, Labelled, embedder
 
 
 class LooksAtFeatures(tf.keras.callbacks.Callback):
@@ -18,14 +19,14 @@ class LooksAtFeatures(tf.keras.callbacks.Callback):
         encoder: from images to features [B, F]; None: the model that is trained.
     """
 
-    def __init__(self, *, every: int = 1, encoder: Optional[Callable] = None):
+    def __init__(self, *, every: int = 1, encoder: Optional[Callable[..., tf.Tensor]] = None):
         super().__init__()
         if every < 1:
             raise ValueError(f"`every` must be 1 or more epochs; got {every}.")
         self.every, self.encoder = every, encoder
-        self._embed = None
+        self._embed: Optional[Callable[[Labelled, str], Embedded]] = None
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Optional[dict[str, Any]] = None) -> None:
         """Looks at this model from now on."""
         self._embed = embedder(self.encoder or self.model)
 
@@ -33,12 +34,12 @@ class LooksAtFeatures(tf.keras.callbacks.Callback):
         """Whether to look at the end of an epoch, counted from 0."""
         return (epoch + 1) % self.every == 0 or epoch + 1 == self.params.get("epochs")
 
-    def features(self, data, name: str) -> tuple[np.ndarray, np.ndarray]:
+    def features(self, data: Labelled, name: str) -> Embedded:
         """(features [n, F], labels [n]) of (images, labels) or a dataset of batches of them, as they are now."""
         return self._embed(data, name)
 
 
-def texts_of(labels: np.ndarray, class_names) -> list[str]:
+def texts_of(labels: NDArray[Any], class_names: Optional[Sequence[str]]) -> list[str]:
     """Labels as their names, or as numbers where they have none.
 
     Raises:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Callable, Optional
+from typing import Any, Callable, Optional
+
+import tensorflow as tf
 
 from supcon_tf.callbacks.encoders import LooksAtFeatures
+from supcon_tf.evaluation.encoder import Labelled
 from supcon_tf.evaluation.neighbours import neighbour_accuracy
 
 
@@ -42,18 +45,18 @@ class KNNAccuracy(LooksAtFeatures):
 
     def __init__(
         self,
-        train,
-        test,
+        train: Labelled,
+        test: Labelled,
         every: int = 1,
         neighbours: int = 200,
         temperature: float = 0.1,
         *,
-        encoder: Optional[Callable] = None,
+        encoder: Optional[Callable[..., tf.Tensor]] = None,
     ):
         super().__init__(every=every, encoder=encoder)
         self.train, self.test, self.neighbours, self.temperature = train, test, neighbours, temperature
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Optional[dict[str, Any]] = None) -> None:
         """Measures, where it is time."""
         if not self.due(epoch) or logs is None:
             return

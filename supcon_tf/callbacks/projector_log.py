@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 from collections.abc import Sequence
-from typing import Callable, Optional
+from typing import Any, Callable, Optional, Union
+
+import tensorflow as tf
 
 from supcon_tf.callbacks.encoders import LooksAtFeatures, texts_of
+from supcon_tf.evaluation.encoder import Labelled
 from supcon_tf.report.projector import write_projector
 
 
@@ -34,17 +38,17 @@ class ProjectorLog(LooksAtFeatures):
 
     def __init__(
         self,
-        folder,
-        data,
+        folder: Union[str, os.PathLike[str]],
+        data: Labelled,
         *,
         every: int = 1,
         class_names: Optional[Sequence[str]] = None,
-        encoder: Optional[Callable] = None,
+        encoder: Optional[Callable[..., tf.Tensor]] = None,
     ):
         super().__init__(every=every, encoder=encoder)
         self.folder, self.data, self.class_names = pathlib.Path(folder), data, class_names
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Optional[dict[str, Any]] = None) -> None:
         """Writes, where it is time."""
         if self.due(epoch):
             features, labels = self.features(self.data, "data")

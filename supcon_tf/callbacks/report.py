@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import pathlib
+from html import escape
+from typing import Any, Optional, Union
 
 import numpy as np
 import tensorflow as tf
@@ -42,17 +45,17 @@ class Report(tf.keras.callbacks.Callback):
         True
     """
 
-    def __init__(self, folder, title: str = "Training"):
+    def __init__(self, folder: Union[str, os.PathLike[str]], title: str = "Training"):
         super().__init__()
         self.folder, self.title = pathlib.Path(folder), title
-        self._records = []
+        self._records: list[dict[str, Any]] = []
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Optional[dict[str, Any]] = None) -> None:
         """Reads what an earlier session of this `fit` wrote."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._records = _read(self.folder / "history.jsonl")
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Optional[dict[str, Any]] = None) -> None:
         """Adds the epoch and writes both files."""
         numbers = {name: float(value) for name, value in (logs or {}).items() if np.ndim(value) == 0}
         self._records = [record for record in self._records if record["epoch"] <= epoch]
@@ -61,7 +64,7 @@ class Report(tf.keras.callbacks.Callback):
         replace_text(self.folder / "report.html", page.document(self.title, _sections(self.title, self._records)))
 
 
-def _read(path: pathlib.Path) -> list[dict]:
+def _read(path: pathlib.Path) -> list[dict[str, Any]]:
     """Records of a file, in order; none where there is none."""
     if not path.exists():
         return []
@@ -72,16 +75,16 @@ def _read(path: pathlib.Path) -> list[dict]:
         raise ValueError(f"{path} is no history of a `fit` ({error}): give `Report` a folder of its own.") from error
 
 
-def _sections(title: str, records: list[dict]) -> list[str]:
+def _sections(title: str, records: list[dict[str, Any]]) -> list[str]:
     """A header, and a chart for each number with its validation beside it."""
     names = list(dict.fromkeys(name.removeprefix("val_") for record in records for name in record if name != "epoch"))
     charts = [chart for name in names if (chart := _chart(name, records))]
     lead = f"Epoch {records[-1]['epoch']}. Solid: validation, or all there is. Dotted: training."
-    header = f'<header>\n<h1>{page.escape(title)}</h1>\n<p class="lead">{lead}</p>\n</header>'
+    header = f'<header>\n<h1>{escape(title)}</h1>\n<p class="lead">{lead}</p>\n</header>'
     return [header, page.section("Training", [page.pair(charts)] if charts else [page.note("Nothing was logged.")])]
 
 
-def _chart(name: str, records: list[dict]) -> str:
+def _chart(name: str, records: list[dict[str, Any]]) -> str:
     lines = []
     both = all(any(key in record for record in records) for key in (name, f"val_{name}"))
     for key, kind in ((name, "train" if both else "mean"), (f"val_{name}", "mean")):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Any, Optional
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 
-def rows_of(values, *, name: str = "features", width: Optional[int] = None) -> np.ndarray:
+def rows_of(values: ArrayLike, *, name: str = "features", width: Optional[int] = None) -> NDArray[Any]:
     """Rows of finite numbers, as an array [n, F] of the type they came in (float32 for 16 bits and whole numbers).
 
     Args:
@@ -36,7 +37,7 @@ def rows_of(values, *, name: str = "features", width: Optional[int] = None) -> n
     return rows
 
 
-def labels_of(labels, *, count: int, classes: Optional[int] = None) -> np.ndarray:
+def labels_of(labels: ArrayLike, *, count: int, classes: Optional[int] = None) -> NDArray[np.int64]:
     """Labels, int64 [n].
 
     Args:
@@ -66,7 +67,9 @@ def labels_of(labels, *, count: int, classes: Optional[int] = None) -> np.ndarra
     return labels.astype(np.int64)
 
 
-def labelled_rows(features, labels, *, classes: Optional[int] = None, width: Optional[int] = None) -> tuple:
+def labelled_rows(
+    features: ArrayLike, labels: ArrayLike, *, classes: Optional[int] = None, width: Optional[int] = None
+) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """(features [n, F], labels int64 [n]) that belong together; see `rows_of` and `labels_of`.
 
     Example:
@@ -78,7 +81,7 @@ def labelled_rows(features, labels, *, classes: Optional[int] = None, width: Opt
     return rows, labels_of(labels, count=len(rows), classes=classes)
 
 
-def scored(logits, labels) -> tuple:
+def scored(logits: ArrayLike, labels: ArrayLike) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """(logits [n, C], labels int64 [n] from 0 to C - 1) that belong together.
 
     Example:
@@ -90,7 +93,7 @@ def scored(logits, labels) -> tuple:
     return logits, labels_of(labels, count=len(logits), classes=logits.shape[1])
 
 
-def correctness(right, *, name: str = "right") -> np.ndarray:
+def correctness(right: ArrayLike, *, name: str = "right") -> NDArray[Any]:
     """Which answers are right, bool [n].
 
     Args:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from supcon_tf.evaluation.arrays import correctness, scored
 from supcon_tf.evaluation.classification import blocks, log_probabilities
@@ -33,13 +34,13 @@ class ReliabilityDiagram(NamedTuple):
         [4]
     """
 
-    edges: np.ndarray
-    counts: np.ndarray
-    confidence: np.ndarray
-    accuracy: np.ndarray
+    edges: NDArray[np.float64]
+    counts: NDArray[np.int64]
+    confidence: NDArray[np.float64]
+    accuracy: NDArray[np.float64]
 
 
-def expected_calibration_error(logits, labels, *, bins: int = BINS) -> float:
+def expected_calibration_error(logits: ArrayLike, labels: ArrayLike, *, bins: int = BINS) -> float:
     """ECE, from 0 to 1.
 
     Args:
@@ -69,7 +70,7 @@ def error_of(diagram: ReliabilityDiagram) -> float:
     return float(np.nansum(gap * diagram.counts) / diagram.counts.sum())
 
 
-def confidences(logits, labels) -> tuple:
+def confidences(logits: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """(largest probability float64 [n], whether the answer is right bool [n]) of each example.
 
     Of equal logits the class with the lower number is the answer.
@@ -84,7 +85,7 @@ def confidences(logits, labels) -> tuple:
     return np.concatenate(largest), logits.argmax(1) == labels
 
 
-def reliability_diagram(confidence, right, *, bins: int = BINS) -> ReliabilityDiagram:
+def reliability_diagram(confidence: ArrayLike, right: ArrayLike, *, bins: int = BINS) -> ReliabilityDiagram:
     """The examples in bins of confidence.
 
     Args:

@@ -6,10 +6,11 @@ for the linear classifier, `neighbours.py` for the vote of nearest neighbours.
 
 from __future__ import annotations
 
-from typing import Callable, NamedTuple, Optional, Union
+from typing import Any, Callable, NamedTuple, Optional, Union
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike, NDArray
 
 from supcon_tf.evaluation.arrays import labelled_rows
 from supcon_tf.evaluation.intervals import Interval, share_interval
@@ -18,7 +19,8 @@ from supcon_tf.evaluation.logistic import PENALTIES
 from supcon_tf.evaluation.neighbours import neighbour_accuracy
 
 BATCH = 256  # images of arrays that are embedded at once
-Labelled = Union[tuple, tf.data.Dataset]  # (images, labels), or a dataset of batches of them
+Labelled = Union[tuple[ArrayLike, ArrayLike], tf.data.Dataset]  # (images, labels), or a dataset of batches of them
+Embedded = tuple[NDArray[np.float32], NDArray[np.int64]]  # (features [n, F], labels [n])
 
 
 class LinearProbe(NamedTuple):
@@ -45,13 +47,13 @@ class LinearProbe(NamedTuple):
 
 
 def linear(
-    encoder: Callable,
+    encoder: Callable[..., tf.Tensor],
     train: Labelled,
     test: Labelled,
     *,
     validation: Optional[Labelled] = None,
     share: float = 0.2,
-    penalties: np.ndarray = PENALTIES,
+    penalties: NDArray[Any] = PENALTIES,
     seed: int = 0,
 ) -> LinearProbe:
     """The linear probe: logistic regression on frozen features, solved to its optimum (Sec. 4.1; Kornblith et al.).
@@ -79,23 +81,29 @@ def linear(
         [0, 1]
     """
     embed_all = embedder(encoder)
-    train, test = embed_all(train, "train"), embed_all(test, "test")
-    validation = None if validation is None else embed_all(validation, "validation")
-    classes = 1 + max(int(labels.max()) for _, labels in (train, test, *([validation] if validation else ())))
+    known, unseen = embed_all(train, "train"), embed_all(test, "test")
+    held = None if validation is None else embed_all(validation, "validation")
+    classes = 1 + max(int(labels.max()) for _, labels in (known, unseen, *([held] if held else ())))
     if classes < 2:
         raise ValueError("a classifier needs images of two classes or more; all labels are 0.")
-    how = {"validation": validation, "share": share, "penalties": penalties, "seed": seed}
-    found, fit = fitted_probe(train, test, classes=classes, **how)
+    found, fit = fitted_probe(
+        known, unseen, classes=classes, validation=held, share=share, penalties=penalties, seed=seed
+    )
     classifier = tf.keras.layers.Dense(classes, dtype="float32", name="linear_probe")
-    classifier(tf.zeros([1, train[0].shape[1]]))  # not `build`, which Keras 2 would not remember in a saved model
+    classifier(tf.zeros([1, known[0].shape[1]]))  # not `build`, which Keras 2 would not remember in a saved model
     classifier.set_weights([fit.weights[0].astype(np.float32), fit.biases[0].astype(np.float32)])
-    interval = share_interval(found["accuracy"], len(test[1]))
+    interval = share_interval(found["accuracy"], len(unseen[1]))
     return LinearProbe(found["accuracy"], interval, classifier, found["penalty"], found["validation_accuracy"])
 
 
 def nearest_neighbours(
-    encoder: Callable, train: Labelled, test: Labelled, *, neighbours: int = 20, temperature: float = 0.07
-) -> dict:
+    encoder: Callable[..., tf.Tensor],
+    train: Labelled,
+    test: Labelled,
+    *,
+    neighbours: int = 20,
+    temperature: float = 0.07,
+) -> dict[str, Optional[float]]:
     """Accuracy of the vote of nearest neighbours on any encoder: `evaluation.neighbours.neighbour_accuracy`.
 
     Args:
@@ -114,12 +122,12 @@ def nearest_neighbours(
         {'top1': 1.0, 'top5': None}
     """
     embed_all = embedder(encoder)
-    train, test = embed_all(train, "train"), embed_all(test, "test")
-    classes = 1 + max(int(labels.max()) for _, labels in (train, test))
-    return neighbour_accuracy(train, test, classes=classes, neighbours=neighbours, temperature=temperature)
+    known, unseen = embed_all(train, "train"), embed_all(test, "test")
+    classes = 1 + max(int(labels.max()) for _, labels in (known, unseen))
+    return neighbour_accuracy(known, unseen, classes=classes, neighbours=neighbours, temperature=temperature)
 
 
-def embed(encoder: Callable, data: Labelled) -> tuple[np.ndarray, np.ndarray]:
+def embed(encoder: Callable[..., tf.Tensor], data: Labelled) -> Embedded:
     """Features float32 [n, F] of all images, in inference mode, and their labels int64 [n], in the order of the data.
 
     Args:
@@ -134,7 +142,7 @@ def embed(encoder: Callable, data: Labelled) -> tuple[np.ndarray, np.ndarray]:
     return embedder(encoder)(data, "data")
 
 
-def embedder(encoder: Callable) -> Callable:
+def embedder(encoder: Callable[..., tf.Tensor]) -> Callable[[Labelled, str], Embedded]:
     """`embed` of this encoder, as a function of (data, what an error calls it), traced once for all its calls.
 
     Example:
@@ -144,14 +152,15 @@ def embedder(encoder: Callable) -> Callable:
     """
     takes_mode = isinstance(encoder, tf.keras.layers.Layer)
 
-    @tf.function(reduce_retracing=True, autograph=False)
-    def forward(images):
+    def forward(images: tf.Tensor) -> tf.Tensor:
         return tf.cast(encoder(images, training=False) if takes_mode else encoder(images), tf.float32)
 
-    def embed_all(data: Labelled, name: str) -> tuple:
+    traced = tf.function(forward, reduce_retracing=True, autograph=False)
+
+    def embed_all(data: Labelled, name: str) -> Embedded:
         rows, labels = [], []
         for images, classes in _batches(data, name):
-            rows.append(forward(images).numpy())
+            rows.append(traced(images).numpy())
             labels.append(_one_class(np.asarray(classes), name))
         if not rows:
             raise ValueError(f"`{name}` has no images.")
@@ -176,12 +185,12 @@ def _batches(data: Labelled, name: str) -> tf.data.Dataset:
     return tf.data.Dataset.from_tensor_slices((images, labels)).batch(BATCH)
 
 
-def _one_class(labels: np.ndarray, name: str) -> np.ndarray:
+def _one_class(labels: NDArray[Any], name: str) -> NDArray[np.int64]:
     """int64 [B] of [B], [B, 1] or one-hot [B, C]."""
     if labels.ndim == 2 and labels.shape[1] > 1:
         if not (np.isin(labels, (0, 1)).all() and (labels.sum(1) == 1).all()):
             raise ValueError(f"labels of `{name}` must be one class an image: integers [n], or one-hot [n, C].")
-        return labels.argmax(1)
+        return np.asarray(labels.argmax(1), np.int64)
     if labels.ndim != 1:
         labels = labels.reshape(len(labels), -1)[:, 0] if labels.size == len(labels) else labels
     if not np.equal(labels, np.round(labels)).all():

@@ -13,8 +13,10 @@ distance, of features as they come; the result is the mean over 600 episodes wit
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from supcon_tf.evaluation.arrays import labelled_rows, rows_of
 from supcon_tf.evaluation.intervals import Interval, t_interval
@@ -25,14 +27,14 @@ TOO_LITTLE = 1e-5  # what deviations are raised by: a constant feature stays 0
 
 
 def few_shot_accuracy(
-    train: tuple,
-    test: tuple,
+    train: tuple[ArrayLike, ArrayLike],
+    test: tuple[ArrayLike, ArrayLike],
     *,
     classes: int,
     shots: int,
     l2s: Sequence[float] = (L2,),
     seeds: Sequence[int] = (0, 1, 2),
-) -> dict:
+) -> dict[str, NDArray[np.float64]]:
     """Test accuracy of the ridge classifier of a few training images a class.
 
     Args:
@@ -66,7 +68,9 @@ def few_shot_accuracy(
     return {"accuracies": np.stack(found), "means": np.mean(found, axis=0)}
 
 
-def ridge_answers(train: tuple, features, *, classes: int, l2s: Sequence[float] = (L2,)) -> np.ndarray:
+def ridge_answers(
+    train: tuple[ArrayLike, ArrayLike], features: ArrayLike, *, classes: int, l2s: Sequence[float] = (L2,)
+) -> NDArray[np.int64]:
     """The class that ridge regression on -1 and +1 gives to each row, int64 [L, m]; of equal outputs the first.
 
     Args:
@@ -83,17 +87,24 @@ def ridge_answers(train: tuple, features, *, classes: int, l2s: Sequence[float] 
         [[0, 1], [0, 1]]
     """
     rows, labels = labelled_rows(*train, classes=classes)
-    features, l2s = rows_of(features, width=rows.shape[1]), np.asarray(l2s, np.float64)
-    if l2s.ndim != 1 or not len(l2s) or not (l2s > 0).all():
-        raise ValueError(f"l2s must be [L], each > 0 ({L2:g} is usual); got {l2s.tolist()}.")
+    unseen, penalties = rows_of(features, width=rows.shape[1]), np.asarray(l2s, np.float64)
+    if penalties.ndim != 1 or not len(penalties) or not (penalties > 0).all():
+        raise ValueError(f"l2s must be [L], each > 0 ({L2:g} is usual); got {penalties.tolist()}.")
     mean, deviation = rows.mean(0, dtype=np.float64), rows.std(0, dtype=np.float64) + TOO_LITTLE  # [F]
     left, values, right = _decomposed(_standardised(rows, mean, deviation), 2.0 * np.eye(classes)[labels] - 1)
-    seen = _standardised(features, mean, deviation) @ left  # [m, r]
-    return np.stack([(seen @ (right / (values + l2)[:, None])).argmax(1) for l2 in l2s])
+    seen = _standardised(unseen, mean, deviation) @ left  # [m, r]
+    return np.stack([(seen @ (right / (values + l2)[:, None])).argmax(1) for l2 in penalties])
 
 
 def episode_accuracy(
-    features, labels, *, ways: int = 5, shots: int = 5, queries: int = 15, episodes: int = 600, seed: int = 0
+    features: ArrayLike,
+    labels: ArrayLike,
+    *,
+    ways: int = 5,
+    shots: int = 5,
+    queries: int = 15,
+    episodes: int = 600,
+    seed: int = 0,
 ) -> Interval:
     """Mean accuracy over episodes of the nearest class mean, with its 95 % interval (Student's, over episodes).
 
@@ -130,7 +141,7 @@ def episode_accuracy(
     return t_interval(found)
 
 
-def draw(labels: np.ndarray, *, classes: np.ndarray, images: int, random: np.random.Generator) -> np.ndarray:
+def draw(labels: NDArray[Any], *, classes: NDArray[Any], images: int, random: np.random.Generator) -> NDArray[Any]:
     """Numbers of images of each class, drawn without repeats: int64 [classes, images].
 
     Raises:
@@ -152,12 +163,12 @@ def draw(labels: np.ndarray, *, classes: np.ndarray, images: int, random: np.ran
     return np.stack(found)
 
 
-def _standardised(rows: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+def _standardised(rows: NDArray[Any], mean: NDArray[Any], deviation: NDArray[Any]) -> NDArray[Any]:
     """float64 [n, F + 1], the last the constant of the bias."""
     return np.pad((rows - mean) / deviation, [(0, 0), (0, 1)], constant_values=BIAS)
 
 
-def _decomposed(rows: np.ndarray, targets: np.ndarray) -> tuple:
+def _decomposed(rows: NDArray[Any], targets: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """(A [F, r], e [r], B [r, C]): the weights for a penalty l2 are A diag(1 / (e + l2)) B.
 
     (X'X + l2)^-1 X'Y = X' (XX' + l2)^-1 Y: the eigenvectors are those of the smaller matrix.

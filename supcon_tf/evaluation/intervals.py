@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from supcon_tf.evaluation.arrays import correctness
 
@@ -54,7 +55,7 @@ class McNemar(NamedTuple):
     only_second: int
 
 
-def t_interval(values, *, level: float = 0.95) -> Interval:
+def t_interval(values: ArrayLike, *, level: float = 0.95) -> Interval:
     """Student's interval of the mean of independent values, one a seed; its factor is t / sqrt(n).
 
     Args:
@@ -109,7 +110,9 @@ def share_interval(share: float, n: int, *, level: float = 0.95) -> Interval:
     return Interval(float(share), float(ends.low), float(ends.high), n, factor)
 
 
-def paired_bootstrap(first, second, *, resamples: int = 10_000, level: float = 0.95, seed: int = 0) -> Interval:
+def paired_bootstrap(
+    first: ArrayLike, second: ArrayLike, *, resamples: int = 10_000, level: float = 0.95, seed: int = 0
+) -> Interval:
     """Interval of accuracy(first) - accuracy(second) over test images drawn again, the same for both (Efron, 1979).
 
     The difference at an image is 1, 0 or -1, and a sample of images with repeats counts how often each is drawn: three
@@ -143,7 +146,7 @@ def paired_bootstrap(first, second, *, resamples: int = 10_000, level: float = 0
     return Interval(value, float(low), float(high), n, factor)
 
 
-def mcnemar(first, second) -> McNemar:
+def mcnemar(first: ArrayLike, second: ArrayLike) -> McNemar:
     """Exact McNemar: were both equally good, an image that one alone has right would be either's with 1/2.
 
     Args:
@@ -172,7 +175,7 @@ def _level(level: float) -> float:
     return level
 
 
-def _pair(first, second) -> tuple:
+def _pair(first: ArrayLike, second: ArrayLike) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     first, second = correctness(first, name="first"), correctness(second, name="second")
     if len(first) != len(second):
         raise ValueError(

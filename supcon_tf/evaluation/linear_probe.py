@@ -10,9 +10,10 @@ classifier a class and one penalty for all: `logistic_sets.py`.
 from __future__ import annotations
 
 import functools
-from typing import Callable, NamedTuple, Optional
+from typing import Any, Callable, NamedTuple, Optional
 
 import numpy as np
+from numpy.typing import NDArray
 
 from supcon_tf.evaluation.arrays import labelled_rows
 from supcon_tf.evaluation.average_precision import mean_average_precision
@@ -28,10 +29,10 @@ def linear_probe(
     classes: int,
     validation: Optional[tuple] = None,
     share: float = 0.2,
-    penalties: np.ndarray = PENALTIES,
+    penalties: NDArray[Any] = PENALTIES,
     score: str = "top1",
     seed: int = 0,
-) -> dict:
+) -> dict[str, Any]:
     """Accuracy on the test images of the classifier whose penalty is best on held-out training images.
 
     Args:
@@ -67,7 +68,7 @@ def linear_probe(
 
 def fitted_probe(
     train: tuple, test: tuple, *, classes: int, validation: Optional[tuple] = None, share: float = 0.2,
-    penalties: np.ndarray = PENALTIES, score: str = "top1", seed: int = 0,
+    penalties: NDArray[Any] = PENALTIES, score: str = "top1", seed: int = 0,
 ) -> tuple[dict, LinearFit]:  # fmt: skip
     """What `linear_probe` finds, and the classifier of the penalty that it chose, of all training images.
 
@@ -104,7 +105,7 @@ def fitted_probe(
     return told, last
 
 
-def _split(features: np.ndarray, labels: np.ndarray, *, share: float, seed: int) -> tuple:
+def _split(features: NDArray[Any], labels: NDArray[Any], *, share: float, seed: int) -> tuple:
     """((features, labels) to train on, (features, labels) held out)."""
     held = round(share * len(features))
     if not 0 < held < len(features):
@@ -117,12 +118,12 @@ def _fit_sets(features, labels, *, classes: int, penalties) -> LinearFit:
     return fit_sets(features, labels, penalties=penalties)
 
 
-def _of_answers(measure: Callable, found: LinearFit, features: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def _of_answers(measure: Callable, found: LinearFit, features: NDArray[Any], labels: NDArray[Any]) -> NDArray[Any]:
     """`measure` of what the classifier of each penalty says of rows with one class each, float64 [L]."""
     return np.array([measure(each == labels, labels) for each in answers(found, features)])
 
 
-def _of_sets(found: LinearFit, features: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def _of_sets(found: LinearFit, features: NDArray[Any], labels: NDArray[Any]) -> NDArray[Any]:
     """Mean average precision of what the classifiers of each penalty say, float64 [L]."""
     return np.array([mean_average_precision(each, labels) for each in logits_of(found, features)])
 

@@ -8,7 +8,10 @@ comes first; a class without a vote ranks last, so that top-5 is no gift where f
 
 from __future__ import annotations
 
+from typing import Optional
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from supcon_tf.evaluation import knn
 from supcon_tf.evaluation.arrays import labelled_rows
@@ -18,7 +21,14 @@ from supcon_tf.evaluation.nearest import nearest
 SETTINGS = {"dino": {"neighbours": 20, "temperature": 0.07}, "instdisc": {"neighbours": 200, "temperature": 0.1}}
 
 
-def neighbour_accuracy(train: tuple, test: tuple, *, classes: int, neighbours: int, temperature: float) -> dict:
+def neighbour_accuracy(
+    train: tuple[ArrayLike, ArrayLike],
+    test: tuple[ArrayLike, ArrayLike],
+    *,
+    classes: int,
+    neighbours: int,
+    temperature: float,
+) -> dict[str, Optional[float]]:
     """Top-1 and top-5 accuracy of the vote; `**SETTINGS["dino"]` gives k and T of DINO.
 
     Memory: both sets of features, tiles of 32 MB, and votes [q, C] of a tile of q queries.

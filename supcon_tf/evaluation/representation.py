@@ -8,15 +8,17 @@ in float64. `training.diagnostics` says the same of a sample of one batch's proj
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from supcon_tf.evaluation.arrays import labelled_rows, rows_of
 
 BLOCK = 2**21  # numbers of a block in float64: 16 MB
 
 
-def alignment(features, labels) -> float:
+def alignment(features: ArrayLike, labels: ArrayLike) -> float:
     """Mean of ||z_i - z_p||^2 over pairs of images of one class, of rows at unit length (Wang & Isola, 2020, Eq. 2).
 
     0 is best: each class in one place; 2 is a class without any direction. The sum over the pairs of a class of m rows
@@ -42,7 +44,7 @@ def alignment(features, labels) -> float:
     return float(max(np.sum(count.astype(np.float64) ** 2) - np.sum(sums**2), 0) / pairs)  # rounding may leave less
 
 
-def uniformity(features) -> float:
+def uniformity(features: ArrayLike) -> float:
     """log of the mean of exp(-2 ||z_i - z_j||^2) over pairs of rows at unit length (Wang & Isola, 2020, Eq. 3).
 
     0 when all rows are equal; about -4 where they are spread evenly over a sphere of many dimensions. Time n^2 F / 2.
@@ -70,7 +72,7 @@ def uniformity(features) -> float:
     return float(np.log(total / (n * (n - 1) / 2)))
 
 
-def effective_rank(features) -> float:
+def effective_rank(features: ArrayLike) -> float:
     """exp of the entropy of the normalised eigenvalues of the second moment of the rows (Roy & Vetterli, 2007).
 
     About 0, not about the mean, as in `training.diagnostics`.
@@ -93,7 +95,7 @@ def effective_rank(features) -> float:
         raise ValueError(f"features must not be all 0: they have no direction; got {list(rows.shape)} of them.")
     if len(rows) < rows.shape[1]:
         part = rows.astype(np.float64)  # [n, F]: the smaller side squared
-        moment = part @ part.T
+        moment: Any = part @ part.T
     else:
         moment = sum(part.T @ part for _, part in _blocks(rows))  # [F, F]
     values = np.maximum(np.linalg.eigvalsh(moment), 0)
@@ -101,7 +103,7 @@ def effective_rank(features) -> float:
     return float(np.exp(-np.sum(share * np.log(share))))
 
 
-def class_distances(features, labels) -> dict:
+def class_distances(features: ArrayLike, labels: ArrayLike) -> dict[str, float]:
     """How far images are from the mean of their class, and class means from each other.
 
     Args:
@@ -128,7 +130,7 @@ def class_distances(features, labels) -> dict:
     return {"within": float(within), "between": float(between), "ratio": float(ratio)}
 
 
-def neural_collapse(features, labels) -> float:
+def neural_collapse(features: ArrayLike, labels: ArrayLike) -> float:
     """NC1 = tr(S_W S_B^+) / K (Papyan, Han & Donoho, 2020, arXiv:2008.08186): 0 where classes have become points.
 
     S_W is the mean over images of the squared deviation from the mean of their class, S_B that over classes of its
@@ -156,7 +158,7 @@ def neural_collapse(features, labels) -> float:
     return float(total / len(rows))  # K / n, and 1 / K
 
 
-def _with_means(features, labels) -> tuple:
+def _with_means(features: ArrayLike, labels: ArrayLike) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.float64]]:
     """(rows [n, F], which mean is whose [n], means of the K classes that occur [K, F])."""
     rows, labels = labelled_rows(features, labels)
     _, place, count = np.unique(labels, return_inverse=True, return_counts=True)
@@ -167,7 +169,7 @@ def _with_means(features, labels) -> tuple:
     return rows, place, _class_sums(rows, place, len(count)) / count[:, None]
 
 
-def _class_sums(rows: np.ndarray, place: np.ndarray, classes: int, *, unit: bool = False) -> np.ndarray:
+def _class_sums(rows: NDArray[Any], place: NDArray[Any], classes: int, *, unit: bool = False) -> NDArray[Any]:
     """Sums of the rows of each class, at unit length if asked to: float64 [K, F]."""
     sums = np.zeros([classes, rows.shape[1]])
     for block, part in _blocks(rows):
@@ -175,7 +177,7 @@ def _class_sums(rows: np.ndarray, place: np.ndarray, classes: int, *, unit: bool
     return sums
 
 
-def _blocks(rows: np.ndarray) -> Iterator[tuple]:
+def _blocks(rows: NDArray[Any]) -> Iterator[tuple[slice, NDArray[np.float64]]]:
     """(slice, its rows in float64 [b, F]), in order."""
     size = max(BLOCK // rows.shape[1], 1)
     for start in range(0, len(rows), size):
@@ -183,9 +185,10 @@ def _blocks(rows: np.ndarray) -> Iterator[tuple]:
         yield block, rows[block].astype(np.float64)
 
 
-def _unit(rows: np.ndarray) -> np.ndarray:
+def _unit(rows: NDArray[Any]) -> NDArray[Any]:
     """Rows at unit length, of the type they have."""
     length = np.linalg.norm(rows, axis=1, keepdims=True)
     if not length.all():
         raise ValueError(f"features must have a direction; {np.sum(length == 0)} rows are 0. Leave them out.")
-    return rows / length
+    unit: NDArray[Any] = rows / length
+    return unit

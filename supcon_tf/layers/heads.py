@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from typing import Any, Optional
 
 import tensorflow as tf
 
@@ -66,11 +67,11 @@ class ProjectionHead(tf.keras.layers.Layer):
         widths: Sequence[int] = (2048, 128),
         use_batch_norm: bool = False,
         cross_replica_batch_norm: bool = True,
-        dtype="float32",
+        dtype: Any = "float32",
         *,
         last_batch_norm: bool = False,
         kernels: str = "small",
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(dtype=dtype, **kwargs)
         one_of("kernels", kernels, HEAD_KERNELS)
@@ -100,7 +101,7 @@ class ProjectionHead(tf.keras.layers.Layer):
         for layer in (*self.dense, *self.norms):  # checkpoints of Keras 3 look for layers in attributes, not in lists
             setattr(self, layer.name, layer)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         inputs = (int(input_shape[-1]), *self.widths)
         for number, (dense, norm) in enumerate(self._steps()):
             build_under_own_name(dense, (None, inputs[number]))
@@ -118,11 +119,11 @@ class ProjectionHead(tf.keras.layers.Layer):
                 x = tf.nn.relu(x)
         return self.unit_norm(x)  # [B, D]
 
-    def _steps(self) -> list:
+    def _steps(self) -> list[tuple[tf.keras.layers.Layer, Optional[tf.keras.layers.Layer]]]:
         """(dense layer, its batch norm or None) in order."""
         return [(dense, getattr(self, f"norm{number}", None)) for number, dense in enumerate(self.dense, 1)]
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "widths": list(self.widths),
@@ -153,7 +154,7 @@ class ClassificationHead(tf.keras.layers.Layer):
         TensorShape([4, 10])
     """
 
-    def __init__(self, classes: int, zero_init: bool = False, dtype="float32", **kwargs):
+    def __init__(self, classes: int, zero_init: bool = False, dtype: Any = "float32", **kwargs: Any):
         super().__init__(dtype=dtype, **kwargs)
         if classes < 1:
             raise ValueError(f"`classes` must be >= 1, the number of labels; got {classes}.")
@@ -163,12 +164,12 @@ class ClassificationHead(tf.keras.layers.Layer):
             classes, kernel_initializer="zeros" if zero_init else "glorot_uniform", dtype=dtype, name="dense"
         )
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         build_under_own_name(self.dense, (None, int(input_shape[-1])))
         super().build(input_shape)
 
     def call(self, features: tf.Tensor) -> tf.Tensor:
         return self.dense(features)  # [B, C]
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "classes": self.classes, "zero_init": self.zero_init}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Any, Optional
 
 import tensorflow as tf
 
@@ -42,7 +42,7 @@ class UnitNorm(tf.keras.layers.Layer):
         [[0.6000000238418579, 0.800000011920929], [0.0, 0.0]]
     """
 
-    def __init__(self, dtype="float32", **kwargs):
+    def __init__(self, dtype: Any = "float32", **kwargs: Any):
         # Without `autocast=False` Keras would round float64 and float32 inputs to the policy's type before `call`.
         super().__init__(dtype=dtype, autocast=False, **kwargs)
 
@@ -56,7 +56,7 @@ def batch_norm(
     zero_gamma: bool = False,
     offset: bool = True,
     name: Optional[str] = None,
-    dtype=None,
+    dtype: Any = None,
 ) -> tf.keras.layers.BatchNormalization:
     """Batch norm over all axes but the last.
 

@@ -16,9 +16,10 @@ import tensorflow as tf
 
 from supcon_tf.losses import distances
 from supcon_tf.losses.soundness import refusal
+from supcon_tf.tracing import as_written
 
 
-@tf.autograph.experimental.do_not_convert
+@as_written
 def triplet_semihard(labels, projections, *, margin: float = 1.0, normalize: bool = True, replicas=None) -> tf.Tensor:
     """Triplet loss with semi-hard negatives (Schroff et al., 2015, arXiv:1503.03832, Sec. 3.2).
 
@@ -61,7 +62,7 @@ def triplet_semihard(labels, projections, *, margin: float = 1.0, normalize: boo
     return batch.per_image(tf.reduce_sum(costs, 1), _positive_pairs(batch))
 
 
-@tf.autograph.experimental.do_not_convert
+@as_written
 def triplet_hard(labels, projections, *, margin: float = 1.0, normalize: bool = True, replicas=None) -> tf.Tensor:
     """Triplet loss of the hardest positive and negative of each anchor (Hermans et al., 2017, arXiv:1703.07737, Eq. 5).
 
@@ -84,7 +85,7 @@ def triplet_hard(labels, projections, *, margin: float = 1.0, normalize: bool = 
     return batch.per_image(costs, batch.images * batch.views)
 
 
-@tf.autograph.experimental.do_not_convert
+@as_written
 def n_pairs(labels, projections, *, normalize: bool = True, replicas=None) -> tf.Tensor:
     """N-pairs loss (Sohn, 2016, Eq. 6), of the two views of each image.
 
@@ -119,7 +120,7 @@ def n_pairs(labels, projections, *, normalize: bool = True, replicas=None) -> tf
     return batch.per_image(costs, batch.images)
 
 
-@tf.autograph.experimental.do_not_convert
+@as_written
 def lifted_structure(labels, projections, *, margin: float = 1.0, normalize: bool = True, replicas=None) -> tf.Tensor:
     """Lifted structured loss (Oh Song et al., 2016, arXiv:1511.06452, Eq. 4).
 
@@ -146,7 +147,7 @@ def lifted_structure(labels, projections, *, margin: float = 1.0, normalize: boo
     return batch.per_image(tf.reduce_sum(costs, 1), _positive_pairs(batch))
 
 
-@tf.autograph.experimental.do_not_convert
+@as_written
 def pair_margin(labels, projections, *, margin: float = 1.0, normalize: bool = True, replicas=None) -> tf.Tensor:
     """Hinge loss of pairs (Hadsell et al., 2006): D^2 of positives, max(0, margin - D)^2 of negatives.
 

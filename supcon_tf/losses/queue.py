@@ -6,9 +6,10 @@ nothing is sent back to them; whoever keeps them, for instance `training.momentu
 
 from __future__ import annotations
 
-from typing import Callable, NamedTuple, Optional
+from typing import Callable, NamedTuple, Optional, Union
 
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from supcon_tf.layers.normalization import unit_rows
 from supcon_tf.losses import labels as labelling
@@ -41,9 +42,9 @@ class Queue(NamedTuple):
         [0.86, 1.0411]
     """
 
-    rows: tf.Tensor
-    labels: tf.Tensor
-    filled: object = None
+    rows: ArrayLike
+    labels: ArrayLike
+    filled: Union[int, tf.Tensor, None] = None
 
 
 def checked(queue: Queue, projections: tf.Tensor, *, normalize: bool) -> tuple[Queue, object]:
@@ -80,7 +81,7 @@ def after(rows: tf.Tensor, queue: Optional[Queue]) -> tf.Tensor:
     return rows if queue is None else tf.concat([rows, queue.rows], 0)
 
 
-def zeros_after(gather: Callable, queue: Optional[Queue], sent: tf.Tensor) -> tf.Tensor:
+def zeros_after(gather: Callable[[tf.Tensor], tf.Tensor], queue: Optional[Queue], sent: tf.Tensor) -> tf.Tensor:
     """What replicas tell of their anchors, [M, k] gathered to [N, k], and zeros for the queue, [N + Q, k]."""
     received = gather(sent)
     return received if queue is None else tf.pad(received, [[0, tf.shape(queue.rows)[0]], [0, 0]])

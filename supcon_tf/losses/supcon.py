@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
-from typing import Optional
+from typing import Any, Optional
 
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from supcon_tf.distribution import collectives
 from supcon_tf.losses import arguments, dense, inputs, pairs
@@ -15,6 +16,7 @@ from supcon_tf.losses.modes import Mode
 from supcon_tf.losses.pairs import Rows
 from supcon_tf.losses.soundness import poisoned, refusal
 from supcon_tf.losses.tiled import kernel as tiles
+from supcon_tf.tracing import as_written
 
 # Up to so many rows of a single replica, their number known, the whole matrix is used: measured by `launch.benchmark
 # loss`.
@@ -22,10 +24,10 @@ _DENSE_ROWS = 512
 _MEANS = ("sum_over_batch_size", "mean", "auto")  # reductions that divide by the images of the replica
 
 
-@tf.autograph.experimental.do_not_convert
+@as_written
 def supervised_contrastive_loss(
-    labels,
-    projections,
+    labels: ArrayLike,
+    projections: ArrayLike,
     *,
     temperature: float = 0.1,
     base_temperature: Optional[float] = 1.0,
@@ -113,16 +115,16 @@ def supervised_contrastive_loss(
         "label_mode": label_mode, "tile_rows": tile_rows,
     })  # fmt: skip
     replicas = collectives.replicas() if cross_replica else collectives.replicas().alone()
-    projections = inputs.with_views(projections, normalize=normalize)  # [B, V, D]
-    views = projections.shape[1]
-    labels, queue, sound = inputs.read(
-        labels, projections, queue, positives_cap=positives_cap, normalize=normalize, label_mode=label_mode,
+    z = inputs.with_views(projections, normalize=normalize)  # [B, V, D]
+    views = z.shape[1]
+    y, queue, sound = inputs.read(
+        labels, z, queue, positives_cap=positives_cap, normalize=normalize, label_mode=label_mode,
         replicas=replicas,
     )  # [G] or [G, C]  # fmt: skip
     kept_images = None if positives_cap is None else int(positives_cap) // views
-    mode = Mode.of(summation_location, denominator_mode, kept_images, label_sets=labels.shape.rank == 2)
-    rows = tf.reshape(poisoned(projections, sound), [-1, projections.shape[2]])  # [M, D]
-    anchors, keys = _meet(rows, labels, queue, replicas, views=views, kept_images=kept_images)
+    mode = Mode.of(summation_location, denominator_mode, kept_images, label_sets=y.shape.rank == 2)
+    rows = tf.reshape(poisoned(z, sound), [-1, z.shape[2]])  # [M, D]
+    anchors, keys = _meet(rows, y, queue, replicas, views=views, kept_images=kept_images)
     if _whole(keys, tile_rows, replicas):
         losses = dense.anchor_losses(anchors, keys, mode=mode, temperature=temperature)  # [M]
     else:
@@ -131,10 +133,10 @@ def supervised_contrastive_loss(
         losses = tiles.anchor_losses(
             anchors, keys, mode=mode, temperature=temperature, exchange=exchange, tiling=tiling
         )
-    per_view = tf.reshape(losses, tf.shape(projections)[:2])  # [B, V]
+    per_view = tf.reshape(losses, tf.shape(z)[:2])  # [B, V]
     per_image = per_view[:, 0] if contrast_mode == "one" else tf.reduce_mean(per_view, 1)  # [B]
     if no_positives == "exclude":
-        of_batch = keys.ids.positives[: tf.shape(labels)[0] * views]  # [N]
+        of_batch = keys.ids.positives[: tf.shape(y)[0] * views]  # [N]
         per_image = tf.math.divide_no_nan(per_image, tf.reduce_mean(tf.cast(of_batch > 0, per_image.dtype)))
     if base_temperature is not None:
         per_image *= temperature / base_temperature
@@ -220,9 +222,9 @@ class SupConLoss(tf.keras.losses.Loss):
         *,
         normalize: bool = True,
         label_mode: str = "auto",
-    ):
+    ) -> None:
         super().__init__(reduction=reduction, name=name)
-        checked = {
+        checked: dict[str, Any] = {
             "temperature": temperature,
             "base_temperature": base_temperature,
             "contrast_mode": contrast_mode,
@@ -237,32 +239,40 @@ class SupConLoss(tf.keras.losses.Loss):
         arguments.check(checked)
         self._arguments = {**checked, "cross_replica": cross_replica}
 
-    def __call__(self, y_true, y_pred, sample_weight=None):
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> tf.Tensor:
         if y_true is None:  # of which Keras 3 would say that it cannot be converted
             raise refusal(labelling.MISSING)
         return super().__call__(y_true, y_pred, sample_weight=sample_weight)
 
     @property
-    def dtype(self):
+    def dtype(self) -> None:
         """None: Keras 3 casts labels to the type of a loss before `call`, and as float32 two classes can become one."""
         return None
 
-    def values(self, labels, projections, queue: Optional[queues.Queue] = None) -> tf.Tensor:
+    def values(self, labels: ArrayLike, projections: ArrayLike, queue: Optional[queues.Queue] = None) -> tf.Tensor:
         """One value an image, [B], as `supervised_contrastive_loss` with the arguments of this loss gives them."""
         return supervised_contrastive_loss(labels, projections, queue=queue, **self._arguments)
 
-    @tf.autograph.experimental.do_not_convert
-    def call(self, y_true, y_pred):
+    @as_written
+    def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         values = self.values(y_true, y_pred)
         if self.reduction in _MEANS and collectives.replica_count() > 1:
             values *= tf.cast(collectives.share_of_batch(tf.shape(y_pred)[0]), values.dtype)
         return values
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **self._arguments}
 
 
-def _meet(rows, labels, queue, replicas, *, views, kept_images) -> tuple[Rows, Rows]:
+def _meet(
+    rows: tf.Tensor,
+    labels: tf.Tensor,
+    queue: Optional[queues.Queue],
+    replicas: collectives.Replicas,
+    *,
+    views: int,
+    kept_images: Optional[int],
+) -> tuple[Rows, Rows]:
     """Anchors, the rows [M, D] of this replica, and keys, what they are compared with.
 
     One replica: its rows are both. Several: the keys are the rows of all. With a queue: and then those of the queue.
@@ -278,8 +288,9 @@ def _meet(rows, labels, queue, replicas, *, views, kept_images) -> tuple[Rows, R
     return Rows(rows, pairs.select(ids, own)), Rows(queues.after(replicas.gather(rows), queue), ids)
 
 
-def _whole(keys: Rows, tile_rows, replicas) -> bool:
+def _whole(keys: Rows, tile_rows: Optional[int], replicas: collectives.Replicas) -> bool:
     """Whether the whole matrix is computed: where it is asked for, or is known to be small and so faster than tiles."""
     if tile_rows is not None or replicas.count > 1:
         return tile_rows == 0
-    return keys.values.shape[0] is not None and keys.values.shape[0] <= _DENSE_ROWS
+    rows: Optional[int] = keys.values.shape[0]
+    return rows is not None and rows <= _DENSE_ROWS

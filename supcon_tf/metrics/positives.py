@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any, Optional
+
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from supcon_tf.distribution import collectives
 from supcon_tf.losses import pairs
 from supcon_tf.metrics.rows import ids_of
 from supcon_tf.names import LABEL_MODES, one_of
+from supcon_tf.tracing import as_written
 
 
 @tf.keras.utils.register_keras_serializable(package="supcon_tf")
@@ -44,36 +48,38 @@ class AnchorsWithoutPositives(tf.keras.metrics.Metric):
         label_mode: str = "auto",
         cross_replica: bool = True,
         name: str = "anchors_without_positives",
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         super().__init__(name=name, **kwargs)
         self.label_mode, self.cross_replica = one_of("label_mode", label_mode, LABEL_MODES), cross_replica
         self._lonely = self.add_weight(name="lonely", shape=(), initializer="zeros")
         self._anchors = self.add_weight(name="anchors", shape=(), initializer="zeros")
 
-    @tf.autograph.experimental.do_not_convert
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    @as_written
+    def update_state(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: Optional[ArrayLike] = None) -> None:
         """Counts the anchors of this replica, among the images of all."""
-        y_pred = tf.convert_to_tensor(y_pred)
+        projections = tf.convert_to_tensor(y_pred)
         here = collectives.replicas() if self.cross_replica else collectives.replicas().alone()
-        ids = ids_of(y_true, y_pred, label_mode=self.label_mode, replicas=here)  # of N rows
-        ids = pairs.select(ids, here.first_row(_rows(y_pred)) + tf.range(_rows(y_pred)))  # of M rows
-        lonely = tf.reshape(tf.cast(ids.positives == 0, self._lonely.dtype), tf.shape(y_pred)[:-1])  # [B] or [B, V]
+        ids = ids_of(y_true, projections, label_mode=self.label_mode, replicas=here)  # of N rows
+        ids = pairs.select(ids, here.first_row(_rows(projections)) + tf.range(_rows(projections)))  # of M rows
+        lonely = tf.reshape(
+            tf.cast(ids.positives == 0, self._lonely.dtype), tf.shape(projections)[:-1]
+        )  # [B] or [B, V]
         weights = tf.ones_like(lonely)
         if sample_weight is not None:
             per_image = tf.cast(tf.reshape(sample_weight, [-1]), lonely.dtype)  # [B]
-            weights *= per_image if y_pred.shape.rank == 2 else per_image[:, None]
+            weights *= per_image if projections.shape.rank == 2 else per_image[:, None]
         self._lonely.assign_add(tf.reduce_sum(weights * lonely))
         self._anchors.assign_add(tf.reduce_sum(weights))
 
-    def result(self):
+    def result(self) -> tf.Tensor:
         """The share so far; 0 before the first anchor."""
         return tf.math.divide_no_nan(tf.convert_to_tensor(self._lonely), tf.convert_to_tensor(self._anchors))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "label_mode": self.label_mode, "cross_replica": self.cross_replica}
 
 
-def _rows(projections):
+def _rows(projections: tf.Tensor) -> tf.Tensor:
     """M of [B, V, D] or [B, D]."""
     return tf.reduce_prod(tf.shape(projections)[:-1])

@@ -5,18 +5,22 @@ All three compare the rows of the global batch, so several replicas show what on
 
 from __future__ import annotations
 
+from typing import Any, Optional
+
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from supcon_tf.losses.soundness import refusal
 from supcon_tf.metrics.rows import meet, rows_of
 from supcon_tf.names import LABEL_MODES, one_of
+from supcon_tf.tracing import as_written
 from supcon_tf.training.diagnostics import rank_of_moment
 
 
 class _MeanOverPairs(tf.keras.metrics.Metric):
     """A sum over pairs, and how many they are: both summed over batches and replicas."""
 
-    def __init__(self, name: str, **kwargs):
+    def __init__(self, name: str, **kwargs: Any):
         super().__init__(name=name, **kwargs)
         self._total = self.add_weight(name="total", shape=(), initializer="zeros")
         self._pairs = self.add_weight(name="pairs", shape=(), initializer="zeros")
@@ -55,22 +59,22 @@ class Alignment(_MeanOverPairs):
         2.0
     """
 
-    def __init__(self, label_mode: str = "auto", name: str = "alignment", **kwargs):
+    def __init__(self, label_mode: str = "auto", name: str = "alignment", **kwargs: Any):
         super().__init__(name, **kwargs)
         self.label_mode = one_of("label_mode", label_mode, LABEL_MODES)
 
-    @tf.autograph.experimental.do_not_convert
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    @as_written
+    def update_state(self, y_true: Optional[ArrayLike], y_pred: ArrayLike, sample_weight: None = None) -> None:
         """Adds the pairs of a batch."""
         _no_weights(sample_weight)
         met = meet(y_true, y_pred, label_mode=self.label_mode)
         self._add(tf.maximum(2 - 2 * met.similarity, 0), met.positives & met.others)
 
-    def result(self):
+    def result(self) -> tf.Tensor:
         """The mean so far."""
         return self._mean()
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "label_mode": self.label_mode}
 
 
@@ -95,17 +99,17 @@ class Uniformity(_MeanOverPairs):
         -8.0
     """
 
-    def __init__(self, name: str = "uniformity", **kwargs):
+    def __init__(self, name: str = "uniformity", **kwargs: Any):
         super().__init__(name, **kwargs)
 
-    @tf.autograph.experimental.do_not_convert
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    @as_written
+    def update_state(self, y_true: Optional[ArrayLike], y_pred: ArrayLike, sample_weight: None = None) -> None:
         """Adds the pairs of a batch."""
         _no_weights(sample_weight)
         met = meet(None, y_pred)
         self._add(tf.exp(4 * met.similarity - 4), met.others)
 
-    def result(self):
+    def result(self) -> tf.Tensor:
         """The value so far."""
         return tf.math.log(self._mean())
 
@@ -133,13 +137,13 @@ class EffectiveRank(tf.keras.metrics.Metric):
         2.0
     """
 
-    def __init__(self, width: int = 128, name: str = "effective_rank", **kwargs):
+    def __init__(self, width: int = 128, name: str = "effective_rank", **kwargs: Any):
         super().__init__(name=name, **kwargs)
         self.width = width
         self._moment = self.add_weight(name="moment", shape=(width, width), initializer="zeros")
 
-    @tf.autograph.experimental.do_not_convert
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    @as_written
+    def update_state(self, y_true: Optional[ArrayLike], y_pred: ArrayLike, sample_weight: None = None) -> None:
         """Adds the rows of a batch."""
         _no_weights(sample_weight)
         rows = rows_of(y_pred)  # [M, D]
@@ -148,20 +152,20 @@ class EffectiveRank(tf.keras.metrics.Metric):
                           f"EffectiveRank(width={rows.shape[1]}).")  # fmt: skip
         self._moment.assign_add(tf.matmul(rows, rows, transpose_a=True))
 
-    def reset_state(self):
+    def reset_state(self) -> None:
         """Forgets all rows; Keras 2 would by itself assign one number to the whole moment."""
         self._moment.assign(tf.zeros([self.width, self.width]))
 
-    def result(self):
+    def result(self) -> tf.Tensor:
         """The rank so far; NaN before the first row."""
         moment = tf.convert_to_tensor(self._moment)
         return tf.where(tf.linalg.trace(moment) > 0, rank_of_moment(moment), float("nan"))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "width": self.width}
 
 
-def _no_weights(sample_weight) -> None:
+def _no_weights(sample_weight: Optional[ArrayLike]) -> None:
     if sample_weight is not None:
         raise refusal(
             "pairs of images have no `sample_weight`: give this metric to `metrics=`, not `weighted_metrics=`."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Optional
+from typing import Any, Optional
 
 import tensorflow as tf
 
@@ -104,12 +104,12 @@ def empty_memory(model: tf.keras.Model, size: int, width: int) -> Memory:
     )
 
 
-def saved(thing):
+def saved(thing: Any) -> Any:
     """As Keras stores it; None for None."""
     return None if thing is None else tf.keras.utils.serialize_keras_object(thing)
 
 
-def loaded(stored, custom_objects: Optional[dict] = None):
+def loaded(stored: Any, custom_objects: Optional[dict[str, Any]] = None) -> Any:
     """What `saved` stored."""
     if not isinstance(stored, dict):
         return stored

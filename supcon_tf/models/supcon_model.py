@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Optional
+from typing import Any, Callable, Optional, Union
 
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from supcon_tf.augment.geometry import require_unit_range, unit_range
 from supcon_tf.distribution.collectives import images_of_all
-from supcon_tf.evaluation.encoder import LinearProbe, linear
+from supcon_tf.evaluation.encoder import Labelled, LinearProbe, linear
 from supcon_tf.keras_generations import (
     WholeModel,
     build_optimizer,
@@ -25,10 +26,13 @@ from supcon_tf.models import batches
 from supcon_tf.models.parts import copied, empty_memory, feature_width, loaded, projection_head, saved
 from supcon_tf.models.penalised import PenalisedContrastive, PenalisedJoint
 from supcon_tf.networks.networks import Networks
+from supcon_tf.tracing import as_written
 from supcon_tf.training.averages import local_averages, take_mean
 from supcon_tf.training.momentum_queue import MomentumQueue
 from supcon_tf.training.state import StageState
 from supcon_tf.training.update import Update
+
+Count = Union[int, tf.Tensor]  # of images: an int, or an int scalar where only the graph knows
 
 
 @tf.keras.utils.register_keras_serializable(package="supcon_tf")
@@ -82,15 +86,15 @@ class SupConModel(WholeModel):
     def __init__(
         self,
         encoder: tf.keras.Model,
-        projection=None,
+        projection: Union[tf.keras.layers.Layer, Sequence[int], None] = None,
         *,
-        augment=None,
-        loss=None,
+        augment: Optional[Callable[[tf.Tensor], tf.Tensor]] = None,
+        loss: Optional[SupConLoss] = None,
         classes: Optional[int] = None,
         queue_size: int = 0,
         momentum: float = 0.999,
         microbatches: int = 1,
-        **keywords,
+        **keywords: Any,
     ):
         super().__init__(**keywords)
         _check(classes, queue_size, momentum, microbatches)
@@ -111,25 +115,25 @@ class SupConModel(WholeModel):
         self.build((None, *encoder.input_shape[1:]))
         self(tf.keras.Input(encoder.input_shape[1:]))  # `export` writes what was called
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         """There is nothing left to make."""
         self.built = True
 
-    def call(self, images, training: bool = False):
+    def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Features [B, F] of images, or [B, V, F] of views."""
         return self._of_each(images, lambda rows: self._networks.features(rows, training=training))
 
-    def project(self, images, training: bool = False) -> tf.Tensor:
+    def project(self, images: ArrayLike, training: bool = False) -> tf.Tensor:
         """Projections float32 [B, D] of images, or [B, V, D] of views: what the loss compares."""
         return self._of_each(images, lambda rows: self._networks.project(rows, training=training))
 
-    def classify(self, images, training: bool = False) -> tf.Tensor:
+    def classify(self, images: ArrayLike, training: bool = False) -> tf.Tensor:
         """Logits float32 [B, C] of the joint classifier, or [B, V, C]."""
         if self.classifier is None:
             raise ValueError("this model has no classifier: make it with classes=C, or fit one with `linear_probe`.")
         return self._of_each(images, lambda rows: self._networks.classify(rows, training=training))
 
-    def linear_probe(self, train, test, **how) -> LinearProbe:
+    def linear_probe(self, train: Labelled, test: Labelled, **how: Any) -> LinearProbe:
         """How good a linear classifier on the frozen encoder is (Sec. 4.1): `evaluation.linear` of this model.
 
         Args:
@@ -140,15 +144,15 @@ class SupConModel(WholeModel):
         return linear(self, train, test, **how)
 
     @property
-    def trainable_variables(self) -> list:
+    def trainable_variables(self) -> list[tf.Variable]:
         """Those of encoder, head and classifier; those of the queue's copy follow them."""
         return self._networks.variables_of(self._trained) if self.trainable else []
 
     @property
-    def trainable_weights(self) -> list:
+    def trainable_weights(self) -> list[tf.Variable]:
         return self.trainable_variables
 
-    def fit(self, x=None, y=None, *others, **keywords):
+    def fit(self, x: Any = None, y: Any = None, *others: Any, **keywords: Any) -> tf.keras.callbacks.History:
         """As of any Keras model; x and y, or the first batch of a dataset, are looked at before there is a graph.
 
         Args:
@@ -159,8 +163,8 @@ class SupConModel(WholeModel):
         batches.look(x, y, self.augment, batch_size=keywords.get("batch_size"), **self._reading())
         return super().fit(x, y, *others, **keywords)
 
-    @tf.autograph.experimental.do_not_convert
-    def train_step(self, data):
+    @as_written
+    def train_step(self, data: tuple[Any, ...]) -> dict[str, tf.Tensor]:
         """One update, by `training.update`."""
         build_optimizer(self.optimizer, self.trainable_variables)
         views, labels = self._read(data)
@@ -176,8 +180,8 @@ class SupConModel(WholeModel):
         take_mean(local_averages(self._networks))
         return self._logs(measured, compared, images, of_all)
 
-    @tf.autograph.experimental.do_not_convert
-    def test_step(self, data):
+    @as_written
+    def test_step(self, data: tuple[Any, ...]) -> dict[str, tf.Tensor]:
         """The loss of a batch by itself, in inference mode."""
         views, labels = self._read(data)
         images, of_all = _counted(views)
@@ -188,7 +192,7 @@ class SupConModel(WholeModel):
         outcome = objective.outcome(outputs, labels, views=views.shape[1])
         return self._logs(outcome.metrics, outcome.compared, images, of_all)
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "encoder": saved(self.encoder),
@@ -203,7 +207,7 @@ class SupConModel(WholeModel):
         }
 
     @classmethod
-    def from_config(cls, config: dict, custom_objects=None):
+    def from_config(cls, config: dict[str, Any], custom_objects: Optional[dict[str, Any]] = None) -> SupConModel:
         names = ("encoder", "projection", "augment", "loss")
         parts = {name: loaded(config[name], custom_objects) for name in names}
         remembered(parts["encoder"], config["batch_norms"])
@@ -211,7 +215,7 @@ class SupConModel(WholeModel):
         return cls(**{**config, **parts})
 
     @property
-    def _trained(self) -> Sequence[str]:
+    def _trained(self) -> tuple[str, ...]:
         return ("encoder", "projection", *(("classifier",) if self.classes else ()))
 
     def _made_queue(self, width: int) -> MomentumQueue:
@@ -227,23 +231,23 @@ class SupConModel(WholeModel):
             memory=empty_memory(self, self.queue_size, feature_width(self.projection, width)),
         )
 
-    def _of_each(self, images, function) -> tf.Tensor:
+    def _of_each(self, images: ArrayLike, function: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
         """`function` of images as rows, [..., S, S, ch] to [..., n]."""
-        images = tf.convert_to_tensor(images)
+        pixels = tf.convert_to_tensor(images)
         if self.augment is not None:  # it was trained on floats in [0, 1], and would not say that these are others
-            images = require_unit_range(images)
-        images = unit_range(images)
-        if images.shape.rank != 5:
-            return function(images)
-        found = function(tf.reshape(images, [-1, *images.shape[2:]]))
-        return tf.reshape(found, [-1, images.shape[1], found.shape[-1]])
+            pixels = require_unit_range(pixels)
+        pixels = unit_range(pixels)
+        if pixels.shape.rank != 5:
+            return function(pixels)
+        found = function(tf.reshape(pixels, [-1, *pixels.shape[2:]]))
+        return tf.reshape(found, [-1, pixels.shape[1], found.shape[-1]])
 
-    def _reading(self) -> dict:
+    def _reading(self) -> dict[str, Any]:
         """How labels are read."""
         why = "a joint classifier learns" if self.classes else "a queue holds" if self.queue_size else ""
         return {"classes": self.classes, "one_class": why and f"{why} one class an image."}
 
-    def _read(self, data) -> tuple:
+    def _read(self, data: tuple[Any, ...]) -> tuple[tf.Tensor, tf.Tensor]:
         views, labels = batches.read(data, self.augment, **self._reading())
         if self.microbatches > 1 and (views.shape[0] is None or views.shape[0] % self.microbatches):
             raise refusal(
@@ -255,18 +259,24 @@ class SupConModel(WholeModel):
                           "`dataset.map` and leave `augment` out.")  # fmt: skip
         return views, labels
 
-    def _objective(self, of_all: tf.Tensor):
+    def _objective(self, of_all: tf.Tensor) -> Union[PenalisedContrastive, PenalisedJoint]:
         loss = compiled_loss(self) or self.contrastive_loss
         if not hasattr(loss, "values"):
             raise refusal(
                 f"SupConModel minimises `SupConLoss` or a loss with its method `values`; got {loss!r}. For another "
                 "loss take a Keras model from views to projections, and `compile(loss=...)`."
             )
-        how = {"batch_size": tf.cast(of_all, tf.float32), "loss": loss.values, "microbatches": self.microbatches}
+        how: dict[str, Any] = {
+            "batch_size": tf.cast(of_all, tf.float32),
+            "loss": loss.values,
+            "microbatches": self.microbatches,
+        }
         how["layers"] = tuple(self._networks.parts().values())
         return PenalisedJoint(**how, classes=self.classes) if self.classes else PenalisedContrastive(**how)
 
-    def _logs(self, measured: dict, compared: tuple, images, of_all) -> dict:
+    def _logs(
+        self, measured: dict[str, tf.Tensor], compared: tuple[tf.Tensor, tf.Tensor], images: Count, of_all: Count
+    ) -> dict[str, tf.Tensor]:
         """What is shown: means over all images so far, of all replicas, and the metrics of `compile`."""
         projections, labels = compared
         others = self.compute_metrics(None, labels, projections, sample_weight=None)
@@ -279,13 +289,13 @@ class SupConModel(WholeModel):
         return {**others, **{mean.name: mean.result() for mean in shown.values()}}
 
 
-def _counted(views: tf.Tensor) -> tuple:
+def _counted(views: tf.Tensor) -> tuple[Count, Count]:
     """(B of this replica, G of all), int or int scalar."""
     images = tf.shape(views)[0] if views.shape[0] is None else views.shape[0]
     return images, images_of_all(images)
 
 
-def _check(classes, queue_size, momentum, microbatches) -> None:
+def _check(classes: Optional[int], queue_size: int, momentum: float, microbatches: int) -> None:
     if classes is not None and classes < 2:
         raise ValueError(f"`classes` must be 2 or more, or None for no joint classifier; got {classes}.")
     if queue_size < 0 or microbatches < 1:

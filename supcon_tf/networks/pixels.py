@@ -8,7 +8,7 @@ them. What no mean and deviation can say, blue before red, is a layer at the beg
 from __future__ import annotations
 
 import sys
-from typing import Callable, Optional
+from typing import Any, Callable, Optional
 
 import numpy as np
 import tensorflow as tf
@@ -43,11 +43,13 @@ class BlueFirst(tf.keras.layers.Layer):
     def call(self, x: tf.Tensor) -> tf.Tensor:
         return x[..., ::-1]
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
 
 
-def pixel_scaling(name: str, pixels: str = AUTO, *, channels: int) -> Optional[tuple[tuple, tuple]]:
+def pixel_scaling(
+    name: str, pixels: str = AUTO, *, channels: int
+) -> Optional[tuple[tuple[float, ...], tuple[float, ...]]]:
     """Mean and deviation that the encoder called `name` wants its images whitened by.
 
     Args:
@@ -76,7 +78,11 @@ def pixel_scaling(name: str, pixels: str = AUTO, *, channels: int) -> Optional[t
             f"encoder '{name}' takes images of red, green and blue (pixels '{wanted}'); these have {channels} "
             f"channel{'s' if channels > 1 else ''}. Take another encoder, for instance resnet50."
         )
-    return tuple(values * channels if len(values) == 1 else values for values in (mean, std))
+    return _of_each(mean, channels), _of_each(std, channels)
+
+
+def _of_each(values: tuple[float, ...], channels: int) -> tuple[float, ...]:
+    return values * channels if len(values) == 1 else values
 
 
 def range_of(name: str, pixels: str = AUTO) -> str:
@@ -99,14 +105,14 @@ def range_of(name: str, pixels: str = AUTO) -> str:
     probe = np.array([[[[0.0, 100.0, 255.0], [17.0, 3.0, 80.0]]]], np.float32)  # [1, 1, 2, 3]
     found = np.asarray(rule(probe.copy(), data_format="channels_last"))
     for known, (mean, std) in RANGES.items():
-        expected = (probe / 255 - np.float32(mean)) / np.float32(std)
+        expected = (probe / 255 - np.asarray(mean, np.float32)) / np.asarray(std, np.float32)
         expected = expected[..., ::-1] if known == "caffe" else expected
         if np.allclose(found, expected, atol=1e-4):
             return known
     raise ValueError(f"the rule of {name} for pixels is none of {', '.join(RANGES)}: say one with encoder.pixels.")
 
 
-def application(name: str) -> Callable:
+def application(name: str) -> Callable[..., tf.keras.Model]:
     """The function of `tf.keras.applications` that `keras:NAME` names.
 
     Raises:
@@ -118,7 +124,8 @@ def application(name: str) -> Callable:
         ValueError: `encoder`: tf.keras.applications has no network 'resnet5'. Did you mean `ResNet50`?
     """
     wanted, rooms = name.removeprefix(KERAS), tf.keras.applications
-    known = {key: getattr(rooms, key) for key in dir(rooms) if key[0].isupper() and callable(getattr(rooms, key))}
+    names = [key for key in dir(rooms) if key[0].isupper() and callable(getattr(rooms, key))]
+    known: dict[str, Callable[..., tf.keras.Model]] = {key: getattr(rooms, key) for key in names}
     if wanted in known:
         return known[wanted]
     lower = {key.lower(): key for key in known}

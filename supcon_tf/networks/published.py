@@ -15,10 +15,11 @@ import os
 import pathlib
 import re
 from collections.abc import Iterator
-from typing import Callable, Optional
+from typing import Any, Callable, Optional
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from supcon_tf.failures import first_line
 from supcon_tf.networks.resnet import BLOCKS, resnet
@@ -29,7 +30,9 @@ LEAVES = ("kernel", *NORM)
 FIRST = "Conv2DFixedPadding/conv2d/kernel"  # of the authors' stem
 
 
-def from_supcontrast(path: str | os.PathLike, *, image_shape: Optional[tuple] = None) -> tf.keras.Model:
+def from_supcontrast(
+    path: str | os.PathLike[str], *, image_shape: Optional[tuple[int, int, int]] = None
+) -> tf.keras.Model:
     """The encoder of a SupContrast checkpoint (`ckpt_epoch_N.pth`, `last.pth`, or the published `supcon.pth`).
 
     Depth, width and stem are read from the tensors: ResNet-18, 34, 50, 101 or 152 with the 3x3 stem of SupContrast's
@@ -73,7 +76,9 @@ def from_supcontrast(path: str | os.PathLike, *, image_shape: Optional[tuple] = 
     return network
 
 
-def from_authors(path: str | os.PathLike, depth: int, *, image_shape: Optional[tuple] = None) -> tf.keras.Model:
+def from_authors(
+    path: str | os.PathLike[str], depth: int, *, image_shape: Optional[tuple[int, int, int]] = None
+) -> tf.keras.Model:
     """The encoder of a checkpoint of the authors' code (google-research, `supcon`): ResNet v1 of a depth.
 
     Width and stem are read from the tensors. The network is `resnet(depth)` as it is.
@@ -108,7 +113,7 @@ def from_authors(path: str | os.PathLike, depth: int, *, image_shape: Optional[t
     return network
 
 
-def load_authors(network: tf.keras.Model, path: str | os.PathLike) -> None:
+def load_authors(network: tf.keras.Model, path: str | os.PathLike[str]) -> None:
     """Gives a `resnet` the weights and moving averages of a checkpoint of the authors' code; as `from_authors`."""
     basic = not any(layer.name == "group1_block1_conv3" for layer in network.layers)
     fill(network, _of_authors(path), lambda layer, leaf: _in_authors(layer, leaf, basic), str(path))
@@ -116,10 +121,10 @@ def load_authors(network: tf.keras.Model, path: str | os.PathLike) -> None:
 
 def fill(
     network: tf.keras.Model,
-    tensors: dict[str, np.ndarray],
+    tensors: dict[str, NDArray[Any]],
     named: Callable[[str, str], str],
     origin: str,
-    turned: Callable[[np.ndarray], np.ndarray] = np.asarray,
+    turned: Callable[[NDArray[Any]], NDArray[Any]] = np.asarray,
 ) -> None:
     """Gives every variable of a residual network the tensor of its name; all of them, or none.
 
@@ -154,7 +159,7 @@ def fill(
         variable.assign(value)
 
 
-def _variables(network: tf.keras.Model) -> Iterator[tuple]:
+def _variables(network: tf.keras.Model) -> Iterator[tuple[str, str, tf.Variable]]:
     """(layer, variable's name, variable) of every weight; each is one of `LEAVES`."""
     for layer in network.layers:
         if isinstance(layer, tf.keras.layers.Conv2D):
@@ -164,7 +169,7 @@ def _variables(network: tf.keras.Model) -> Iterator[tuple]:
                 yield layer.name, leaf, getattr(layer, leaf)
 
 
-def _place(layer: str) -> tuple:
+def _place(layer: str) -> tuple[int, int, str]:
     """(group, block, what) of a layer, counted from 1; (0, 0, what) in the stem.
 
     Example:
@@ -172,6 +177,8 @@ def _place(layer: str) -> tuple:
         ((2, 1, 'shortcut_conv'), (0, 0, 'norm'))
     """
     found = re.fullmatch(r"(?:group(\d+)_block(\d+)|stem)_(\w+)", layer)
+    if found is None:
+        raise ValueError(f"a layer called '{layer}' is none of a residual network.")
     return int(found[1] or 0), int(found[2] or 0), found[3]
 
 
@@ -201,12 +208,12 @@ def _nth(name: str, number: int) -> str:
     return f"{name}_{number}" if number else name
 
 
-def _as_torch_has_it(value: np.ndarray) -> np.ndarray:
+def _as_torch_has_it(value: NDArray[Any]) -> NDArray[Any]:
     """A kernel [out, in, h, w] as [h, w, in, out]; else as it is."""
     return value.transpose(2, 3, 1, 0) if value.ndim == 4 else value
 
 
-def _depth(tensors: dict) -> Optional[int]:
+def _depth(tensors: dict[str, NDArray[Any]]) -> Optional[int]:
     """The ResNet whose blocks these are, None for no such."""
     places = [re.match(r"layer(\d)\.(\d+)\.", name) for name in tensors]
     found = {(int(place[1]), int(place[2])) for place in places if place}
@@ -215,7 +222,7 @@ def _depth(tensors: dict) -> Optional[int]:
     return next((depth for depth, blocks in BLOCKS.items() if blocks == counts and (depth < 50) == basic), None)
 
 
-def _of_torch(path: pathlib.Path) -> dict[str, np.ndarray]:
+def _of_torch(path: pathlib.Path) -> dict[str, NDArray[Any]]:
     """Tensors of the encoder in a PyTorch file, by name, without what wraps it and without heads."""
     if not path.is_file():
         raise ValueError(f"there is no file {shown(str(path))}.")
@@ -242,7 +249,7 @@ def _of_torch(path: pathlib.Path) -> dict[str, np.ndarray]:
     return {name: tensor.float().numpy() for name, tensor in named.items() if not passed.match(name)}
 
 
-def _of_authors(path: str | os.PathLike) -> dict[str, np.ndarray]:
+def _of_authors(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
     """Variables of the encoder in a TensorFlow checkpoint, by name within the encoder; no slots of optimizers."""
     try:
         reader = tf.train.load_checkpoint(os.fspath(path))

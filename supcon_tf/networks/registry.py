@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, Callable
 
 import tensorflow as tf
 
@@ -15,7 +16,7 @@ from supcon_tf.networks.resnet import resnet
 from supcon_tf.networks.resnext import resnext
 from supcon_tf.networks.weights import load_weights
 
-KINDS = {"resnet": resnet, "resnext": resnext}
+KINDS: dict[str, Callable[..., tf.keras.Model]] = {"resnet": resnet, "resnext": resnext}
 
 __all__ = ["ENCODERS", "build_encoder"]
 
@@ -23,7 +24,7 @@ __all__ = ["ENCODERS", "build_encoder"]
 def build_encoder(
     name: str,
     *,
-    image_shape: tuple,
+    image_shape: tuple[int, int, int],
     width: float = 1.0,
     stem: str = "image",
     cross_replica_batch_norm: bool = True,
@@ -78,6 +79,6 @@ def build_encoder(
     return network
 
 
-def _own(name: str, **how) -> tf.keras.Model:
+def _own(name: str, **how: Any) -> tf.keras.Model:
     kind = name.rstrip("0123456789")
     return KINDS[kind](int(name.removeprefix(kind)), name=name, **how)

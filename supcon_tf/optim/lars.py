@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Optional, Union
+from collections.abc import Hashable, Sequence
+from typing import Any, Optional, Union
 
 import tensorflow as tf
 
@@ -51,9 +51,9 @@ class LARS(tf.keras.optimizers.SGD):
         weight_decay: float = 0.0,
         trust_coefficient: float = 0.001,
         classic_momentum: bool = True,
-        undecayed: Sequence = (),
-        unadapted: Optional[Sequence] = None,
-        **keywords,
+        undecayed: Sequence[Union[tf.Variable, int]] = (),
+        unadapted: Optional[Sequence[Union[tf.Variable, int]]] = None,
+        **keywords: Any,
     ):
         if keywords.pop("nesterov", False):
             raise ValueError("LARS has no Nesterov momentum: leave `nesterov` out.")
@@ -71,13 +71,15 @@ class LARS(tf.keras.optimizers.SGD):
         self._undecayed = self._keys(undecayed)
         self._unadapted = self._undecayed if unadapted is None else self._keys(unadapted)
 
-    def build(self, variables):
+    def build(self, variables: Sequence[tf.Variable]) -> None:
         super().build(variables)
         keys = [self._var_key(variable) for variable in variables]
         self._undecayed = frozenset(keys[one] if isinstance(one, int) else one for one in self._undecayed)
         self._unadapted = frozenset(keys[one] if isinstance(one, int) else one for one in self._unadapted)
 
-    def update_step(self, gradient, variable, learning_rate=None):
+    def update_step(
+        self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: Optional[tf.Tensor] = None
+    ) -> None:
         """One variable's update; Keras 3 hands the rate over, Keras 2 keeps it."""
         rate = tf.cast(self.learning_rate if learning_rate is None else learning_rate, variable.dtype)
         key = self._var_key(variable)
@@ -96,7 +98,7 @@ class LARS(tf.keras.optimizers.SGD):
             update = rate * self._trust(key, weight, moved) * moved
         variable.assign_sub(update)
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         del config["nesterov"]
         return {
@@ -108,18 +110,18 @@ class LARS(tf.keras.optimizers.SGD):
             "unadapted": self._numbered(self._unadapted),
         }
 
-    def _trust(self, key, weight: tf.Tensor, direction: tf.Tensor):
+    def _trust(self, key: Hashable, weight: tf.Tensor, direction: tf.Tensor) -> Union[float, tf.Tensor]:
         if key in self._unadapted:
             return 1.0
         length, step = tf.norm(weight), tf.norm(direction)
         ratio = self.trust_coefficient * tf.math.divide_no_nan(length, step)
         return tf.where((length > 0) & (step > 0), ratio, tf.ones_like(ratio))
 
-    def _keys(self, chosen: Sequence) -> frozenset:
+    def _keys(self, chosen: Sequence[Union[tf.Variable, int]]) -> frozenset[Any]:
         """Variables by the key under which this optimizer knows them; not the variables: it would save them too."""
         return frozenset(one if isinstance(one, int) else self._var_key(one) for one in chosen)
 
-    def _numbered(self, chosen: frozenset) -> list:
+    def _numbered(self, chosen: frozenset[Any]) -> list[int]:
         places = optimizer_places(self)
         if not all(isinstance(one, int) or one in places for one in chosen):
             raise ValueError(

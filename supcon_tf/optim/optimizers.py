@@ -17,7 +17,7 @@ def build_optimizer(
     *,
     learning_rate: Union[float, tf.keras.optimizers.schedules.LearningRateSchedule],
     weight_decay: float = 0.0,
-    undecayed: Sequence = (),
+    undecayed: Sequence[tf.Variable] = (),
     rmsprop_epsilon: float = 1e-3,
 ) -> tf.keras.optimizers.Optimizer:
     """The optimizer called `name`; make it, and `build` it, inside `strategy.scope()`.
@@ -65,7 +65,7 @@ def build_optimizer(
     return optimizer
 
 
-def known_to_all(gradients: Sequence) -> list:
+def known_to_all(gradients: Sequence[tf.Tensor]) -> list[tf.Tensor]:
     """This replica's gradients, the first of them NaN where any replica has one that is not finite.
 
     The loss scaling of Keras 3 asks the first replica alone, before gradients are summed, whether to leave an update

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Optional
+from typing import Any, Optional, Union
 
 import tensorflow as tf
 
@@ -80,7 +80,7 @@ class WarmupSchedule(tf.keras.optimizers.schedules.LearningRateSchedule):
         self.total_steps = float(total_steps)
         self.warmup_steps = float(warmup_steps)
 
-    def __call__(self, step) -> tf.Tensor:
+    def __call__(self, step: Union[int, tf.Tensor]) -> tf.Tensor:
         step = tf.cast(step, tf.float32)
         rise = tf.math.divide_no_nan(step, self.warmup_steps)
         decay = self.decay(tf.clip_by_value(step - self.warmup_steps, 0.0, self.total_steps - self.warmup_steps))
@@ -90,7 +90,7 @@ class WarmupSchedule(tf.keras.optimizers.schedules.LearningRateSchedule):
         """The factor on the peak, for float32 steps [...] since the end of the warm-up, none past the stage."""
         return tf.ones_like(since_warmup)
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         return {
             "peak_learning_rate": self.peak_learning_rate,
             "total_steps": self.total_steps,
@@ -126,7 +126,7 @@ class ExponentialSchedule(WarmupSchedule):
         [1.0, 0.5, 0.25]
     """
 
-    def __init__(self, *, decay_rate: float, steps_per_decay: float, **stage):
+    def __init__(self, *, decay_rate: float, steps_per_decay: Optional[float], **stage: float):
         super().__init__(**stage)
         if steps_per_decay is None or not steps_per_decay > 0:
             raise ValueError(f"the exponential schedule needs `steps_per_decay` > 0; got {steps_per_decay}.")
@@ -136,7 +136,7 @@ class ExponentialSchedule(WarmupSchedule):
     def decay(self, since_warmup: tf.Tensor) -> tf.Tensor:
         return self.decay_rate ** tf.floor(since_warmup / self.steps_per_decay)
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "decay_rate": self.decay_rate, "steps_per_decay": self.steps_per_decay}
 
 
@@ -152,7 +152,7 @@ class PiecewiseSchedule(WarmupSchedule):
         [1.0, 0.5, 0.25]
     """
 
-    def __init__(self, *, decay_rate: float, boundaries: Sequence[float], **stage):
+    def __init__(self, *, decay_rate: float, boundaries: Sequence[float], **stage: float):
         super().__init__(**stage)
         if any(boundary < 0 for boundary in boundaries):
             raise ValueError(f"`boundaries` must be steps >= 0 after the warm-up; got {tuple(boundaries)}.")
@@ -163,7 +163,7 @@ class PiecewiseSchedule(WarmupSchedule):
         passed = since_warmup[..., tf.newaxis] > tf.constant(self.boundaries, tf.float32)  # [..., boundaries]
         return self.decay_rate ** tf.reduce_sum(tf.cast(passed, tf.float32), axis=-1)  # [...]
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "decay_rate": self.decay_rate, "boundaries": list(self.boundaries)}
 
 

@@ -17,7 +17,8 @@ import dataclasses
 import json
 import pathlib
 import tempfile
-from typing import Callable, Optional, Union
+from collections.abc import Iterator
+from typing import Any, Callable, Optional, Union
 
 from supcon_tf import failures
 from supcon_tf.config import Experiment
@@ -46,7 +47,7 @@ def run_experiment(
     command: str = "",
     write_report: bool = True,
     make_networks: Callable[..., Networks] = build_networks,
-) -> dict:
+) -> dict[str, Any]:
     """Trains every stage of an experiment, evaluates the result and writes the report.
 
     The same call on the same directory continues where an interrupted run stopped; a finished run is left as it is.
@@ -86,22 +87,27 @@ def run_experiment(
         >>> summary["test_images"]
         539
     """
-    directory = RunDirectory(directory)
+    place = RunDirectory(directory)
     with own_state(experiment), _with_others(experiment):
         if not is_chief(experiment.strategy):
-            return _assist(experiment, directory, data_dir, make_networks)
-        _lead(
-            experiment, directory, data_dir, command, RunningReport(directory) if write_report else None, make_networks
-        )
-    return directory.read_summary()
+            return _assist(experiment, place, data_dir, make_networks)
+        _lead(experiment, place, data_dir, command, RunningReport(place) if write_report else None, make_networks)
+    return place.read_summary()
 
 
-def _with_others(experiment: Experiment):
+def _with_others(experiment: Experiment) -> contextlib.AbstractContextManager[None]:
     """A block in which the loss of another host is told as such."""
     return cluster.whole() if experiment.strategy == "multi_worker" else contextlib.nullcontext()
 
 
-def _lead(experiment, directory: RunDirectory, data_dir, command: str, page: Optional[RunningReport], make_networks):
+def _lead(
+    experiment: Experiment,
+    directory: RunDirectory,
+    data_dir: Optional[str],
+    command: str,
+    page: Optional[RunningReport],
+    make_networks: Callable[..., Networks],
+) -> None:
     """A run on its only host, or on the chief of several: all steps and all files."""
     directory.check(experiment)
     if directory.summary.exists():
@@ -123,7 +129,9 @@ def _lead(experiment, directory: RunDirectory, data_dir, command: str, page: Opt
             print(f"report: {page.path}", flush=True)
 
 
-def _assist(experiment: Experiment, directory: RunDirectory, data_dir: Optional[str], make_networks) -> dict:
+def _assist(
+    experiment: Experiment, directory: RunDirectory, data_dir: Optional[str], make_networks: Callable[..., Networks]
+) -> dict[str, Any]:
     """A run on a host that is not the chief: the same steps, and no file that is kept."""
     if directory.summary.exists():
         return {}
@@ -186,19 +194,19 @@ def _train(run: RunContext, name: str) -> None:
 
 
 @contextlib.contextmanager
-def _evaluating(run: RunContext):
+def _evaluating(run: RunContext) -> Iterator[None]:
     """A block that evaluates: what goes wrong in it is told, and the state is saved."""
     smaller = "The state is saved; a device with more memory can go on from it."
     with failures.explained("the evaluation", smaller=smaller), reading(run.source):
         yield
 
 
-def _embedded(run: RunContext) -> dict:
+def _embedded(run: RunContext) -> dict[str, Any]:
     """Embeddings, logits and labels of the test split."""
     return embed_split(run.networks, strategy=run.strategy, batches=recipe.evaluation_batches(run, "test"))
 
 
-def _result(run: RunContext) -> dict:
+def _result(run: RunContext) -> dict[str, Any]:
     """Evaluates the run; returns what `summary.json` says of it."""
     experiment, embedded = run.experiment, _embedded(run)
     classified = any(STAGE_KINDS[name].classifies for name in experiment.stages)

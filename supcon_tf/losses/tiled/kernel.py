@@ -30,6 +30,7 @@ from supcon_tf.losses.pairs import Rows
 from supcon_tf.losses.tiled import blocks
 from supcon_tf.losses.tiled.backward import backward
 from supcon_tf.losses.tiled.forward import forward
+from supcon_tf.tracing import as_written
 
 
 class Tiling(NamedTuple):
@@ -49,7 +50,7 @@ def numbers_sent(mode: Mode) -> int:
     return 2 + mode.inside + (not mode.denominator.linear) + mode.label_sets
 
 
-@tf.autograph.experimental.do_not_convert
+@as_written
 def anchor_losses(
     anchors: Rows,
     keys: Rows,
