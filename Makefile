@@ -15,15 +15,17 @@ DOCS_VENV := .venv-docs
 DOCS_PACKAGES := "mkdocs-material>=9.5,<10" "mkdocstrings[python]>=0.26" "latex2mathml>=3.77,<4"
 TPU_SUITED := 3.11 3.12 3.13
 
-.PHONY: docs results help demo test test-guards test-all lint check benchmark tpu-env clean
+.PHONY: docs results help demo test test-guards test-all lint types check installs benchmark tpu-env clean
 
 help:
 	@echo "make demo      train cross-entropy and SupCon on the embedded digits, 3 seeds each; ends with a report"
 	@echo "make test      the tests (under 6 minutes on 2 cores)"
 	@echo "make test-guards  slow tests of what is promised: 4 and 8 replicas, several processes, kills, label sets"
 	@echo "make test-all  the tests, slow ones too"
-	@echo "make lint      format and lint"
-	@echo "make check     format, lint and tests"
+	@echo "make lint      format, lint and types"
+	@echo "make types     mypy --strict on the public names, and on a program that uses them"
+	@echo "make check     format, lint, types and tests"
+	@echo "make installs  wheel and sdist into an empty environment of every Python that is there (minutes each)"
 	@echo "make benchmark time, memory and accuracy of the loss, beside PyTorch's (about 10 minutes)"
 	@echo "make docs      the documentation as a site, strict, in build/site"
 	@echo "make results   write measured tables into the documents, from the records under experiments/results"
@@ -54,11 +56,17 @@ GUARDS := tests/distributed tests/distribution tests/run tests/evaluation/test_k
 test-guards: $(VENV)/ready-test
 	$(PYTEST) -m slow $(GUARDS)
 
-lint: $(VENV)/ready-test
+lint: types
 	$(RUN) -m ruff format --check .
 	$(RUN) -m ruff check .
 
+types: $(VENV)/ready-test
+	$(RUN) -m mypy
+
 check: lint test
+
+installs:
+	./.ci/installs $(PYTHONS)
 
 benchmark: $(VENV)/ready-benchmark
 	$(RUN) -m launch.benchmark loss

@@ -34,7 +34,7 @@ ONNX = [  # `launch.export --onnx`; newer onnx needs another ml_dtypes than Tens
     f"onnx>=1.17; {NEW}",
     "onnxruntime>=1.17",
 ]
-TEST = ["pytest>=8", "pytest-xdist>=3.5", "ruff==0.17.6"]
+TEST = ["pytest>=8", "pytest-xdist>=3.5", "ruff==0.17.6", "mypy==1.19.1", "jedi>=0.19"]
 
 setup(
     name="supcon_tf",
@@ -46,7 +46,7 @@ setup(
     python_requires=">=3.9,<3.14",
     packages=[*find_packages(include=["supcon_tf", "supcon_tf.*"]), *INSIDE],
     package_dir=INSIDE,
-    package_data={"supcon_tf": ["py.typed"]},
+    package_data={"supcon_tf": ["py.typed"], "": ["*.pyi"]},  # types, and the names that are loaded late
     entry_points={"console_scripts": ["supcon = supcon_tf.command:main"]},
     # What the loss, layers, optimizers, networks and models need: enough for a Keras program of one's own.
     install_requires=[
@@ -64,7 +64,7 @@ setup(
         "cuda": [f"tensorflow[and-cuda]>=2.15,<2.16; {OLD}", f"tensorflow[and-cuda]>=2.20,<2.22; {NEW}"],
         "onnx": ONNX,
         "test": [*TRAIN, *TEST],
-        "dev": [*TRAIN, *TEST, "mypy>=1.8", "build>=1"],
+        "dev": [*TRAIN, *TEST, "build>=1"],
         # The peers that `launch.benchmark` measures beside; each runs in a process of its own.
         "benchmark": [
             *TRAIN, *TEST, "torch>=2.2,<2.14", "pytorch-metric-learning>=2.8", "faiss-cpu>=1.7.4", "scikit-image>=0.20"

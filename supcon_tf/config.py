@@ -8,7 +8,7 @@ run directory are all made from this one description (`supcon_tf/settings.py`).
 from __future__ import annotations
 
 import dataclasses
-from typing import Optional
+from typing import Any, Optional
 
 from supcon_tf import names
 from supcon_tf.encoders import Encoder
@@ -40,12 +40,12 @@ class Data(Checked):
     evaluation_padding: int = setting(0, "pixels around that square; 32 is ImageNet's 224 of 256", least=0)
 
     @property
-    def source(self) -> dict:
+    def source(self) -> dict[str, Any]:
         """What `data.sets.load.load_source` is told: which set."""
         return {name: getattr(self, name) for name in ("name", "train_split", "test_split", "broken_images")}
 
     @property
-    def selection(self) -> dict:
+    def selection(self) -> dict[str, Any]:
         """What `data.sets.selection.selected` is told, beside the seed: which of its training images."""
         return {name: getattr(self, name) for name in ("examples", "fraction", "label_noise", "held_out")}
 
@@ -70,7 +70,7 @@ class Model(Checked):
     code: str = setting("", "Python module that is imported first: it registers the model's own layers with Keras")
     signature: str = setting("", "of a SavedModel; empty: serving_default, or its Keras model where Keras 2 reads it")
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if bool(self.mean) != bool(self.std) or (self.mean and self.range):
             raise ValueError("say how pixels are scaled by `model.range`, or by `model.mean` and `model.std` together.")
@@ -91,7 +91,7 @@ class Projection(Checked):
                                     "2 / inputs, which plain SGD turns less fast",
                            choices=names.HEAD_KERNELS)  # fmt: skip
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if not self.widths:
             raise ValueError("`Projection.widths` must name at least one layer, for instance 2048,128; got none.")
@@ -149,7 +149,7 @@ class Augment(Checked):
     stacked_order: str = setting("code", "RandAugment after the colour jitter (code) or before it (paper)",
                                  choices=names.STACKED_ORDERS)  # fmt: skip
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if self.crop_area[0] > self.crop_area[1]:
             raise ValueError(f"`Augment.crop_area` must be (smallest, largest); got {self.crop_area}.")
@@ -188,7 +188,7 @@ class Stage(Checked):
     evaluate_every: int = setting(1, "epochs between evaluations on the test split; the last always is one", least=1)
     augment: Augment = Augment()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if self.epochs and self.warmup_epochs >= self.epochs:
             raise ValueError(
@@ -247,7 +247,7 @@ class Experiment(Checked):
     cross_entropy: Stage = Stage()
     linear: Stage = Stage()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         _check_stages(self)
         _check_replicas(self)

@@ -60,7 +60,7 @@ class Encoder(Checked):
                           choices=PIXELS)  # fmt: skip
     normalize_features: bool = setting(True, "unit-length features before projection head and classifier")
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         try:
             form = form_of(self.name)

@@ -9,7 +9,8 @@ import contextlib
 import importlib
 import random
 import threading
-from typing import Any, Callable
+from collections.abc import Iterator
+from typing import Any, Callable, Optional
 
 import numpy as np
 import tensorflow as tf
@@ -18,7 +19,7 @@ from tensorflow.python.eager import context as eager_context  # the global seed 
 KERAS_3 = hasattr(tf.keras, "ops")
 
 
-def inner_layers(layer: tf.keras.layers.Layer) -> list:
+def inner_layers(layer: tf.keras.layers.Layer) -> list[tf.keras.layers.Layer]:
     """The layer and all layers in it at any depth, those in lists included.
 
     Private, but the one walk that both generations have: the public `layers` of Keras 2 exists for models alone, and
@@ -27,27 +28,27 @@ def inner_layers(layer: tf.keras.layers.Layer) -> list:
     return list(layer._flatten_layers())
 
 
-def symbolic_outputs(layer: tf.keras.layers.Layer) -> list:
+def symbolic_outputs(layer: tf.keras.layers.Layer) -> list[Any]:
     """What a layer gives, once for each place where it stands: `output` of a nested model is that of its own graph."""
     nodes = layer._inbound_nodes
     return [tensor for node in nodes for tensor in _listed(node.output_tensors if KERAS_3 else node.outputs)]
 
 
-def _listed(tensors) -> list:
+def _listed(tensors: Any) -> list[Any]:
     return list(tensors) if isinstance(tensors, (list, tuple)) else [tensors]
 
 
-def variable_path(variable) -> str:
+def variable_path(variable: Any) -> str:
     """The whole name of a variable, `stem/kernel`: Keras 3 has it as `path`, and in `name` the last part only."""
-    return getattr(variable, "path", variable.name).removesuffix(":0")
+    return str(getattr(variable, "path", variable.name)).removesuffix(":0")
 
 
-def tensorflow_variable(variable) -> tf.Variable:
+def tensorflow_variable(variable: Any) -> tf.Variable:
     """TensorFlow's own variable, which Keras 3 wraps."""
     return variable if isinstance(variable, tf.Variable) else variable.value
 
 
-def build_under_own_name(layer: tf.keras.layers.Layer, shape: tuple) -> None:
+def build_under_own_name(layer: tf.keras.layers.Layer, shape: tuple[Optional[int], ...]) -> None:
     """Makes a layer's weights under its name: built inside another layer, Keras 2 would call every one `kernel:0`."""
     with tf.name_scope(layer.name):
         layer.build(shape)
@@ -62,7 +63,7 @@ def divide_moments_by_n(layer: tf.keras.layers.BatchNormalization) -> None:
         layer._bessels_correction_test_only = False
 
 
-def forgotten(layer: tf.keras.layers.Layer) -> list:
+def forgotten(layer: tf.keras.layers.Layer) -> list[Any]:
     """What the configs of batch norms in a layer leave out, for `remembered`: (synchronized, fused, corrected) each.
 
     A config of Keras 2 says of none of them, so that a copy would take each replica's own moments. Empty for Keras 3.
@@ -74,14 +75,14 @@ def forgotten(layer: tf.keras.layers.Layer) -> list:
     ]
 
 
-def remembered(layer: tf.keras.layers.Layer, settings: list) -> None:
+def remembered(layer: tf.keras.layers.Layer, settings: list[Any]) -> None:
     """Gives the batch norms in a layer what those that it was copied from had."""
     norms = [norm for norm in inner_layers(layer) if hasattr(norm, "_bessels_correction_test_only")]
     for norm, (synchronized, fused, corrected) in zip(norms, settings):
         norm.synchronized, norm.fused, norm._bessels_correction_test_only = synchronized, fused, corrected
 
 
-def share_moments(network: tf.keras.layers.Layer, *, cross_replica: bool) -> list:
+def share_moments(network: tf.keras.layers.Layer, *, cross_replica: bool) -> list[Any]:
     """Says of every batch norm in a network made by others whether it takes the moments of the global batch.
 
     Moving variances divide by n in any case. The fused kernel of Keras 2, chosen when a layer was built, knows of no
@@ -102,7 +103,7 @@ def share_moments(network: tf.keras.layers.Layer, *, cross_replica: bool) -> lis
     return []
 
 
-def random_states(layers: list) -> list:
+def random_states(layers: list[tf.keras.layers.Layer]) -> list[tf.Variable]:
     """Variables from which random layers draw, beside those that are weights of theirs.
 
     Keras 3 has the states of its generators among the weights; Keras 2 keeps them apart.
@@ -143,20 +144,20 @@ class WholeModel(tf.keras.Model):
         """The mean that is shown as "loss": Keras 3 has one of its own, beside which another would be shown twice."""
         return self._loss_tracker if KERAS_3 else self._shown_loss
 
-    def _symbolic_build(self, iterator=None, data_batch=None):
+    def _symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
         if self.optimizer is not None and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
         self._post_build()
 
 
-def build_optimizer(optimizer: tf.keras.optimizers.Optimizer, variables: list) -> None:
+def build_optimizer(optimizer: tf.keras.optimizers.Optimizer, variables: list[tf.Variable]) -> None:
     """Makes the optimizer's weights where they are missing: Keras 3 scales losses by one of them in the first step."""
     if not getattr(optimizer, "built", True):  # Keras 2 makes them by itself
         with tf.init_scope():
             optimizer.build(variables)
 
 
-def compiled_loss(model: tf.keras.Model):
+def compiled_loss(model: tf.keras.Model) -> Any:
     """The loss that `compile` got, or None: without one Keras 3 has a method of that name, Keras 2 an empty dict."""
     loss = getattr(model, "loss", None)
     return None if not loss or getattr(loss, "__self__", None) is model else loss
@@ -172,7 +173,7 @@ def scales_loss(optimizer: tf.keras.optimizers.Optimizer) -> bool:
     return isinstance(optimizer, tf.keras.mixed_precision.LossScaleOptimizer)
 
 
-def loss_scaling(optimizer: tf.keras.optimizers.Optimizer) -> tuple[Callable, Callable]:
+def loss_scaling(optimizer: tf.keras.optimizers.Optimizer) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """How this optimizer wants a loss scaled, and its gradients brought back before they are applied.
 
     Under "mixed_float16" gradients in 16 bits would fall below what they can hold. Keras 3 brings them back itself.
@@ -198,12 +199,12 @@ def reads_summed_gradients(optimizer: tf.keras.optimizers.Optimizer) -> bool:
 
 
 _lock = threading.Lock()
-_watched: dict = {}  # id of an optimizer -> [how many watch it, what its method was before, or None]
+_watched: dict[int, list[Any]] = {}  # id of an optimizer -> [how many watch it, what its method was before, or None]
 _own = threading.local()  # each replica is traced in a thread of its own
 
 
 @contextlib.contextmanager
-def summed_gradients(optimizer: tf.keras.optimizers.Optimizer):
+def summed_gradients(optimizer: tf.keras.optimizers.Optimizer) -> Iterator[Callable[[], Any]]:
     """Yields a function to the gradients, summed over replicas, that the optimizer applied inside the block.
 
     On several replicas only the optimizer sees that sum, in a method of its own. It is watched while any replica is in
@@ -220,14 +221,14 @@ def summed_gradients(optimizer: tf.keras.optimizers.Optimizer):
             _unwatch(inner, name)
 
 
-def _watch(optimizer, name: str) -> None:
+def _watch(optimizer: tf.keras.optimizers.Optimizer, name: str) -> None:
     entry = _watched.setdefault(id(optimizer), [0, vars(optimizer).get(name)])
     entry[0] += 1
     if entry[0] > 1:
         return
     aggregate = getattr(optimizer, name)
 
-    def watched(grads_and_vars):
+    def watched(grads_and_vars: Any) -> Any:
         summed = list(aggregate(grads_and_vars))
         _own.summed = [gradient for gradient, _ in summed]
         return summed
@@ -235,7 +236,7 @@ def _watch(optimizer, name: str) -> None:
     vars(optimizer)[name] = watched  # not by setattr, with which Keras would track it
 
 
-def _unwatch(optimizer, name: str) -> None:
+def _unwatch(optimizer: tf.keras.optimizers.Optimizer, name: str) -> None:
     entry = _watched[id(optimizer)]
     entry[0] -= 1
     if entry[0]:
@@ -248,7 +249,7 @@ def _unwatch(optimizer, name: str) -> None:
 
 
 @contextlib.contextmanager
-def own_random_state(seed: int):
+def own_random_state(seed: int) -> Iterator[None]:
     """A block that starts from a seed for Python, NumPy, TensorFlow and Keras, and leaves theirs as they were."""
     eager = eager_context.context()
     before = random.getstate(), np.random.get_state(), vars(eager).copy(), _keras_seeds()
@@ -269,13 +270,13 @@ def _keras_seeds() -> dict[str, Any]:
     return {name: getattr(holder, name, None) for name in names}
 
 
-def _restore_keras_seeds(seeds: dict) -> None:
+def _restore_keras_seeds(seeds: dict[str, Any]) -> None:
     holder, _ = _seed_holder()
     for name, value in seeds.items():
         setattr(holder, name, value)
 
 
-def _seed_holder() -> tuple:
+def _seed_holder() -> tuple[Any, tuple[str, ...]]:
     package = tf.keras.layers.Layer.__module__.split(".")[0]  # "keras", or "tf_keras"
     if KERAS_3:
         state = importlib.import_module(f"{package}.src.backend.common.global_state").GLOBAL_STATE_TRACKER
@@ -283,5 +284,5 @@ def _seed_holder() -> tuple:
     return importlib.import_module(f"{package}.src.backend")._SEED_GENERATOR, ("generator",)
 
 
-def _unchanged(value):
+def _unchanged(value: Any) -> Any:
     return value

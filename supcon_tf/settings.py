@@ -15,7 +15,9 @@ from typing import Any
 from supcon_tf.names import nearest, one_of
 
 
-def setting(default: Any, help: str, *, choices: tuple = (), least: Any = None, most: Any = None, above: Any = None):
+def setting(
+    default: Any, help: str, *, choices: tuple[Any, ...] = (), least: Any = None, most: Any = None, above: Any = None
+) -> Any:
     """A dataclass field with what a person needs to set it: help, allowed values, inclusive or exclusive bounds."""
     return dataclasses.field(
         default=default, metadata={"help": help, "choices": choices, "least": least, "most": most, "above": above}
@@ -25,9 +27,9 @@ def setting(default: Any, help: str, *, choices: tuple = (), least: Any = None, 
 class Checked:
     """Base of every section: types, choices and bounds of all fields are checked when it is made."""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         hints = typing.get_type_hints(type(self))
-        for field in dataclasses.fields(self):
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]  # what derives from this is a dataclass
             if field.metadata:
                 check_value(f"{type(self).__name__}.{field.name}", getattr(self, field.name), hints[field.name], field)
 
@@ -39,11 +41,11 @@ class Setting:
     name: str
     type: Any
     value: Any
-    field: dataclasses.Field
+    field: dataclasses.Field[Any]
 
     @property
     def help(self) -> str:
-        return self.field.metadata["help"]
+        return str(self.field.metadata["help"])
 
     def parse(self, text: str) -> Any:
         """The value that `text` means for this field; ValueError with what was wanted when it means none."""
@@ -101,7 +103,7 @@ def type_name(hint: Any) -> str:
         return f"{many} {arguments[0].__name__}"
     if type(None) in arguments:
         return f"{arguments[0].__name__} or none"
-    return hint.__name__
+    return str(hint.__name__)
 
 
 def _parse(text: str, hint: Any) -> Any:
@@ -125,7 +127,7 @@ def _parse(text: str, hint: Any) -> Any:
     raise ValueError(f"wanted {type_name(hint)}; got '{text}'.")
 
 
-def check_value(name: str, value: Any, hint: Any, field: dataclasses.Field) -> None:
+def check_value(name: str, value: Any, hint: Any, field: dataclasses.Field[Any]) -> None:
     """Raises ValueError, naming the field, when `value` has another type or lies outside what the field allows."""
     if value is None and type(None) in typing.get_args(hint):
         return
@@ -194,7 +196,7 @@ def flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return rows
 
 
-def differences(saved: dict[str, Any], section: Any) -> dict[str, tuple]:
+def differences(saved: dict[str, Any], section: Any) -> dict[str, tuple[Any, Any]]:
     """By dotted name (saved, now) of every field in which a saved config is not this one.
 
     As for `from_json`, what an older version did not write has its default.
@@ -207,6 +209,6 @@ def differences(saved: dict[str, Any], section: Any) -> dict[str, tuple]:
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
-def listed(changes: dict[str, tuple]) -> str:
+def listed(changes: dict[str, tuple[Any, Any]]) -> str:
     """A line for each of `differences`: `field: saved -> now`."""
     return "\n  ".join(f"{name}: {then} -> {now}" for name, (then, now) in changes.items())

@@ -1,10 +1,13 @@
-"""What tab shows: every name is there, documented, with an example that runs; and nothing loads TensorFlow before."""
+"""What tab shows: every name is there, to editors too; and nothing loads TensorFlow before."""
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.resources
+import inspect
 import json
+import pathlib
 import subprocess
 import sys
 
@@ -12,24 +15,36 @@ import pytest
 
 import supcon_tf
 from supcon_tf.public import offered
-from tests.test_docstrings import WITH_EXAMPLES
 
 ROOMS = [room for room in supcon_tf._ROOMS if getattr(importlib.import_module(f"supcon_tf.{room}"), "__all__", None)]
 NAMES = [(room, name) for room in ROOMS for name in dir(importlib.import_module(f"supcon_tf.{room}"))]
 
 
 def test_these_rooms_show_what_they_offer():
-    assert {"augment", "callbacks", "evaluation", "layers", "losses", "metrics", "models", "networks", "optim"} <= set(
-        ROOMS
-    )
+    assert {"augment", "callbacks", "distribution", "evaluation", "layers", "losses", "metrics", "models", "networks",
+            "optim", "run"} <= set(ROOMS)  # fmt: skip
     assert len(NAMES) > 40
 
 
-@pytest.mark.parametrize("room, name", NAMES, ids=lambda text: text)
-def test_a_name_is_documented_with_an_example_that_runs(room, name):
-    thing = getattr(importlib.import_module(f"supcon_tf.{room}"), name)
-    assert "Example:" in thing.__doc__ and ">>> " in thing.__doc__, f"{room}.{name} has no example"
-    assert thing.__module__ in WITH_EXAMPLES  # which tests/test_docstrings.py runs
+def names_of_stub(path) -> dict[str, str]:
+    """What a stub offers, and the module that each is from: `from MODULE import NAME as NAME`."""
+    lines = [node for node in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(node, ast.ImportFrom)]
+    return {alias.asname: line.module for line in lines for alias in line.names if alias.asname == alias.name}
+
+
+@pytest.mark.parametrize("room", ["", *ROOMS])
+def test_editors_are_told_the_names_that_there_are(room):
+    """`__init__.pyi` has the names of `__init__.py`, from where they are."""
+    package = importlib.import_module(f"supcon_tf.{room}" if room else "supcon_tf")
+    things = {name: getattr(package, name) for name in package.__all__}
+    homes = {name: "supcon_tf" if inspect.ismodule(it) else it.__module__ for name, it in things.items()}
+    assert names_of_stub(pathlib.Path(package.__file__).with_suffix(".pyi")) == homes
+
+
+def test_only_rooms_that_offer_names_have_a_stub():
+    """A stub hides whatever it does not name; a room without names shows its modules."""
+    stubs = {path.parent.name for path in pathlib.Path(supcon_tf.__file__).parent.rglob("*.pyi")}
+    assert stubs == {"supcon_tf", *ROOMS}
 
 
 def test_a_wrong_name_is_met_with_what_there_is():

@@ -46,7 +46,7 @@ class RandomLayer(tf.keras.layers.Layer):
 
 @tf.keras.utils.register_keras_serializable(package="supcon_tf")
 class TwoViews(RandomLayer):
-    """V random views of each image: what a contrastive loss compares.
+    """V random views of each image: what a contrastive loss compares (Sec. 3.1, Aug).
 
     Args:
         policy: one of `names.POLICIES`; "sim_augment" is SimAugment, the paper's default on ImageNet.
@@ -161,7 +161,9 @@ class ColorJitter(RandomLayer):
 
 @tf.keras.utils.register_keras_serializable(package="supcon_tf")
 class GaussianBlur(RandomLayer):
-    """`augment.blur.random_blur` of a batch, each image by a width of its own, as two products with banded matrices.
+    """`augment.blur.random_blur` of a batch, each image by a width of its own (SimCLR, App. A).
+
+    As two products with banded matrices, one along columns and one along rows.
 
     Args:
         probability: of acting on an image.

@@ -32,9 +32,11 @@ def view_seed(seed: int, *, epoch: Union[int, tf.Tensor], example: Union[int, tf
 def several(augment: Augmentation, *, count: int = 2) -> Views:
     """A function that draws `count` independent views of an image; view v depends on (image, seed, v) alone.
 
+    Two views are the paper's (Khosla et al., 2020, Sec. 3.1).
+
     Args:
         augment: a function of (image, seed) to a view [S, S, ch]: of `policies.policy`, or one of your own.
-        count: V, at least 1. The paper uses 2; the first views stay the same when more are asked for.
+        count: V, at least 1; the first views stay the same when more are asked for.
 
     Returns:
         A function of (image [height, width, ch], seed int32 or int64 [2]) to the views, [V, S, S, ch]; `view_seed`

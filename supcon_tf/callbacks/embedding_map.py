@@ -19,7 +19,9 @@ from supcon_tf.report.embedding_map import project
 
 
 class EmbeddingMap(LooksAtFeatures):
-    """Draws features of some images in two dimensions (t-SNE), a page an epoch: `epoch_0003.html`.
+    """Draws features of some images in two dimensions, a page an epoch: `epoch_0003.html`.
+
+    By t-SNE (van der Maaten & Hinton, 2008), which keeps neighbours together and says nothing of distances.
 
     Args:
         folder: for the pages, which any browser shows; made if absent.
@@ -30,7 +32,7 @@ class EmbeddingMap(LooksAtFeatures):
         encoder: as of `KNNAccuracy`.
 
     Raises:
-        ValueError: in the first epoch: fewer than 4 images.
+        ValueError: in the first epoch: fewer than 4 images, or a label without a name.
 
     Example:
         >>> import tempfile

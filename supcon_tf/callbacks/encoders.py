@@ -36,7 +36,8 @@ class LooksAtFeatures(tf.keras.callbacks.Callback):
 
     def features(self, data: Labelled, name: str) -> Embedded:
         """(features [n, F], labels [n]) of (images, labels) or a dataset of batches of them, as they are now."""
-        return self._embed(data, name)
+        embed = self._embed or embedder(self.encoder or self.model)
+        return embed(data, name)
 
 
 def texts_of(labels: NDArray[Any], class_names: Optional[Sequence[str]]) -> list[str]:
@@ -46,6 +47,7 @@ def texts_of(labels: NDArray[Any], class_names: Optional[Sequence[str]]) -> list
         ValueError: a label has no name.
 
     Example:
+        >>> import numpy as np
         >>> texts_of(np.array([1, 0]), ["cat", "dog"]), texts_of(np.array([1, 0]), None)
         (['dog', 'cat'], ['1', '0'])
     """

@@ -24,6 +24,10 @@ class ProjectorLog(LooksAtFeatures):
         class_names: names of the labels [C]; None: their numbers.
         encoder: as of `KNNAccuracy`.
 
+    Raises:
+        ValueError: in the first epoch: data without labels, or a label without a name.
+        OSError: a file cannot be written.
+
     Example:
         >>> import tempfile
         >>> import tensorflow as tf

@@ -15,7 +15,6 @@ from supcon_tf.names import STRATEGIES, one_of
 _PROBE_SECONDS = 10.0
 
 
-@functools.cache
 def make_strategy(
     name: str, *, replicas: int = 0, tpu: str = "", wait_seconds: float = 300.0
 ) -> tf.distribute.Strategy:
@@ -34,7 +33,17 @@ def make_strategy(
 
     Raises:
         ValueError: unknown name, no such devices, or another number of them than `replicas`.
+
+    Example:
+        >>> strategy = make_strategy("one_device")
+        >>> strategy.num_replicas_in_sync, make_strategy("one_device") is strategy
+        (1, True)
     """
+    return _made(name, replicas, tpu, wait_seconds)
+
+
+@functools.cache
+def _made(name: str, replicas: int, tpu: str, wait_seconds: float) -> tf.distribute.Strategy:
     one_of("strategy", name, STRATEGIES)
     if replicas < 0 or (name == "one_device" and replicas > 1):
         raise ValueError(f"strategy '{name}' cannot have {replicas} replicas.")

@@ -41,7 +41,7 @@ class ReliabilityDiagram(NamedTuple):
 
 
 def expected_calibration_error(logits: ArrayLike, labels: ArrayLike, *, bins: int = BINS) -> float:
-    """ECE, from 0 to 1.
+    """ECE, from 0 to 1 (Guo et al., 2017, arXiv:1706.04599, Eq. 3).
 
     Args:
         logits: float [n, C].

@@ -24,7 +24,7 @@ Embedded = tuple[NDArray[np.float32], NDArray[np.int64]]  # (features [n, F], la
 
 
 class LinearProbe(NamedTuple):
-    """A linear classifier on a frozen encoder, and how good it is.
+    """A linear classifier on a frozen encoder, and how good it is (Sec. 4.1).
 
     Attributes:
         accuracy: share of the test images that it has right.
@@ -104,7 +104,9 @@ def nearest_neighbours(
     neighbours: int = 20,
     temperature: float = 0.07,
 ) -> dict[str, Optional[float]]:
-    """Accuracy of the vote of nearest neighbours on any encoder: `evaluation.neighbours.neighbour_accuracy`.
+    """Accuracy of the vote of nearest neighbours on any encoder (Wu et al., 2018; DINO, arXiv:2104.14294).
+
+    It is `evaluation.neighbours.neighbour_accuracy` of what the encoder gives.
 
     Args:
         encoder, train, test: as in `linear`.
@@ -113,6 +115,9 @@ def nearest_neighbours(
 
     Returns:
         "top1" and "top5" (None for fewer than 5 classes).
+
+    Raises:
+        ValueError: as `linear`, and as `neighbour_accuracy`: more neighbours than training images.
 
     Example:
         >>> labels = np.arange(60) % 3
@@ -133,6 +138,9 @@ def embed(encoder: Callable[..., tf.Tensor], data: Labelled) -> Embedded:
     Args:
         encoder: as in `linear`.
         data: (images, labels), or a finite dataset of batches of them.
+
+    Raises:
+        ValueError: data without labels or end, or features that are not [B, F].
 
     Example:
         >>> features, labels = embed(tf.keras.layers.Flatten(), (np.ones([3, 2, 2, 1], "float32"), [0, 1, 0]))

@@ -35,7 +35,7 @@ def few_shot_accuracy(
     l2s: Sequence[float] = (L2,),
     seeds: Sequence[int] = (0, 1, 2),
 ) -> dict[str, NDArray[np.float64]]:
-    """Test accuracy of the ridge classifier of a few training images a class.
+    """Test accuracy of the ridge classifier of a few training images a class (big_vision, 2022: `fewshot_lsr`).
 
     Args:
         train: (features float [n, F], labels int [n] from 0 to C - 1), of which the shots are drawn.

@@ -147,7 +147,7 @@ def paired_bootstrap(
 
 
 def mcnemar(first: ArrayLike, second: ArrayLike) -> McNemar:
-    """Exact McNemar: were both equally good, an image that one alone has right would be either's with 1/2.
+    """Exact McNemar (1947): were both equally good, an image that one alone has right would be either's with 1/2.
 
     Args:
         first: bool [n], which answers of a run are right.

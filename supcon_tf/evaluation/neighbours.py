@@ -29,7 +29,9 @@ def neighbour_accuracy(
     neighbours: int,
     temperature: float,
 ) -> dict[str, Optional[float]]:
-    """Top-1 and top-5 accuracy of the vote; `**SETTINGS["dino"]` gives k and T of DINO.
+    """Top-1 and top-5 accuracy of the vote (Wu et al., 2018, arXiv:1805.01978).
+
+    `**SETTINGS["dino"]` gives k and T of DINO (Caron et al., 2021), `**SETTINGS["instdisc"]` those of Wu et al.
 
     Memory: both sets of features, tiles of 32 MB, and votes [q, C] of a tile of q queries.
 
@@ -58,12 +60,12 @@ def neighbour_accuracy(
             f"neighbours must be from 1 to {len(rows)}, the number of training rows, and temperature > 0; "
             f"got {neighbours} and {temperature}."
         )
-    rank = []
+    tiles = []
     for start, similarity, found in nearest(queries, rows, neighbours=neighbours):
         answers = row_labels[found]  # [q, k]
         sums = knn.votes(similarity, answers, classes=classes, temperature=temperature).numpy()  # [q, C]
         own = labels[start : start + len(sums)]  # [q]
         voted = (answers == own[:, None]).any(1)
-        rank.append(np.where(voted, ranks(sums, own), classes - 1))
-    rank = np.concatenate(rank)  # [m]
+        tiles.append(np.where(voted, ranks(sums, own), classes - 1))
+    rank = np.concatenate(tiles)  # [m]
     return {"top1": float(np.mean(rank < 1)), "top5": float(np.mean(rank < 5)) if classes >= 5 else None}

@@ -44,6 +44,7 @@ class ProjectionHead(tf.keras.layers.Layer):
             `(2048, 128)` its MLP.
         use_batch_norm: batch norm between each dense layer and its ReLU.
         cross_replica_batch_norm: moments of batch norm are of the global batch.
+        dtype: precision policy of the layer; "float32" whatever the global one is.
         last_batch_norm: batch norm without offset after the last dense layer.
         kernels: initial kernels: "small", N(0, 0.01^2); or "he", for plain SGD.
 
@@ -136,11 +137,14 @@ class ProjectionHead(tf.keras.layers.Layer):
 
 @tf.keras.utils.register_keras_serializable(package="supcon_tf")
 class ClassificationHead(tf.keras.layers.Layer):
-    """The linear classifier: one dense layer with bias, Glorot-uniform kernel; float32 under every global policy.
+    """The linear classifier on frozen features (Sec. 3): one dense layer with bias, Glorot-uniform kernel.
+
+    Weights and arithmetic are float32 under every global precision policy, unless `dtype` says otherwise.
 
     Args:
         classes: C.
         zero_init: start with a zero kernel, so that the first prediction is uniform (the authors' SimCLR runs).
+        dtype: precision policy of the layer; "float32" whatever the global one is.
 
     Call:
         features: float [B, F].

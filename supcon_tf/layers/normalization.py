@@ -33,6 +33,9 @@ def unit_rows(x: tf.Tensor) -> tf.Tensor:
 class UnitNorm(tf.keras.layers.Layer):
     """Rows of unit length: `unit_rows` as a layer (Sec. 3.1). What a contrastive loss wants at the end of a model.
 
+    Args:
+        dtype: of the layer; it has no weights, and what comes out goes by what comes in.
+
     Call:
         x: float [..., D].
         Returns float32 [..., D] under every precision policy, float64 for float64.
@@ -58,7 +61,7 @@ def batch_norm(
     name: Optional[str] = None,
     dtype: Any = None,
 ) -> tf.keras.layers.BatchNormalization:
-    """Batch norm over all axes but the last.
+    """Batch norm (Ioffe & Szegedy, 2015, arXiv:1502.03167) over all axes but the last: [B, F] or [B, h, w, filters].
 
     Args:
         cross_replica: moments of the global batch, as in the paper's runs, instead of each replica's own. Without it,

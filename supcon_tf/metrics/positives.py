@@ -32,6 +32,9 @@ class AnchorsWithoutPositives(tf.keras.metrics.Metric):
         y_pred: projections [B, V, D], or [B, D] for one view; only how many they are is looked at.
         sample_weight: a weight for each image [B], or None.
 
+    Raises:
+        ValueError: unknown `label_mode`, or labels and projections that do not belong together.
+
     Example:
         One view, and four images of three classes: the anchors of classes 1 and 2 are alone.
 

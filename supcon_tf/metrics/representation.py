@@ -52,6 +52,9 @@ class Alignment(_MeanOverPairs):
 
     Returns: float32, from 0 to 4; NaN while there was no positive pair.
 
+    Raises:
+        ValueError: unknown `label_mode`, weights, or labels and projections that do not belong together.
+
     Example:
         >>> metric = Alignment()
         >>> metric.update_state(tf.constant([0, 0, 1]), tf.constant([[1.0, 0.0], [0.0, 2.0], [0.0, 1.0]]))
@@ -92,6 +95,9 @@ class Uniformity(_MeanOverPairs):
 
     Returns: float32, from -8 to 0; NaN while there was no pair.
 
+    Raises:
+        ValueError: weights, or projections of another shape.
+
     Example:
         >>> metric = Uniformity()
         >>> metric.update_state(None, tf.constant([[1.0, 0.0], [-3.0, 0.0]]))
@@ -128,7 +134,7 @@ class EffectiveRank(tf.keras.metrics.Metric):
     Input: as of `Alignment`; labels are not looked at.
 
     Raises:
-        ValueError: projections of another width.
+        ValueError: weights, or projections of another width.
 
     Example:
         >>> metric = EffectiveRank(width=3)

@@ -33,7 +33,9 @@ FIRST = "Conv2DFixedPadding/conv2d/kernel"  # of the authors' stem
 def from_supcontrast(
     path: str | os.PathLike[str], *, image_shape: Optional[tuple[int, int, int]] = None
 ) -> tf.keras.Model:
-    """The encoder of a SupContrast checkpoint (`ckpt_epoch_N.pth`, `last.pth`, or the published `supcon.pth`).
+    """The encoder of a checkpoint of SupContrast, the PyTorch code of Tian et al. (2020).
+
+    That is a `ckpt_epoch_N.pth`, a `last.pth`, or the published `supcon.pth`.
 
     Depth, width and stem are read from the tensors: ResNet-18, 34, 50, 101 or 152 with the 3x3 stem of SupContrast's
     code, or with the 7x7 stem of torchvision. The network differs from `resnet` where PyTorch's does: basic blocks of
@@ -79,7 +81,7 @@ def from_supcontrast(
 def from_authors(
     path: str | os.PathLike[str], depth: int, *, image_shape: Optional[tuple[int, int, int]] = None
 ) -> tf.keras.Model:
-    """The encoder of a checkpoint of the authors' code (google-research, `supcon`): ResNet v1 of a depth.
+    """The encoder of a checkpoint of the authors' code (Khosla et al., 2020): ResNet v1 of a depth.
 
     Width and stem are read from the tensors. The network is `resnet(depth)` as it is.
 

@@ -32,7 +32,7 @@ def build_encoder(
     frozen: Sequence[str] = (),
     pixels: str = AUTO,
 ) -> tf.keras.Model:
-    """The encoder called `name`.
+    """The encoder called `name`: ResNet (He et al., 2015), ResNeXt (Xie et al., 2017), or a network of anybody.
 
     It wants images as the pipeline gives them: whitened by `pixels.pixel_scaling(name, pixels, channels=...)`, or by
     the data's own moments where that gives None. So a network of `tf.keras.applications` sees pixels by its own rule,

@@ -22,9 +22,9 @@ def build_optimizer(
 ) -> tf.keras.optimizers.Optimizer:
     """The optimizer called `name`; make it, and `build` it, inside `strategy.scope()`.
 
-    "lars" is that of `lars.py`, with momentum 0.9; "momentum" and "nesterov" are SGD with momentum 0.9; "rmsprop" has
-    decay 0.9 and momentum 0.9 (its mean square starts at 0, as Keras does it, where TensorFlow 1 started at 1); "adam"
-    and "adamw" have the defaults of Keras.
+    "lars" is that of `lars.py` (You et al., 2017), with momentum 0.9; "momentum" and "nesterov" are SGD with momentum
+    0.9; "rmsprop" has decay 0.9 and momentum 0.9 (its mean square starts at 0, as Keras does it, where TensorFlow 1
+    started at 1); "adam" and "adamw" have the defaults of Keras.
 
     Args:
         name: one of `names.OPTIMIZERS`.

@@ -31,7 +31,7 @@ def learning_rate_schedule(
     steps_per_decay: Optional[float] = None,
     boundaries: Sequence[float] = (),
 ) -> WarmupSchedule:
-    """The schedule called `name`, for one stage.
+    """The schedule called `name`, for one stage, after a linear warm-up (Goyal et al., 2017, arXiv:1706.02677).
 
     Args:
         name: one of `names.SCHEDULES`.
@@ -100,9 +100,13 @@ class WarmupSchedule(tf.keras.optimizers.schedules.LearningRateSchedule):
 
 @tf.keras.utils.register_keras_serializable(package="supcon_tf")
 class CosineSchedule(WarmupSchedule):
-    """Half a cosine, from the peak to 0 at the end of the stage.
+    """Half a cosine, from the peak to 0 at the end of the stage (Loshchilov & Hutter, 2017, arXiv:1608.03983).
 
-    Args: as of `learning_rate_schedule`.
+    Args:
+        peak_learning_rate, total_steps, warmup_steps: as of `learning_rate_schedule`.
+
+    Raises:
+        ValueError: a number out of its range.
 
     Example:
         >>> rate = CosineSchedule(peak_learning_rate=1.0, total_steps=10)
@@ -118,7 +122,12 @@ class CosineSchedule(WarmupSchedule):
 class ExponentialSchedule(WarmupSchedule):
     """A staircase: falls by `decay_rate` each `steps_per_decay` steps.
 
-    Args: as of `learning_rate_schedule`.
+    Args:
+        decay_rate, steps_per_decay: as of `learning_rate_schedule`.
+        **stage: "peak_learning_rate", "total_steps" and "warmup_steps", as there.
+
+    Raises:
+        ValueError: a number out of its range.
 
     Example:
         >>> rate = ExponentialSchedule(peak_learning_rate=1.0, total_steps=10, decay_rate=0.5, steps_per_decay=4)
@@ -144,7 +153,12 @@ class ExponentialSchedule(WarmupSchedule):
 class PiecewiseSchedule(WarmupSchedule):
     """Falls by `decay_rate` one step after each boundary: at the boundary itself the old rate still holds.
 
-    Args: as of `learning_rate_schedule`.
+    Args:
+        decay_rate, boundaries: as of `learning_rate_schedule`.
+        **stage: "peak_learning_rate", "total_steps" and "warmup_steps", as there.
+
+    Raises:
+        ValueError: a number out of its range.
 
     Example:
         >>> rate = PiecewiseSchedule(peak_learning_rate=1.0, total_steps=10, decay_rate=0.5, boundaries=(4, 8))

@@ -48,7 +48,7 @@ def run_experiment(
     write_report: bool = True,
     make_networks: Callable[..., Networks] = build_networks,
 ) -> dict[str, Any]:
-    """Trains every stage of an experiment, evaluates the result and writes the report.
+    """Trains every stage of an experiment (Khosla et al., 2020, Sec. 3), evaluates the result, writes the report.
 
     The same call on the same directory continues where an interrupted run stopped; a finished run is left as it is.
     SIGTERM and Ctrl-C wait, while a stage trains, for a checkpoint (`training.loop.train_stage`). Random state,
