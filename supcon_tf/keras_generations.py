@@ -10,11 +10,14 @@ import importlib
 import random
 import threading
 from collections.abc import Iterator
-from typing import Any, Callable, Optional
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
 import numpy as np
 import tensorflow as tf
 from tensorflow.python.eager import context as eager_context  # the global seed has no public reader
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 KERAS_3 = hasattr(tf.keras, "ops")
 
@@ -133,6 +136,10 @@ class WholeModel(tf.keras.Model):
     weights, which cannot be made in a step. Here that of the optimizer alone are left to make: what the metrics of
     `compile` are told of is not what a call gives.
     """
+
+    if TYPE_CHECKING:  # that of `tf.keras.Model` may give another class, where it is called for itself
+
+        def __new__(cls, *others: Any, **keywords: Any) -> Self: ...
 
     def __init__(self, **keywords: Any) -> None:
         super().__init__(**keywords)

@@ -1,6 +1,6 @@
 """A program of a user, with types: `make types` checks it by mypy --strict, `make installs` runs it on an installation.
 
-Every line of `wrong` must be an error to mypy: an ignore that is not needed is one.
+Every line of `wrong` must be an error to mypy: an ignore that is not needed is an error itself.
 """
 
 from __future__ import annotations
