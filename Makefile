@@ -66,7 +66,7 @@ types: $(VENV)/ready-test
 check: lint test
 
 installs:
-	./.ci/installs $(PYTHONS)
+	nice ./.ci/installs $(PYTHONS)
 
 benchmark: $(VENV)/ready-benchmark
 	$(RUN) -m launch.benchmark loss
