@@ -96,6 +96,8 @@ def test_a_wheel_installs_one_name_and_its_command_trains(tmp_path):
     shutil.rmtree(tmp_path / "source")
     assert sorted(path.name.split("-")[0] for path in (tmp_path / "site").iterdir()) == ["supcon_tf", "supcon_tf"]
     assert (tmp_path / "site" / "supcon_tf" / "py.typed").exists()
+    stubs = {path.relative_to(ROOT) for path in (ROOT / "supcon_tf").rglob("*.pyi")}
+    assert stubs == {path.relative_to(tmp_path / "site") for path in (tmp_path / "site").rglob("*.pyi")}
     (where,) = (tmp_path / "site").glob("*.dist-info/entry_points.txt")
     assert "supcon = supcon_tf.command:main" in where.read_text()
     (tmp_path / "elsewhere").mkdir()
