@@ -25,7 +25,15 @@ def offered(package: str, homes: dict[str, str]) -> tuple[Callable[[str], Any], 
         if name not in homes:
             raise AttributeError(f"module '{package}' has no attribute {name!r}; it offers {', '.join(homes)}.")
         home = homes[name]
-        module = importlib.import_module(f"{package}.{home or name}")
+        try:
+            module = importlib.import_module(f"{package}.{home or name}")
+        except ModuleNotFoundError as error:
+            if (error.name or "").startswith("supcon_tf"):
+                raise
+            raise ModuleNotFoundError(
+                f"`{package}.{name}` needs {error.name}, which is not installed: pip install 'supcon-tf[train]'.",
+                name=error.name,
+            ) from error
         return getattr(module, name) if home else module
 
     return get, lambda: sorted(homes), list(homes)

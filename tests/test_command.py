@@ -37,6 +37,10 @@ knn = sc.callbacks.KNNAccuracy((images, labels), (images, labels), neighbours=3)
 logs = model.fit(np.stack([images, images], 1), labels, callbacks=[knn], verbose=0).history
 print("neighbours", logs["val_knn_accuracy"][0])
 from supcon_tf.networks.resnet import resnet
+try:
+    sc.run_experiment
+except ModuleNotFoundError as error:
+    print(error)
 print(resnet(18, image_shape=(8, 8, 3), width=0.0625, stem="small_image").output_shape)
 """
 
@@ -78,7 +82,7 @@ def test_a_keras_program_needs_nothing_of_the_extra_train(tmp_path):
     """SciPy is installed with it, and loaded where an interval is computed, not when TensorFlow is imported."""
     ended = run("-W", "error::UserWarning", "-c", PROGRAM, cwd=tmp_path, PYTHONPATH=str(ROOT))
     assert ended.returncode == 0, ended.stderr
-    assert all(said in ended.stdout for said in ("loss ", "neighbours ", "(None, 32)"))
+    assert all(said in ended.stdout for said in ("loss ", "neighbours ", "supcon-tf[train]", "(None, 32)"))
 
 
 @pytest.mark.slow

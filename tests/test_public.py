@@ -54,6 +54,24 @@ def test_a_wrong_name_is_met_with_what_there_is():
     assert get("optim") is supcon_tf.optim and names() == everything == ["optim"]
 
 
+def test_a_name_that_needs_an_extra_says_which(monkeypatch):
+    """A package of others that is absent; a module of this one that is absent is a fault of its own."""
+
+    def absent(name):
+        def import_module(_):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+        return import_module
+
+    get, *_ = offered("supcon_tf", {"run_experiment": "run.experiment"})
+    monkeypatch.setattr(importlib, "import_module", absent("PIL"))
+    with pytest.raises(ModuleNotFoundError, match=r"`supcon_tf.run_experiment` needs PIL.*'supcon-tf\[train\]'"):
+        get("run_experiment")
+    monkeypatch.setattr(importlib, "import_module", absent("supcon_tf.run.experiment"))
+    with pytest.raises(ModuleNotFoundError, match=r"^No module named 'supcon_tf.run.experiment'"):
+        get("run_experiment")
+
+
 def test_tensorflow_waits_for_the_first_use():
     """In a fresh process: after the import, and after a look at every room."""
     program = (
