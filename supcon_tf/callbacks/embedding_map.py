@@ -1,4 +1,4 @@
-"""A picture of the embeddings an epoch."""
+"""A picture of the embeddings an epoch, as a page and in a notebook."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Callable, Optional
 
 import numpy as np
 
+from supcon_tf import notebook
 from supcon_tf.callbacks.encoders import LooksAtFeatures, texts_of
 from supcon_tf.records.files import replace_text
 from supcon_tf.report import page
@@ -17,6 +18,8 @@ from supcon_tf.report.embedding_map import project
 
 class EmbeddingMap(LooksAtFeatures):
     """Draws features of some images in two dimensions (t-SNE), a page an epoch: `epoch_0003.html`.
+
+    In a notebook the cell that runs `fit` shows the newest page.
 
     Args:
         folder: for the pages, which any browser shows; made if absent.
@@ -53,6 +56,12 @@ class EmbeddingMap(LooksAtFeatures):
     ):
         super().__init__(every=every, encoder=encoder)
         self.folder, self.data, self.limit, self.class_names = pathlib.Path(folder), data, limit, class_names
+        self._shown = notebook.Page()
+
+    def on_train_begin(self, logs=None):
+        """Shows in this cell from now on."""
+        super().on_train_begin(logs)
+        self._shown = notebook.Page()
 
     def on_epoch_end(self, epoch, logs=None):
         """Draws, where it is time."""
@@ -67,3 +76,4 @@ class EmbeddingMap(LooksAtFeatures):
         caption = f"t-SNE of {len(rows):,} images; a colour is a class."
         html = page.document(title, [page.figure(title, drawn, caption=caption)])
         replace_text(self.folder / f"epoch_{epoch + 1:04d}.html", html)
+        self._shown.show(html)

@@ -83,8 +83,8 @@ def held(dataset: tf.data.Dataset) -> Numbered:
         if size > limit:
             raise ValueError(
                 f"balanced batches need any image at any time, and those of this dataset take more than "
-                f"{limit / 2**30:.0f} GiB: hand over their files, (paths, labels), which are read when their turn comes, "
-                "or map the images to a smaller size first."
+                f"{limit / 2**30:.0f} GiB: hand over their files, (paths, labels), which are read when their turn "
+                "comes, or map the images to a smaller size first."
             )
         pixels.append(image)
         labels.append(label)

@@ -26,8 +26,8 @@ def load(
     `data_dir`, and only new ones are read the next time. Images are read upright.
 
     What is held in memory: nothing, as long as images are read in order. `balanced_batches` and `shuffled_batches` of
-    this dataset itself (not of what `map` makes of it) take images by number: those of a TFDS set are then held, decoded
-    where that takes less than 4 GiB, else as their files; a folder is read file by file.
+    this dataset itself (not of what `map` makes of it) take images by number: those of a TFDS set are then held,
+    decoded if that takes less than 4 GiB, else as their files; a folder is read file by file.
 
     Args:
         name: of TFDS, as "cifar10" or "imagenet_resized/32x32"; "digits"; "folder:PATH", or a `pathlib.Path`, of a
@@ -57,32 +57,36 @@ def load(
     try:
         from supcon_tf.data.sets.folder import PREFIX
         from supcon_tf.data.sets.load import load_source
+        from supcon_tf.data.sets.tfds_files import own_logging
     except ModuleNotFoundError as error:
         raise ImportError(
-            f"Image sets are read with {error.name}, which is not installed: `pip install \"supcon-tf[train]\"`."
+            f'Image sets are read with {error.name}, which is not installed: `pip install "supcon-tf[train]"`.'
         ) from error
     name = f"{PREFIX}{os.fspath(name)}" if isinstance(name, os.PathLike) else name
     is_folder = name.startswith(PREFIX)
     place = _usual_place() if data_dir is None else os.fspath(data_dir)
-    if download:
-        _prepare(name, place, is_folder)
-    source = load_source(name, place, train_split="" if is_folder else split)
     own = split if is_folder else "train"  # a split of TFDS is the one that is read, whatever its name
-    count, crop = source.count(own), (lambda image: image) if size is None else evaluation_crop(size=size)
+    crop = (lambda image: image) if size is None else evaluation_crop(size=size)
 
     def shaped(image: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return crop(image), label
 
     def opened() -> Optional[Numbered]:
-        fetch = source.fetch(own)
-        return fetch and Numbered(source.labels(own), lambda number: shaped(*fetch(number)))
+        with own_logging():
+            fetch = source.fetch(own)
+            return fetch and Numbered(source.labels(own), lambda number: shaped(*fetch(number)))
 
-    if is_folder:
-        fetch = source.fetch(own)
-        examples = tf.data.Dataset.range(count).map(lambda number: shaped(*fetch(number)), tf.data.AUTOTUNE)
-    else:
-        stream = source.stream(own)
-        examples = stream.map(lambda encoded, label: shaped(source.decode(encoded), label), tf.data.AUTOTUNE)
+    with own_logging():
+        if download:
+            _prepare(name, place, is_folder)
+        source = load_source(name, place, train_split="" if is_folder else split)
+        count = source.count(own)
+        if is_folder:
+            fetch = source.fetch(own)
+            examples = tf.data.Dataset.range(count).map(lambda number: shaped(*fetch(number)), tf.data.AUTOTUNE)
+        else:
+            stream = source.stream(own)
+            examples = stream.map(lambda encoded, label: shaped(source.decode(encoded), label), tf.data.AUTOTUNE)
     examples = examples.apply(tf.data.experimental.assert_cardinality(count))
     examples.class_names = list(source.facts.class_names)
     setattr(examples, OPENED, opened)

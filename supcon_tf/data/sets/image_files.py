@@ -87,7 +87,9 @@ def decode(encoded: tf.Tensor, way: tf.Tensor) -> tf.Tensor:
     def otherwise() -> tf.Tensor:
         return tf.cond(
             way == BY_PILLOW,
-            lambda: tf.numpy_function(lambda content: _pixels(as_bytes(content))[0], [encoded], tf.uint8, stateful=False),
+            lambda: tf.numpy_function(
+                lambda content: _pixels(as_bytes(content))[0], [encoded], tf.uint8, stateful=False
+            ),
             lambda: exif.turned(_by_tensorflow(encoded), way),
         )
 
