@@ -230,7 +230,7 @@ def _one_shape(first: Callable[[], tf.Tensor], spec: tf.TensorSpec, views: Optio
 
 
 def _batched(examples: tf.data.Dataset, batch_size: int, batches: Optional[int]) -> tf.data.Dataset:
-    """Whole batches in one order; several replicas or workers share each batch."""
+    """Whole batches in one order, which replicas share."""
     data = examples.batch(batch_size, drop_remainder=True)
     if batches is not None:
         data = data.apply(tf.data.experimental.assert_cardinality(batches))

@@ -57,6 +57,7 @@ def load(
     try:
         from supcon_tf.data.sets.folder import PREFIX
         from supcon_tf.data.sets.load import load_source
+        from supcon_tf.data.sets.prepared import DataNotPrepared, is_known
         from supcon_tf.data.sets.tfds_files import own_logging
     except ModuleNotFoundError as error:
         raise ImportError(
@@ -79,7 +80,12 @@ def load(
     with own_logging():
         if download:
             _prepare(name, place, is_folder)
-        source = load_source(name, place, train_split="" if is_folder else split)
+        try:
+            source = load_source(name, place, train_split="" if is_folder else split)
+        except DataNotPrepared as error:
+            if is_folder or not is_known(name):
+                raise
+            raise DataNotPrepared(f"{error} Or here: `sc.data.load({name!r}, download=True)`.") from None
         count = source.count(own)
         if is_folder:
             fetch = source.fetch(own)

@@ -44,7 +44,7 @@ class RunContext:
 
 @contextlib.contextmanager
 def own_state(experiment: Experiment):
-    """A block with the experiment's seed and precision policy, which leaves those of the caller, and logging, as they were."""
+    """A block with the experiment's seed and precision policy; those of the caller, and logging, stay as they were."""
     policy = tf.keras.mixed_precision.global_policy()
     with own_random_state(experiment.seed), own_logging():
         tf.keras.mixed_precision.set_global_policy(experiment.precision)
