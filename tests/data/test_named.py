@@ -119,12 +119,12 @@ def test_downloads_only_when_asked(digits_dir, monkeypatch):
     assert asked == [("cifar100", digits_dir)]
 
 
-def test_logging_is_as_it_was(tmp_path):
+def test_logging_is_as_it_was(digits_dir):
     """TFDS logs by absl, which sets up the root logger where nobody has."""
     before = list(logging.root.handlers)
     logging.root.handlers.clear()
     try:
-        data = load("digits", data_dir=tmp_path)
+        data = load("digits", data_dir=digits_dir)
         getattr(data, examples.OPENED)()
         assert logging.root.handlers == []
     finally:
