@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any, Optional
 
-HEIGHT = 560  # pixels of a frame; a longer page is scrolled in it
+HEIGHT, WIDTH = "560px", "100%"  # of a frame; a longer page is scrolled in it
 
 
 def inside() -> bool:
@@ -50,14 +50,14 @@ class Page:
     """A page in the output of the cell that shows it first; shown again, it is replaced where it stands.
 
     Args:
-        height: of its frame in pixels.
+        height, width: of its frame, as CSS has them.
 
     Example:
         >>> Page().show("<p>nowhere, for this is no notebook</p>")
     """
 
-    def __init__(self, height: int = HEIGHT):
-        self.height = height
+    def __init__(self, height: str = HEIGHT, width: str = WIDTH):
+        self.height, self.width = height, width
         self._handle: Any = None
 
     def show(self, document: str) -> None:
@@ -66,8 +66,8 @@ class Page:
             return
         from IPython.display import HTML, display
 
-        frame = f'<iframe srcdoc="{html.escape(document)}" style="width: 100%; height: {self.height}px; border: 0">'
-        framed = HTML(f"<div>{frame}</iframe></div>")
+        style = f"width: {self.width}; height: {self.height}; border: 0"
+        framed = HTML(f'<div><iframe srcdoc="{html.escape(document)}" style="{style}"></iframe></div>')
         if self._handle is None:
             self._handle = display(framed, display_id=True)
         else:

@@ -19,9 +19,18 @@ NAMES = [(room, name) for room in ROOMS for name in dir(importlib.import_module(
 
 
 def test_these_rooms_show_what_they_offer():
-    assert {"augment", "callbacks", "evaluation", "layers", "losses", "metrics", "models", "networks", "optim"} <= set(
-        ROOMS
-    )
+    assert {
+        "augment",
+        "callbacks",
+        "data",
+        "evaluation",
+        "layers",
+        "losses",
+        "metrics",
+        "models",
+        "networks",
+        "optim",
+    } <= set(ROOMS)
     assert len(NAMES) > 40
 
 

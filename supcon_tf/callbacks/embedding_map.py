@@ -15,6 +15,8 @@ from supcon_tf.report import page
 from supcon_tf.report.class_figures import scatter
 from supcon_tf.report.embedding_map import project
 
+FRAME = ("740px", "640px")  # of a notebook: the page as a narrow screen has it
+
 
 class EmbeddingMap(LooksAtFeatures):
     """Draws features of some images in two dimensions (t-SNE), a page an epoch: `epoch_0003.html`.
@@ -56,12 +58,12 @@ class EmbeddingMap(LooksAtFeatures):
     ):
         super().__init__(every=every, encoder=encoder)
         self.folder, self.data, self.limit, self.class_names = pathlib.Path(folder), data, limit, class_names
-        self._shown = notebook.Page()
+        self._shown = notebook.Page(*FRAME)
 
     def on_train_begin(self, logs=None):
         """Shows in this cell from now on."""
         super().on_train_begin(logs)
-        self._shown = notebook.Page()
+        self._shown = notebook.Page(*FRAME)
 
     def on_epoch_end(self, epoch, logs=None):
         """Draws, where it is time."""

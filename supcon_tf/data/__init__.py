@@ -1,4 +1,4 @@
-"""Data: image sets by name, batches for `fit`, and the pipelines that feed training and evaluation."""
+"""Data: image sets by name, batches for `fit`, and the pipelines of training and evaluation."""
 
 from supcon_tf.public import offered
 

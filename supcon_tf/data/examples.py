@@ -1,4 +1,4 @@
-"""What a person hands over as images with labels, arrays, files or a dataset, as examples that batches are made of."""
+"""What a person hands over as images with labels, as examples that batches are made of: arrays, files, a dataset."""
 
 from __future__ import annotations
 
