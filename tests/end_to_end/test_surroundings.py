@@ -13,6 +13,7 @@ import warnings
 
 import numpy as np
 import pytest
+import sklearn  # noqa: F401  sets variables of the environment as it is imported, whoever does
 import tensorflow as tf
 import tqdm.notebook
 
