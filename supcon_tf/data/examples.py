@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from collections.abc import Sequence
 from typing import Any, Callable, NamedTuple, Optional, Union
@@ -190,8 +189,12 @@ def _of_pixels(images: np.ndarray) -> Callable[[tf.Tensor], tf.Tensor]:
 
 def _of_files(paths: list) -> Callable[[tf.Tensor], tf.Tensor]:
     """number int64 [] -> the image in that file, uint8 [height, width, 3], upright."""
-    if importlib.util.find_spec("PIL") is None:
-        raise ImportError('Images are read with Pillow, which is not installed: `pip install "supcon-tf[train]"`.')
+    try:
+        import PIL  # noqa: F401  which the next import needs
+    except ModuleNotFoundError:
+        raise ImportError(
+            'Images are read with Pillow, which is not installed: `pip install "supcon-tf[train]"`.'
+        ) from None
     from supcon_tf.data.sets import image_files
 
     first = os.fsdecode(paths[0])

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import types
+import sys
 
 import numpy as np
 import PIL.Image
 import pytest
 import tensorflow as tf
 
-from supcon_tf.data import examples
 from supcon_tf.data.examples import classes_of, held, numbered, require_pairs
 from supcon_tf.data.sets import source
 
@@ -96,8 +95,7 @@ def test_a_file_that_is_no_image_is_named(files):
 
 
 def test_files_without_pillow_say_what_to_install(files, monkeypatch):
-    found = types.SimpleNamespace(util=types.SimpleNamespace(find_spec=lambda name: None))
-    monkeypatch.setattr(examples, "importlib", found)
+    monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(ImportError, match=r'pip install "supcon-tf\[train\]"'):
         numbered((files, LABELS))
 
