@@ -18,7 +18,7 @@ FOLDERS = ("supcon_tf", "launch", "benchmarks", "experiments", "examples", "test
 COLUMNS = [
     {"registration", "stack", "public"},
     {"__init__"},
-    {"names", "addons", "failures", "keras_generations", "paths", "tracing"},
+    {"names", "addons", "failures", "keras_generations", "paths", "tracing", "notebook"},
     {"settings", "command"},
     {"encoders"},
     {"config"},

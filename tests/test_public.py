@@ -21,8 +21,8 @@ NAMES = [(room, name) for room in ROOMS for name in dir(importlib.import_module(
 
 
 def test_these_rooms_show_what_they_offer():
-    assert {"augment", "callbacks", "distribution", "evaluation", "layers", "losses", "metrics", "models", "networks",
-            "optim", "run"} <= set(ROOMS)  # fmt: skip
+    assert {"augment", "callbacks", "data", "distribution", "evaluation", "layers", "losses", "metrics", "models",
+            "networks", "optim", "run"} <= set(ROOMS)  # fmt: skip
     assert len(NAMES) > 40
 
 

@@ -1,4 +1,4 @@
-"""A picture of the embeddings an epoch."""
+"""A picture of the embeddings an epoch, as a page and in a notebook."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, Callable, Optional, Union
 import numpy as np
 import tensorflow as tf
 
+from supcon_tf import notebook
 from supcon_tf.callbacks.encoders import LooksAtFeatures, texts_of
 from supcon_tf.evaluation.encoder import Labelled
 from supcon_tf.records.files import replace_text
@@ -17,11 +18,15 @@ from supcon_tf.report import page
 from supcon_tf.report.class_figures import scatter
 from supcon_tf.report.embedding_map import project
 
+FRAME = ("740px", "640px")  # of a notebook: the page as a narrow screen has it
+
 
 class EmbeddingMap(LooksAtFeatures):
     """Draws features of some images in two dimensions, a page an epoch: `epoch_0003.html`.
 
     By t-SNE (van der Maaten & Hinton, 2008), which keeps neighbours together and says nothing of distances.
+
+    In a notebook the cell that runs `fit` shows the newest page.
 
     Args:
         folder: for the pages, which any browser shows; made if absent.
@@ -58,6 +63,12 @@ class EmbeddingMap(LooksAtFeatures):
     ):
         super().__init__(every=every, encoder=encoder)
         self.folder, self.data, self.limit, self.class_names = pathlib.Path(folder), data, limit, class_names
+        self._shown = notebook.Page(*FRAME)
+
+    def on_train_begin(self, logs: Optional[dict[str, Any]] = None) -> None:
+        """Shows in this cell from now on."""
+        super().on_train_begin(logs)
+        self._shown = notebook.Page(*FRAME)
 
     def on_epoch_end(self, epoch: int, logs: Optional[dict[str, Any]] = None) -> None:
         """Draws, where it is time."""
@@ -72,3 +83,4 @@ class EmbeddingMap(LooksAtFeatures):
         caption = f"t-SNE of {len(rows):,} images; a colour is a class."
         html = page.document(title, [page.figure(title, drawn, caption=caption)])
         replace_text(self.folder / f"epoch_{epoch + 1:04d}.html", html)
+        self._shown.show(html)

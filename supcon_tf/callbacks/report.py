@@ -1,4 +1,4 @@
-"""A page of what a `fit` has shown, written anew after every epoch."""
+"""A page of what a `fit` has shown, written anew after every epoch, and shown in a notebook."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any, Optional, Union
 import numpy as np
 import tensorflow as tf
 
+from supcon_tf import notebook
 from supcon_tf.records.files import replace_text
 from supcon_tf.report import page
 from supcon_tf.report.figures import Line, line_chart
@@ -22,8 +23,9 @@ SHARES = ("accuracy",)  # names that hold this are shares, written as percentage
 class Report(tf.keras.callbacks.Callback):
     """Writes `report.html`, curves of everything in the logs, and `history.jsonl`, a line an epoch, into a folder.
 
-    The page is whole in itself: no script, no link. Stand it after callbacks that add to the logs. A `fit` that goes on
-    (`BackupAndRestore`, `initial_epoch`) goes on here: lines of epochs that run again are replaced.
+    The page is whole in itself: no script, no link. In a notebook the cell that runs `fit` shows it. Stand it after
+    callbacks that add to the logs. A `fit` that goes on (`BackupAndRestore`, `initial_epoch`) goes on here: lines of
+    epochs that run again are replaced.
 
     Args:
         folder: made if absent; another `fit` wants another.
@@ -49,10 +51,12 @@ class Report(tf.keras.callbacks.Callback):
         super().__init__()
         self.folder, self.title = pathlib.Path(folder), title
         self._records: list[dict[str, Any]] = []
+        self._shown = notebook.Page()
 
     def on_train_begin(self, logs: Optional[dict[str, Any]] = None) -> None:
         """Reads what an earlier session of this `fit` wrote."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._shown = notebook.Page()  # in this cell
         self._records = _read(self.folder / "history.jsonl")
 
     def on_epoch_end(self, epoch: int, logs: Optional[dict[str, Any]] = None) -> None:
@@ -61,7 +65,9 @@ class Report(tf.keras.callbacks.Callback):
         self._records = [record for record in self._records if record["epoch"] <= epoch]
         self._records.append({"epoch": epoch + 1, **numbers})
         replace_text(self.folder / "history.jsonl", "".join(json.dumps(record) + "\n" for record in self._records))
-        replace_text(self.folder / "report.html", page.document(self.title, _sections(self.title, self._records)))
+        document = page.document(self.title, _sections(self.title, self._records))
+        replace_text(self.folder / "report.html", document)
+        self._shown.show(document)
 
 
 def _read(path: pathlib.Path) -> list[dict[str, Any]]:

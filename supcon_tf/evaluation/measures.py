@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Callable, NamedTuple, Optional
 
 import numpy as np
-from tqdm import tqdm
 
+from supcon_tf import notebook
 from supcon_tf.evaluation import robustness
 from supcon_tf.evaluation.average_precision import mean_average_precision
 from supcon_tf.evaluation.calibration import confidences, error_of, expected_calibration_error, reliability_diagram
@@ -228,7 +228,7 @@ def _robustness(evidence: Evidence) -> list[Measure]:
     errors = {name: [] for name in evidence.corruptions}
     calibration = {name: [] for name in evidence.corruptions}
     passes = itertools.product(evidence.corruptions, SEVERITIES)
-    for name, severity in tqdm(list(passes), desc="corrupted", unit="pass", leave=False, disable=None):
+    for name, severity in notebook.bar(list(passes), desc="corrupted", unit="pass", leave=False):
         found = _answers(evidence.corrupted(name, severity), evidence)
         errors[name].append(1 - classification(*found)["top1"])
         calibration[name].append(expected_calibration_error(*found))

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from supcon_tf import notebook
 from supcon_tf.names import STAGE_KINDS
 from supcon_tf.records import words
 from supcon_tf.records.directory import RunDirectory
@@ -30,7 +31,7 @@ ABOUT = (
 
 
 class RunningReport:
-    """`report.html` of a run that is going on, and of the run when it has ended.
+    """`report.html` of a run that is going on, and of the run when it has ended; shown in a notebook.
 
     Args:
         directory: of the run.
@@ -39,6 +40,7 @@ class RunningReport:
     def __init__(self, directory: RunDirectory):
         self.path, self._directory = directory.report, directory
         self._ended, self._cost = -math.inf, 0.0
+        self._shown = notebook.Page()
 
     def update(self) -> None:
         """Writes the page again, if that costs less than `COST` of the time since it was written last.
@@ -57,6 +59,7 @@ class RunningReport:
         started = time.perf_counter()
         self._directory.verify()
         write_report(self.path, [self._directory.path], unfinished=True)
+        self._shown.show(self.path.read_text(encoding="utf-8"))
         self._ended = time.perf_counter()
         self._cost = self._ended - started
 

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from supcon_tf.config import Experiment
 from supcon_tf.data.sets.source import Source
+from supcon_tf.data.sets.tfds_files import own_logging
 from supcon_tf.keras_generations import own_random_state
 from supcon_tf.networks.networks import Networks
 from supcon_tf.records.directory import RunDirectory
@@ -43,9 +44,9 @@ class RunContext:
 
 @contextlib.contextmanager
 def own_state(experiment: Experiment):
-    """A block with the experiment's seed and precision policy, which leaves those of the caller as they were."""
+    """A block with the experiment's seed and precision policy; those of the caller, and logging, stay as they were."""
     policy = tf.keras.mixed_precision.global_policy()
-    with own_random_state(experiment.seed):
+    with own_random_state(experiment.seed), own_logging():
         tf.keras.mixed_precision.set_global_policy(experiment.precision)
         try:
             yield

@@ -7,8 +7,8 @@ from typing import Callable, NamedTuple, Optional, Union
 
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
+from supcon_tf import notebook
 from supcon_tf.augment.corruptions.corruption import is_published, label
 from supcon_tf.data.pictures import pictures
 from supcon_tf.data.sets.corrupted_set import corrupted_set, require_classes
@@ -132,7 +132,7 @@ class Stored:
         """Opens all of it once, before anything is predicted: what is wrong shows now, and is not kept in part."""
         prints, counts = [], {}
         each = [(name, severity) for name in CORRUPTIONS for severity in SEVERITIES]
-        for name, severity in tqdm(each, desc="stored images", unit=" sets", leave=False, disable=None):
+        for name, severity in notebook.bar(each, desc="stored images", unit=" sets", leave=False):
             source = self._opened(name, severity)
             require_classes(source.facts, self._predictor.source.facts.class_names)
             prints.append(source.fingerprint())

@@ -14,9 +14,8 @@ from typing import Callable, NamedTuple, Optional
 
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
-from supcon_tf import failures
+from supcon_tf import failures, notebook
 from supcon_tf.augment.corruptions.corruption import corruption
 from supcon_tf.augment.evaluation_crops import Crop, evaluation_crop
 from supcon_tf.augment.geometry import unit_range
@@ -232,10 +231,10 @@ def _crop_of(trained: Predicting) -> Crop:
 
 
 def counted(source: Source, split: str, replicas: int) -> Callable:
-    """From the batches of a split to the batches, with a bar where there is a terminal."""
+    """From the batches of a split to the batches, with a bar on a terminal and in a notebook."""
     batch = EVALUATION_BATCH + -EVALUATION_BATCH % replicas
     title = f"{source.facts.name} {split}"
-    return functools.partial(tqdm, total=-(-source.count(split) // batch), desc=title, unit=" batches", disable=None)
+    return functools.partial(notebook.bar, total=-(-source.count(split) // batch), desc=title, unit=" batches")
 
 
 def _read(path: pathlib.Path, made: dict) -> Optional[dict]:

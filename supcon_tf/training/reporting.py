@@ -1,4 +1,4 @@
-"""What a run says while it trains: a line an epoch, a bar on a terminal, `metrics.jsonl`, and TensorBoard files."""
+"""What a run says while it trains: a line an epoch, a bar for a person, `metrics.jsonl`, and TensorBoard files."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Callable, Optional
 import tensorflow as tf
 from tqdm import tqdm
 
+from supcon_tf import notebook
 from supcon_tf.failures import first_line
 from supcon_tf.records import metrics, words
 from supcon_tf.records.directory import RunDirectory
@@ -45,8 +46,8 @@ SHOWN = (
 class Reporter:
     """Tells a person, a file and TensorBoard of one stage's progress.
 
-    Every epoch has one line. On a terminal there is a bar below them with images a second and the time left; elsewhere
-    (a log file, CI) no control characters.
+    Every epoch has one line. On a terminal and in a notebook there is a bar with images a second and the time left;
+    elsewhere (a log file, CI) no control characters.
 
     Args:
         directory: of the run.
@@ -93,14 +94,13 @@ class Reporter:
                 flush=True,
             )
         if not complete:
-            self._bar = tqdm(
+            self._bar = notebook.bar(
                 total=self._duration.total_steps * self._duration.batch_size,
                 initial=steps_done * self._duration.batch_size,
                 desc=self._title,
                 unit=" images",
                 unit_scale=True,
                 mininterval=0.5,
-                disable=not sys.stderr.isatty(),
             )
 
     def advance(self, steps: int = 1) -> None:

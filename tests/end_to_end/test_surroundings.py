@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+import html
+import logging
+import os
 import random
 import signal
+import sys
+import warnings
 
 import numpy as np
 import pytest
+import sklearn  # noqa: F401  sets variables of the environment as it is imported, whoever does
 import tensorflow as tf
+import tqdm.notebook
 
 from supcon_tf.config import Data, Experiment, Stage
 from supcon_tf.optim.gradient_norm import GradientNorm
 from supcon_tf.run.experiment import run_experiment
 from supcon_tf.training.interruption import SIGNALS
 from supcon_tf.training.reporting import Reporter
-from tests import tiny
+from tests import kernels, tiny
 
 STAGE = Stage(epochs=1, batch_size=20, base_learning_rate=1.0)
 EXPERIMENT = Experiment(
@@ -32,13 +40,31 @@ def run(directory):
 
 
 def surroundings():
-    """Of the process: precision, random state, signal handlers."""
+    """Of the process: precision, random state, signal handlers, warnings, logging, environment, output, figures."""
     return {
         "policy": tf.keras.mixed_precision.global_policy().name,
         "python": random.getstate(),
         "numpy": np.random.get_state()[1].tolist(),
         "handlers": [signal.getsignal(number) for number in SIGNALS],
+        "warnings": list(warnings.filters),
+        "logging": (logging.root.level, list(logging.root.handlers), tf.get_logger().level),
+        "environment": dict(os.environ),
+        "output": (sys.stdout, sys.stderr, sys.displayhook, sys.excepthook),
+        "numbers": (np.geterr(), np.get_printoptions(), tf.keras.backend.floatx()),
+        "graphs": (tf.config.functions_run_eagerly(), tf.config.optimizer.get_jit()),
+        "pyplot": "matplotlib.pyplot" in sys.modules,
     }
+
+
+@contextlib.contextmanager
+def bare_logging():
+    """A program that has not set up logging: pytest has, and absl does where nobody has."""
+    before = list(logging.root.handlers)
+    logging.root.handlers.clear()
+    try:
+        yield
+    finally:
+        logging.root.handlers[:] = before
 
 
 def test_everything_is_as_it_was(tmp_path):
@@ -49,11 +75,28 @@ def test_everything_is_as_it_was(tmp_path):
     draws = float(tf.random.uniform([]))
     tf.keras.utils.set_random_seed(3)
     tf.keras.Sequential([tf.keras.Input([4]), tf.keras.layers.Dense(2)])
-    run(tmp_path)
+    with bare_logging():
+        bare = surroundings()
+        run(tmp_path)
+        assert surroundings() == bare and bare["logging"][1] == []
     assert surroundings() == before
     assert float(tf.random.uniform([])) == draws
     np.testing.assert_array_equal(model(tf.ones([1, 4])), answer)
     assert tf.keras.layers.Dense(1).compute_dtype == "float32"
+
+
+@pytest.mark.slow
+def test_a_notebook_shows_the_run_and_is_left_as_it_was(tmp_path, monkeypatch, capfd):
+    """A bar a stage in text, for here are no widgets, and the page of the run, replaced where it stands."""
+    monkeypatch.setattr(tqdm.notebook, "IProgress", None)
+    cell = kernels.start(monkeypatch)
+    before = surroundings()
+    run_experiment(EXPERIMENT, tmp_path, make_networks=tiny_networks)
+    assert surroundings() == before
+    (shown,) = cell.outputs
+    assert html.escape((tmp_path / "report.html").read_text(encoding="utf-8")) in shown
+    said = capfd.readouterr().err
+    assert all(f"tests.guest {stage}: 100%" in said for stage in ("contrastive", "linear"))
 
 
 def test_also_where_it_fails(tmp_path, monkeypatch):

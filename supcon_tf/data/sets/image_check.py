@@ -10,12 +10,12 @@ import warnings
 import zlib
 from collections.abc import Sequence
 from concurrent import futures
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import PIL
 import tensorflow as tf
-from tqdm import tqdm
 
+from supcon_tf import notebook
 from supcon_tf.data.sets import image_files
 from supcon_tf.paths import shown
 
@@ -89,7 +89,7 @@ def damaged(root: str, names: Sequence[str]) -> dict[str, str]:
     return {name: now.fault for name, now in found.items() if now.fault}
 
 
-def _look_at(root: str, stamps: dict[str, tuple[int, int]], checked: dict[str, Checked], bar: tqdm) -> None:
+def _look_at(root: str, stamps: dict[str, tuple[int, int]], checked: dict[str, Checked], bar: Any) -> None:
     """Adds to `checked` what is known now of the files in `stamps`, as far as it gets."""
     pool = futures.ThreadPoolExecutor(os.cpu_count())
     try:
@@ -106,7 +106,7 @@ def _progress(root: str, count: int):
     """A bar; Pillow's warnings of odd files stay away from it."""
     with (
         warnings.catch_warnings(),
-        tqdm(total=count, desc=f"checking {shown(root)}", unit=" images", disable=None) as bar,
+        notebook.bar(total=count, desc=f"checking {shown(root)}", unit=" images") as bar,
     ):
         warnings.filterwarnings("ignore", module="PIL")
         yield bar

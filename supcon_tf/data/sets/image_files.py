@@ -67,7 +67,7 @@ def examine(content: bytes) -> Image:
 
 def way_of(encoded: tf.Tensor) -> tf.Tensor:
     """The way of a content of which nothing is known yet: bytes [] -> int64 []. Slow, for it is read to find out."""
-    return tf.numpy_function(lambda content: np.int64(examine(_plain(content)).way), [encoded], tf.int64)
+    return tf.numpy_function(lambda content: np.int64(examine(as_bytes(content)).way), [encoded], tf.int64)
 
 
 def decode(encoded: tf.Tensor, way: tf.Tensor) -> tf.Tensor:
@@ -87,7 +87,9 @@ def decode(encoded: tf.Tensor, way: tf.Tensor) -> tf.Tensor:
     def otherwise() -> tf.Tensor:
         return tf.cond(
             way == BY_PILLOW,
-            lambda: tf.numpy_function(lambda content: _pixels(_plain(content))[0], [encoded], tf.uint8, stateful=False),
+            lambda: tf.numpy_function(
+                lambda content: _pixels(as_bytes(content))[0], [encoded], tf.uint8, stateful=False
+            ),
             lambda: exif.turned(_by_tensorflow(encoded), way),
         )
 
@@ -106,7 +108,7 @@ def _by_tensorflow(encoded: tf.Tensor) -> tf.Tensor:
     return tf.io.decode_image(encoded, channels=3, expand_animations=False)
 
 
-def _plain(content) -> bytes:
+def as_bytes(content) -> bytes:
     """What `tf.numpy_function` hands over: bytes in a graph, an array of them where there is none."""
     return content if isinstance(content, bytes) else content.item()
 

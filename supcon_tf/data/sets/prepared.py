@@ -67,7 +67,7 @@ def directory(name: str, data_dir: str) -> str:
         raise damage(_undescribed(name, data_dir), {_INFO: "it is missing"})
     names = sorted(shown(known) for known in there if ":" not in known)
     searched = f"{shown(data_dir)} (prepared there: {', '.join(names) or 'nothing'})"
-    known = {"digits", *names, *tfds.list_builders(with_community_datasets=False)}
+    known = {"digits", *names, *_builders()}
     if base_name(name) in known:
         related = [other for other in names if base_name(other) == base_name(name)]
         hint = f" Did you mean `{related[0]}`?" if related else ""
@@ -82,6 +82,15 @@ def directory(name: str, data_dir: str) -> str:
         )
     hint = nearest(name, names) or nearest(name, sorted(known))
     raise DataNotPrepared(f"Data set '{shown(name)}' is neither prepared in {searched} nor known to TFDS.{hint}")
+
+
+def is_known(name: str) -> bool:
+    """Whether TFDS can prepare a set of this name."""
+    return base_name(name) in _builders()
+
+
+def _builders() -> list[str]:
+    return tfds.list_builders(with_community_datasets=False)
 
 
 def base_name(name: str) -> str:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
+import logging
 import os
+from collections.abc import Iterator
 from typing import Optional
 
 import tensorflow as tf
 import tensorflow_datasets as tfds
-from tqdm import tqdm
 
+from supcon_tf import notebook
 from supcon_tf.failures import first_line
 from supcon_tf.paths import is_remote, shown, spellable, told
 
@@ -44,6 +47,21 @@ def opened(place: str) -> tfds.core.DatasetBuilder:
     if not complete:
         raise damage(place, {_DESCRIPTIONS[0]: "the name of the set, its splits or their lengths are missing"})
     return builder
+
+
+@contextlib.contextmanager
+def own_logging() -> Iterator[None]:
+    """A block in which TFDS may log: absl, by which it does, sets up Python's root logger, and that is taken back.
+
+    Otherwise what the caller's program logs would be shown from then on, or its own `logging.basicConfig` would do
+    nothing.
+    """
+    before = list(logging.root.handlers)
+    try:
+        yield
+    finally:
+        for handler in [each for each in logging.root.handlers if each not in before]:
+            logging.root.removeHandler(handler)
 
 
 def stored_splits(builder: tfds.core.DatasetBuilder, splits: str) -> list[tfds.core.SplitInfo]:
@@ -90,7 +108,7 @@ def faults(builder: tfds.core.DatasetBuilder, splits: str) -> dict[str, str]:
     """What is wrong with the files of these splits, by name: they are read from end to end."""
     found = {}
     files = [file for info in stored_splits(builder, splits) for file in zip(info.filepaths, info.shard_lengths)]
-    for path, length in tqdm(files, desc="looking for damage", unit=" files", disable=None):
+    for path, length in notebook.bar(files, desc="looking for damage", unit=" files"):
         try:
             count = sum(1 for _ in tf.data.TFRecordDataset(os.fspath(path))) if length else 0
         except tf.errors.OpError as error:

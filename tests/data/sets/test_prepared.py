@@ -8,7 +8,7 @@ import pathlib
 import pytest
 import tensorflow as tf
 
-from supcon_tf.data.sets.prepared import DataNotPrepared, base_name, directory, prepared
+from supcon_tf.data.sets.prepared import DataNotPrepared, base_name, directory, is_known, prepared
 
 
 @pytest.fixture
@@ -120,3 +120,7 @@ def test_a_store_is_asked_by_its_address(monkeypatch):
     )
     assert prepared("gs://b") == {"mine": "gs://b/mine/1.0.0", "mine:1.0.0": "gs://b/mine/1.0.0"}
     assert asked == ["gs://b/*/*/dataset_info.json", "gs://b/*/*/*/dataset_info.json"]
+
+
+def test_what_tfds_can_prepare_is_known():
+    assert is_known("cifar10:3.0.2") and not is_known("cifar11")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import shutil
 
@@ -126,3 +127,17 @@ def test_a_set_whose_path_is_no_utf8_is_read(digits_dir, tmp_path):
     (tmp_path / LATIN / "digits" / "1.0.0" / SHARD).unlink()
     with pytest.raises(OSError, match=r"caf\\xe9/digits/1\.0\.0 is damaged:\n  .*it is missing"):
         read_all(tmp_path / LATIN)
+
+
+def test_what_absl_does_to_the_root_logger_is_taken_back():
+    """A handler that the program itself had stays, and one that it adds in the block by itself goes."""
+    before = list(logging.root.handlers)
+    own = logging.NullHandler()
+    logging.root.handlers[:] = [own]
+    try:
+        with pytest.raises(RuntimeError), tfds_files.own_logging():
+            logging.root.addHandler(logging.StreamHandler())
+            raise RuntimeError
+        assert logging.root.handlers == [own]
+    finally:
+        logging.root.handlers[:] = before
