@@ -47,7 +47,7 @@ SILENT = {
     "errors": {"Queue", "LinearProbe", "UnitNorm", "batch_norm", "view_seed", "gather_rows"},
     # From no paper: files, seeds, devices, and what is measured here.
     "source": {"view_seed", "embed", "make_strategy", "gather_rows", "pixel_scaling", "CollapseWarning", "ProjectorLog",
-               "Report", "ExponentialSchedule", "PiecewiseSchedule"},
+               "Report", "ExponentialSchedule", "PiecewiseSchedule", "load", "shuffled_batches"},
 }  # fmt: skip
 
 

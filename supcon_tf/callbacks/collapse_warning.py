@@ -10,6 +10,7 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from supcon_tf.keras_generations import compiled_loss
+from supcon_tf.layers.normalization import unit_rows
 from supcon_tf.losses.supcon import SupConLoss
 from supcon_tf.training.diagnostics import describe
 from supcon_tf.training.duration import Duration
@@ -126,7 +127,7 @@ class CollapseWarning(tf.keras.callbacks.Callback):
         found = self.project(images) if self.project else own(images) if own else self.model(images, training=False)
         if not isinstance(found, tf.Tensor) or found.shape.rank not in (2, 3):
             raise ValueError("projections of the batch must be one tensor [B, V, D] or [B, D]: set `project`.")
-        found = tf.math.l2_normalize(tf.cast(found, tf.float32), -1)
+        found = unit_rows(tf.cast(found, tf.float32))
         return found if found.shape.rank == 3 else found[:, None]
 
     def _labels(self) -> tf.Tensor:

@@ -30,7 +30,9 @@ def balanced_batches(
     seed: int = 0,
     first_epoch: int = 0,
 ) -> tf.data.Dataset:
-    """Batches of P classes with K images each: every image meets K - 1 others of its class.
+    """Batches of P classes with K images each (Hermans et al., 2017, arXiv:1703.07737).
+
+    Every image meets K - 1 others of its class.
 
     The order is that of the trainer (`order.balanced`): a permutation of the classes is dealt P at a time, and for each
     class its own permutation of its images K at a time. What does not fill a hand waits for the next round. So all

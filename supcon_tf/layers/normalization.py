@@ -26,7 +26,10 @@ def unit_rows(x: tf.Tensor) -> tf.Tensor:
     x = tf.convert_to_tensor(x)
     if x.dtype != tf.float64:
         x = tf.cast(x, tf.float32)  # In 16 bits the sum of squares overflows or loses the length.
-    return tf.math.l2_normalize(x, axis=-1, epsilon=1e-12)  # [..., D]
+    squared = tf.reduce_sum(tf.square(x), -1, keepdims=True)  # [..., 1]
+    # Not rsqrt, of which `tf.math.l2_normalize` makes use: on some CPUs it is 1 - 1e-7 of 1, and only for most of the
+    # rows, so that equal rows would come out unequal. Square root and division are rounded alike everywhere.
+    return x * (1 / tf.sqrt(tf.maximum(squared, 1e-12)))  # [..., D]
 
 
 @tf.keras.utils.register_keras_serializable(package="supcon_tf")

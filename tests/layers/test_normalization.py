@@ -38,6 +38,17 @@ def test_length_of_the_input_is_irrelevant(scale):
     np.testing.assert_allclose(unit_rows(_rows() * np.float32(scale)), unit_rows(_rows()), rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize("count", [1, 5, 64, 67])
+def test_equal_rows_stay_equal_and_a_length_that_is_exact_is_exact(count):
+    """Control: with `rsqrt` this fails on CPUs whose vector instruction for it is not exact, or not so for all rows."""
+    row = np.random.default_rng(0).normal(size=[1, 7]).astype("float32")
+    found = unit_rows(np.repeat(row, count, 0)).numpy()
+    np.testing.assert_array_equal(found, np.repeat(found[:1], count, 0))
+    np.testing.assert_array_equal(
+        unit_rows(np.repeat(2 * np.eye(3, dtype="float32"), count, 0)), np.repeat(np.eye(3), count, 0)
+    )
+
+
 def test_gradient_is_the_projection_off_the_row_over_its_length():
     x, upstream = _rows("float64"), _rows("float64")[::-1].copy()
     variable = tf.Variable(x)
