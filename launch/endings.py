@@ -41,7 +41,8 @@ def plain_endings(*, afterwards: str = CONTINUES, time_limit: float = 0.0):
     except ValueError as error:
         refuse(str(error))
     except ImportError as error:
-        refuse(f"{error}. Install what setup.py names, or the extra that this command needs.")
+        needs = f"{error}. What commands need is installed by: pip install 'supcon-tf[train]'"
+        refuse(f"{needs}; in a checkout: pip install '.[train]'. Extras such as [onnx] have more.")
     except FloatingPointError as error:
         _end(3, f"error: {error}")
     except MemoryError as error:

@@ -34,6 +34,12 @@ def _own_signals():
         (MemoryError("out of memory; lower it"), 71, "error: out of memory; lower it\n"),
         (MemoryError(), 71, "error: the memory of this machine is used up; lower the batch size.\n"),
         (OSError(28, "No space left on device", "/run/x"), 74, "error: No space left on device: /run/x.\n"),
+        (
+            ImportError("No module named 'PIL'"),
+            2,
+            "error: No module named 'PIL'. What commands need is installed by: pip install 'supcon-tf[train]'; in a "
+            "checkout: pip install '.[train]'. Extras such as [onnx] have more.\n",
+        ),
         (KeyboardInterrupt(), 130, "\ninterrupted; the same command continues from the newest checkpoint\n"),
     ],
 )
