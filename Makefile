@@ -52,7 +52,7 @@ GUARDS := tests/distributed tests/distribution tests/run tests/evaluation/test_k
 	tests/launch/test_benchmark.py tests/losses/test_dense.py tests/losses/tiled/test_kernel.py \
 	tests/losses/tiled/test_backward.py tests/losses/tiled/test_forward.py tests/test_registration.py \
 	tests/test_documents.py tests/test_docstrings.py tests/test_command.py tests/launch/test_reproduce.py \
-	tests/conformance tests/models tests/test_migrating.py tests/benchmarks/test_pictures.py tests/test_types.py
+	tests/callbacks tests/conformance tests/models tests/test_migrating.py tests/benchmarks/test_pictures.py tests/test_types.py
 
 test-guards: $(VENV)/ready-test
 	$(PYTEST) -m slow $(GUARDS)

@@ -12,6 +12,7 @@ from experiments.digits import cross_entropy as digits_cross_entropy
 from experiments.digits import supcon as digits_supcon
 from experiments.imagenet import cross_entropy_resnet50, supcon_resnet50
 from supcon_tf.config import Experiment, Stage
+from supcon_tf.tables import values_of
 
 SUPCON = {"digits": "digits.supcon", "small": "cifar10.supcon_quick", "paper": "imagenet.supcon_resnet50"}
 CROSS_ENTROPY = {
@@ -24,8 +25,10 @@ MODULES = {
     "paper": (supcon_resnet50, cross_entropy_resnet50),
 }
 
-RECIPES = {
-    named[budget]: module.config() for budget, own in MODULES.items() for named, module in zip(ROWS.values(), own)
+VALUES = {  # of every setting of a recipe, by its name
+    named[budget]: values_of(module.config())
+    for budget, own in MODULES.items()
+    for named, module in zip(ROWS.values(), own)
 }
 
 

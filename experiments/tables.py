@@ -9,7 +9,7 @@ epochs and stages that a table changes start from those of the recipes (`experim
 from __future__ import annotations
 
 from experiments import own_tables
-from experiments.recipes import CROSS_ENTROPY, RECIPES, ROWS, SUPCON, as_settings, config_of, encoding
+from experiments.recipes import CROSS_ENTROPY, ROWS, SUPCON, VALUES, as_settings, config_of, encoding
 from supcon_tf.tables import Cell, Table
 
 # The recipe for CIFAR-10 has one view. Without labels, or with few positives, an image needs another view of itself.
@@ -22,7 +22,7 @@ NOT_TUNED = "Settings that a row does not name are those of the first row, and w
 
 def each(build, *, budgets=("digits", "small", "paper")) -> dict:
     """Cells by budget, from what makes those of one."""
-    return {budget: tuple(cell.told_once(RECIPES) for cell in build(budget)) for budget in budgets}
+    return {budget: tuple(cell.told_once(VALUES) for cell in build(budget)) for budget in budgets}
 
 
 def _augmented(stage: str, policy: str, budget: str) -> dict:

@@ -11,8 +11,9 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
-from supcon_tf import settings as of_config
+from supcon_tf.config import Experiment
 from supcon_tf.names import MEASURES, one_of
+from supcon_tf.settings import settings
 
 BUDGETS = ("digits", "small", "paper")
 TRANSFER = "transfer"  # the measure of numbers that `launch.transfer` takes
@@ -122,15 +123,13 @@ class Cell:
             said = f"{said[: LONGEST - 9]}-{hashlib.sha256(said.encode()).hexdigest()[:8]}"
         return f"{self.experiment}/{said.replace('/', '_')}"
 
-    def told_once(self, recipes: Mapping[str, Any]) -> Cell:
+    def told_once(self, recipes: Mapping[str, Mapping[str, Any]]) -> Cell:
         """The same without settings that its experiment has anyway: one training has one name, and runs once.
 
         Args:
-            recipes: configs by name; a cell of another experiment stays as it is.
+            recipes: `values_of` experiments, by their names; a cell of another experiment stays as it is.
         """
-        if self.experiment not in recipes:
-            return self
-        has = {known.name: known.value for known in of_config.settings(recipes[self.experiment])}
+        has = recipes.get(self.experiment, {})
         differs = {name: value for name, value in self.settings.items() if name not in has or has[name] != value}
         return dataclasses.replace(self, settings=differs)
 
@@ -229,6 +228,11 @@ def runs_of(cells: Sequence[Cell], *, seeds: Optional[Sequence[int]] = None) -> 
         transfers = dict.fromkeys((cell.number.removeprefix("transfer_"), cell.column) for cell in moved)
         runs.append(Run(own[0], seed, tuple(name for name in MEASURES if name in asked), tuple(transfers)))
     return sorted(runs, key=lambda run: run.seed)  # stable: cells keep their order
+
+
+def values_of(experiment: Experiment) -> dict[str, Any]:
+    """Every setting of an experiment, by dotted name."""
+    return {known.name: known.value for known in settings(experiment)}
 
 
 def text_of(value: Any) -> str:

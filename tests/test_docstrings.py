@@ -21,7 +21,7 @@ WITH_EXAMPLES = [
 ]
 # Examples that train, trace a policy, or wait for t-SNE: seconds each.
 SLOW = ("augment.layers", "callbacks.collapse_warning", "callbacks.embedding_map", "callbacks.knn_accuracy",
-        "models.supcon_model", "run.experiment", "run.serving")  # fmt: skip
+        "data.batches", "models.supcon_model", "run.experiment", "run.serving")  # fmt: skip
 EXAMPLES = [
     pytest.param(module, marks=pytest.mark.slow) if module.removeprefix("supcon_tf.") in SLOW else module
     for module in WITH_EXAMPLES

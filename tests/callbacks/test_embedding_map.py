@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html
 
+import pytest
+
 from supcon_tf.callbacks.embedding_map import EmbeddingMap
 from tests import kernels
 from tests.callbacks.fits import SPLIT, encoder_and_model, fit
@@ -17,6 +19,7 @@ def test_a_page_an_epoch_with_the_names_of_the_classes(tmp_path):
     assert "emu" in page and "<svg" in page and "24 images" in page
 
 
+@pytest.mark.slow
 def test_a_notebook_shows_the_newest_page_in_the_cell_of_the_fit(tmp_path, monkeypatch):
     cell = kernels.start(monkeypatch)
     encoder, model = encoder_and_model()

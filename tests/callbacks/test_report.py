@@ -92,7 +92,8 @@ def surroundings():
     }
 
 
-@pytest.mark.parametrize("kernel", [pytest.param(False, marks=pytest.mark.slow), True])
+@pytest.mark.slow
+@pytest.mark.parametrize("kernel", [False, True])
 def test_a_fit_with_callbacks_changes_nothing_but_its_files(kernel, tmp_path, monkeypatch):
     """Random numbers and weights afterwards are those of a fit without them."""
     kernels.start(monkeypatch, kernel=kernel)

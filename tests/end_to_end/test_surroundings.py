@@ -67,6 +67,7 @@ def bare_logging():
         logging.root.handlers[:] = before
 
 
+@pytest.mark.slow
 def test_everything_is_as_it_was(tmp_path):
     """A model that the caller made before goes on as if nothing had run, in names and numbers."""
     tf.keras.utils.set_random_seed(3)
