@@ -3,7 +3,9 @@
 FROM python:3.11-slim
 WORKDIR /src
 COPY . .
-RUN pip install --no-cache-dir --upgrade pip && pip install --no-cache-dir ".[train]" && rm -rf /src
+# Versions are those that setup.py names.
+# hadolint ignore=DL3013
+RUN pip install --no-cache-dir ".[train]" && rm -rf /src
 WORKDIR /supcon
 ENTRYPOINT ["supcon"]
 CMD ["--help"]
