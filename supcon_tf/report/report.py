@@ -59,7 +59,8 @@ class RunningReport:
         started = time.perf_counter()
         self._directory.verify()
         write_report(self.path, [self._directory.path], unfinished=True)
-        self._shown.show(self.path.read_text(encoding="utf-8"))
+        if notebook.inside():  # elsewhere the page is not read again
+            self._shown.show(self.path.read_text(encoding="utf-8"))
         self._ended = time.perf_counter()
         self._cost = self._ended - started
 
