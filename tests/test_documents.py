@@ -144,6 +144,10 @@ def test_python_in_a_document_runs(path):
         if any(each in block for each in FILES):
             assert path.name in (ROOT / ELSEWHERE[path.relative_to(ROOT).as_posix()]).read_text(encoding="utf-8")
             continue
+        if "tf.distribute." in block:  # a second strategy of a process would use the first one's collectives again
+            ended = subprocess.run([sys.executable, "-c", block], cwd=ROOT, capture_output=True, text=True, timeout=200)
+            assert ended.returncode == 0, ended.stderr[-3000:]
+            continue
         names = {"__name__": "document", **(names if path in CONTINUED else {})}
         exec(compile(block, path.name, "exec"), names)
     if path == ROOT / "README.md":  # what it says of both its ways
