@@ -41,20 +41,22 @@ test: $(VENV)/ready-test
 test-all: $(VENV)/ready-test
 	$(PYTEST)
 
-GUARDS := tests/distributed tests/distribution tests/run tests/evaluation/test_knn.py \
-	tests/evaluation/test_accuracy.py tests/metrics tests/end_to_end/test_experiment.py tests/end_to_end/test_kills.py \
+# Long ones first, so that the two processes end together.
+GUARDS := tests/distributed tests/end_to_end/test_kills.py tests/losses/tiled/test_kernel.py \
+	tests/end_to_end/test_experiment.py tests/models tests/test_documents.py tests/launch/test_reproduce.py \
+	tests/run tests/distribution tests/evaluation/test_knn.py tests/evaluation/test_accuracy.py tests/metrics \
 	tests/end_to_end/test_label_sets.py tests/end_to_end/test_surroundings.py tests/end_to_end/test_transfer.py \
 	tests/launch/test_hosts.py tests/launch/test_evaluate.py tests/launch/test_prepare_data.py \
 	tests/training/test_compiled.py tests/training/test_gradient_cache.py tests/training/test_momentum_queue.py \
-	tests/training/test_update.py tests/training/test_loop.py tests/data/sets/test_digits.py tests/data/test_batches.py \
-	tests/data/test_named.py tests/augment/test_operations.py tests/augment/test_layers.py \
-	tests/launch/test_benchmark.py tests/losses/test_dense.py \
-	tests/losses/tiled/test_backward.py tests/losses/tiled/test_forward.py tests/test_registration.py \
-	tests/test_documents.py tests/test_docstrings.py tests/test_command.py tests/launch/test_reproduce.py \
-	tests/callbacks tests/conformance tests/models tests/test_migrating.py tests/benchmarks/test_pictures.py tests/test_types.py
+	tests/training/test_update.py tests/training/test_loop.py tests/data/sets/test_digits.py \
+	tests/data/test_batches.py tests/data/test_named.py tests/augment/test_operations.py \
+	tests/augment/test_layers.py tests/benchmarks/test_loss.py tests/launch/test_benchmark.py \
+	tests/losses/test_dense.py tests/losses/tiled/test_backward.py tests/losses/tiled/test_forward.py \
+	tests/test_registration.py tests/test_docstrings.py tests/test_command.py tests/callbacks tests/conformance \
+	tests/test_migrating.py tests/benchmarks/test_pictures.py tests/test_types.py
 
 test-guards: $(VENV)/ready-test
-	$(PYTEST) -m slow $(GUARDS)
+	$(PYTEST) --no-loadscope-reorder -m slow $(GUARDS)
 
 lint: types
 	$(RUN) -m ruff format --check .

@@ -34,7 +34,7 @@ ONNX = [  # `launch.export --onnx`; newer onnx needs another ml_dtypes than Tens
     f"onnx>=1.17; {NEW}",
     "onnxruntime>=1.17",
 ]
-TEST = ["pytest>=8", "pytest-xdist>=3.5", "ruff==0.17.6", "mypy==1.19.1", "jedi>=0.19"]
+TEST = ["pytest>=8", "pytest-xdist>=3.8", "ruff==0.17.6", "mypy==1.19.1", "jedi>=0.19"]
 
 setup(
     name="supcon_tf",

@@ -6,9 +6,12 @@ import warnings
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from supcon_tf.callbacks.collapse_warning import CollapseWarning
 from supcon_tf.losses.supcon import SupConLoss
+from supcon_tf.training.diagnostics import describe
+from supcon_tf.training.plateau import PlateauWatch
 from tests.callbacks.fits import LABELS, SPLIT, encoder_and_model, fit
 
 BATCH = (np.stack([SPLIT[0], SPLIT[0]], 1)[::2], LABELS[::2])
@@ -54,15 +57,21 @@ def test_a_name_that_is_not_in_the_logs_is_refused():
         fit(encoder_and_model()[1], CollapseWarning(BATCH, monitor="projections_loss"))
 
 
-def test_callbacks_of_one_process_may_have_batches_of_any_size():
+def test_callbacks_of_one_process_may_have_batches_of_any_size(monkeypatch):
     # A graph that all callbacks shared was traced anew, from its second size on, for batches of no known size.
     _, model = encoder_and_model()
+    told = []
+    monkeypatch.setattr(PlateauWatch, "read", lambda watch, record: told.append(record) or "")
     for step in (1, 2, 3):
         callback = CollapseWarning((BATCH[0][::step], BATCH[1][::step]))
         callback.set_model(model)
         callback.set_params({"epochs": 3, "steps": 2})
         callback.on_train_begin()
         callback.on_epoch_end(0, {"loss": 0.1})
+        projections = tf.math.l2_normalize(model(callback.batch[0]), -1)
+        expected = describe(projections, tf.cast(callback.batch[1], tf.int64))
+        assert told[-1]["uniformity"] == pytest.approx(float(expected["uniformity"]), rel=1e-5)
+    assert len({record["uniformity"] for record in told}) == 3
 
 
 def test_one_view_is_refused():
