@@ -103,7 +103,7 @@ def trials(found: dict, only: Sequence[str] = ()) -> str:
     Raises:
         ValueError: there is no trial that differs from its recipe in one of the settings and in none but them.
     """
-    tried = found["trials"]
+    tried, common = _without_common(found["trials"])
     if only:
         methods = {each["method"] for each in tried if each["settings"] and set(each["settings"]) <= set(only)}
         tried = [each for each in tried if each["method"] in methods and set(each["settings"]) <= set(only)]
@@ -120,7 +120,22 @@ def trials(found: dict, only: Sequence[str] = ()) -> str:
         f"{sum(row[0] == method for row in rows)} of {method}" for method in dict.fromkeys(row[0] for row in rows)
     ]
     judged = sorted({f"{trial['images']:,} images of {trial['judged_on']}" for trial in tried})
-    return f"{table}\n\nJudged on {' or '.join(judged)}, never on a test image. {', '.join(counts)}, one seed each."
+    all_with = f" All with {', '.join(common)}." if common else ""
+    judged_on = f"Judged on {' or '.join(judged)}, never on a test image."
+    return f"{table}\n\n{judged_on} {', '.join(counts)}, one seed each.{all_with}"
+
+
+def _without_common(tried: Sequence[dict]) -> tuple[list[dict], list[str]]:
+    """Trials without the settings in which all differ from their recipes alike, and these."""
+    first = tried[0]["settings"].items()
+    common = {name: value for name, value in first if all(each["settings"].get(name) == value for each in tried)}
+    if len(tried) == 1:
+        common = {}
+    left = [
+        {**each, "settings": {name: value for name, value in each["settings"].items() if name not in common}}
+        for each in tried
+    ]
+    return left, [f"{name}={text_of(value)}" for name, value in common.items()]
 
 
 def copy_tables(folder: pathlib.Path) -> None:

@@ -6,7 +6,7 @@ The encoder sees as many images as in `cifar10.supcon_small`: 50 epochs of one v
 
 Paper: 95.0 (Table 2: ResNet-50, all 50,000 images, batch 1024, 500 epochs).
 Measured: see `experiments/results/`.
-Cost: 45 minutes on one CPU core.
+Cost: 45 minutes on one CPU core that computes bfloat16; `--precision=float32` on others.
 Differs from the paper in: encoder of a quarter width, batch 128, epochs.
 """
 

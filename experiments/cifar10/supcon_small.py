@@ -4,7 +4,7 @@
 
 Paper: 96.0 (Table 2: ResNet-50, all 50,000 images, batch 1024 to 4096, 1000 epochs).
 Measured: see `experiments/results/`.
-Cost: 48 minutes on one CPU core.
+Cost: 48 minutes on one CPU core that computes bfloat16; `--precision=float32` on others.
 Differs from the paper in: encoder of a quarter width, batch 128, epochs.
 """
 

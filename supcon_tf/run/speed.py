@@ -22,7 +22,7 @@ from supcon_tf.failures import first_line
 from supcon_tf.names import STAGE_KINDS
 from supcon_tf.networks.networks import build_networks
 from supcon_tf.records.files import read_object, replace_text
-from supcon_tf.run import preflight, recipe
+from supcon_tf.run import emulated, preflight, recipe
 from supcon_tf.run.context import own_state
 from supcon_tf.training.compiled import compile_update
 
@@ -54,6 +54,7 @@ class Speeds:
         self._path, self._data_dir, self._told = path, data_dir, told
         self._known = read_object(path, "remove it, and speeds are measured again.") if path.exists() else {}
         self._found: dict[str, tuple[Shape, Optional[Source]]] = {}
+        self._precisions: set[str] = set()
 
     def hours(self, experiment: Experiment, records: Sequence[dict] = ()) -> float:
         """What is left of a run.
@@ -77,6 +78,13 @@ class Speeds:
             seconds += (first if done < stage.epochs else 0.0) + per_image * shape.examples * (stage.epochs - done)
         return seconds / 3600
 
+    def _doubt(self, experiment: Experiment) -> None:
+        """Tells, once for each precision, whether another is faster here."""
+        if experiment.strategy != "tpu" and experiment.precision not in self._precisions:
+            self._precisions.add(experiment.precision)
+            for doubt in emulated.doubt(experiment.precision):
+                self._told(f"WARNING: {doubt}")
+
     def _data(self, experiment: Experiment) -> tuple[Shape, Optional[Source]]:
         data, key = experiment.data, repr(experiment.data)
         if key not in self._found:
@@ -90,6 +98,7 @@ class Speeds:
         key = json.dumps([name, *map(repr, parts), experiment.precision, experiment.data.views, *shape.image,
                           shape.classes, stage.batch_size, stage.optimizer])  # fmt: skip
         if key not in self._known:
+            self._doubt(experiment)
             self._told(f"measuring a few updates of {experiment.name}, {name}")
             self._known[key] = list(seconds_of(experiment, name, shape))
             self._path.parent.mkdir(parents=True, exist_ok=True)

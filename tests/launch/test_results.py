@@ -84,6 +84,18 @@ def test_trials_the_best_of_each_method_first(folder):
     assert lines[-1] == told
 
 
+def test_what_all_trials_have_and_their_recipes_have_not_is_said_once(folder):
+    """As where a recipe changed after its trials."""
+    row = {"method": "SupCon", "settings": {"precision": "mixed_bfloat16", "data.views": 2}, "validation_accuracy": 0.5,
+           "device": "CPU", "seconds": 90, "images": 2000, "judged_on": "train[90%:]"}  # fmt: skip
+    rows = [row, {**row, "settings": {"precision": "mixed_bfloat16"}, "validation_accuracy": 0.75}]
+    (folder / "trials_x.json").write_text(json.dumps({"trials": rows}))
+    shown = command.shown("trials_x", folder / "README.md")
+    assert "| SupCon | nothing | 75.00 |" in shown and "| SupCon | data.views=2 | 50.00 |" in shown
+    assert shown.count("bfloat16") == 1 and shown.endswith("one seed each. All with precision=mixed_bfloat16.")
+    assert command.shown("trials_x | data.views", folder / "README.md").count("| SupCon |") == 2
+
+
 def test_trials_of_some_settings_and_the_recipe_they_differ_from(folder):
     row = {"method": "SupCon", "settings": {}, "validation_accuracy": 0.75, "device": "CPU", "seconds": 90,
            "images": 2000, "judged_on": "train[90%:]"}  # fmt: skip
