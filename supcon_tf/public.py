@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 
 
 def offered(package: str, homes: dict[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
@@ -30,10 +30,21 @@ def offered(package: str, homes: dict[str, str]) -> tuple[Callable[[str], Any], 
         except ModuleNotFoundError as error:
             if (error.name or "").startswith("supcon_tf"):
                 raise
-            raise ModuleNotFoundError(
-                f"`{package}.{name}` needs {error.name}, which is not installed: pip install 'supcon-tf[train]'.",
-                name=error.name,
-            ) from error
+            raise ModuleNotFoundError(not_installed(f"`{package}.{name}`", error.name), name=error.name) from error
         return getattr(module, name) if home else module
 
     return get, lambda: sorted(homes), list(homes)
+
+
+def not_installed(what: str, needed: Optional[str]) -> str:
+    """What is said where a library of the extra [train] is missing.
+
+    Args:
+        what: needs it.
+        needed: the library, as it is imported.
+
+    Example:
+        >>> not_installed("reading images", "PIL")
+        "reading images needs PIL, which is not installed: pip install 'supcon-tf[train]'."
+    """
+    return f"{what} needs {needed}, which is not installed: pip install 'supcon-tf[train]'."

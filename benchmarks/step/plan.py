@@ -8,7 +8,7 @@ from typing import Optional
 
 from benchmarks.process import measure, measure_all
 
-BATCH = 256  # images
+BATCH, QUICK = 256, 64  # images
 LARGE = {"images": 2048, "microbatches": 8, "calls": 1}
 PAPER = {"images": 6144, "microbatches": 96, "calls": 0}
 LOSS_ROWS = 2 * LARGE["images"]
@@ -16,13 +16,14 @@ LOSS_ROWS = 2 * LARGE["images"]
 
 def cases(*, quick: bool) -> list[dict]:
     """What is measured, in order; a case is the argument of `benchmarks.step.case`."""
-    found = [{"images": BATCH, "parts": True}]
-    found += [{"images": BATCH, "microbatches": parts} for parts in (2, 4, 8)]
-    found += [{"images": BATCH, "jit_compile": True}]
+    images, replica_counts = (QUICK, (2, 4)) if quick else (BATCH, (1, 2, 4))
+    found = [{"images": images, "parts": True}]
+    found += [{"images": images, "microbatches": parts} for parts in (2, 4, 8)]
+    found += [{"images": images, "jit_compile": True}]
     found += [{"images": 64, "loop": True}]
-    found += [{"images": 64, "replicas": replicas, "parts": replicas > 1} for replicas in (1, 2, 4)]
+    found += [{"images": 64, "replicas": replicas, "parts": replicas > 1} for replicas in replica_counts]
     if importlib.util.find_spec("torch"):
-        found.append({"images": BATCH, "pytorch": True})
+        found.append({"images": images, "pytorch": True})
     return found if quick else [*found, LARGE, PAPER]
 
 
@@ -44,7 +45,7 @@ def _table(records: list[dict]) -> str:
     for record in records:
         if "failed" in record:
             lines.append(f"{record}")
-        elif record["what"] == "step":
+        elif record.get("what") == "step":
             lines.append(
                 f"{record['images']:>7,}{record['microbatches']:>15}{record['replicas']:>10}"
                 f"{'yes' if record['jit_compile'] else 'no':>5}{record['seconds']:>10.2f}"
@@ -55,13 +56,13 @@ def _table(records: list[dict]) -> str:
 
 def _ratios(records: list[dict]) -> str:
     """What the figures say, in words."""
-    lines = []
-    whole = _find(records, BATCH, 1)
+    lines, images = [], records[0]["images"]
+    whole = _find(records, images, 1)
     if whole and "loss_seconds" in whole:
         parts = ", ".join(
             f"{name} {whole[name + '_seconds']:.3f} s" for name in ("input", "networks", "loss", "update")
         )
-        lines.append(f"{BATCH} images: a step takes {whole['seconds']:.2f} s; run alone, {parts}")
+        lines.append(f"{images} images: a step takes {whole['seconds']:.2f} s; run alone, {parts}")
     lines += [
         f"{record['replicas']} replicas: the exchange takes {record['communication_seconds']:.3f} s, "
         f"{record['communication_seconds'] / record['seconds']:.1%} of the step"
@@ -69,24 +70,24 @@ def _ratios(records: list[dict]) -> str:
         if "communication_seconds" in record
     ]
     for count in (2, 4, 8):
-        cached = _find(records, BATCH, count)
+        cached = _find(records, images, count)
         if whole and cached:
             time, space = cached["seconds"] / whole["seconds"], cached["peak_mb"] / whole["peak_mb"]
             lines.append(f"{count} micro-batches: {time:.2f} of the time, {space:.2f} of the memory")
     large, loss = _find(records, LARGE["images"], LARGE["microbatches"]), records[-1]
-    if large and loss["what"] == "tiled":
+    if large and loss.get("what") == "tiled":
         share = loss["seconds"] / large["seconds"]
         lines.append(f"{LARGE['images']:,} images: the loss takes {share:.2%} of the step")
     lines += [
         f"{record['images']} images: the loop adds {record['overhead']:.2%} to {record['bare_seconds']:.2f} s, "
         f"of it ordinary steps {record['of_bare'] - 1:.2%} and looks {record['looks_share']:.2%}"
         for record in records
-        if record["what"] == "loop_overhead"
+        if record.get("what") == "loop_overhead"
     ]
     lines += [
         f"{record['of_pytorch']:.2f} of the time of the same step in PyTorch"
         for record in records
-        if record["what"] == "step_beside_pytorch"
+        if record.get("what") == "step_beside_pytorch"
     ]
     return "\n".join(lines)
 

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from supcon_tf.data.sets import source
 from supcon_tf.paths import shown
+from supcon_tf.public import not_installed
 
 # A dataset of (image, label), or (images, labels): arrays, Pandas columns, or files and their labels.
 Examples = Union[tf.data.Dataset, Sequence[Any]]
@@ -191,10 +192,8 @@ def _of_files(paths: list) -> Callable[[tf.Tensor], tf.Tensor]:
     """number int64 [] -> the image in that file, uint8 [height, width, 3], upright."""
     try:
         import PIL  # noqa: F401  which the next import needs
-    except ModuleNotFoundError:
-        raise ImportError(
-            'Images are read with Pillow, which is not installed: `pip install "supcon-tf[train]"`.'
-        ) from None
+    except ModuleNotFoundError as error:
+        raise ImportError(not_installed("reading images", error.name)) from None
     from supcon_tf.data.sets import image_files
 
     first = os.fsdecode(paths[0])

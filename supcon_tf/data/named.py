@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from supcon_tf.augment.evaluation_crops import evaluation_crop
 from supcon_tf.data.examples import OPENED, Numbered
+from supcon_tf.public import not_installed
 
 
 def load(
@@ -60,9 +61,7 @@ def load(
         from supcon_tf.data.sets.prepared import DataNotPrepared, is_known
         from supcon_tf.data.sets.tfds_files import own_logging
     except ModuleNotFoundError as error:
-        raise ImportError(
-            f'Image sets are read with {error.name}, which is not installed: `pip install "supcon-tf[train]"`.'
-        ) from error
+        raise ImportError(not_installed("reading an image set by its name", error.name)) from error
     name = f"{PREFIX}{os.fspath(name)}" if isinstance(name, os.PathLike) else name
     is_folder = name.startswith(PREFIX)
     place = _usual_place() if data_dir is None else os.fspath(data_dir)

@@ -93,3 +93,11 @@ def test_the_plan_and_the_words_are_of_the_cases():
     assert "64 images: the loop adds 2.10% to 2.00 s, of it ordinary steps 0.80% and looks 0.10%" in words
     assert "4 micro-batches: 1.25 of the time, 0.30 of the memory" in words
     assert "2,048 images: the loss takes 0.20% of the step" in words and "networks 3.900 s" in words
+    assert plan._ratios([{"images": 256, "failed": "killed"}, {**whole, "images": 64}]) == ""  # nothing to compare
+
+
+def test_quick_measures_as_much_of_fewer_images():
+    """Every kind of case, and one replica once: it is the whole batch there."""
+    full, quick = plan.cases(quick=False), plan.cases(quick=True)
+    kinds = [{frozenset(case) for case in cases if case not in (plan.LARGE, plan.PAPER)} for cases in (full, quick)]
+    assert kinds[0] == kinds[1] and max(case["images"] for case in quick) == 64
