@@ -7,6 +7,8 @@ from typing import Any, Optional
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+EQUAL = 1e-5  # of the largest feature: features that differ by less are taken to be equal
+
 
 def rows_of(values: ArrayLike, *, name: str = "features", width: Optional[int] = None) -> NDArray[Any]:
     """Rows of finite numbers, as an array [n, F] of the type they came in (float32 for 16 bits and whole numbers).
@@ -79,6 +81,28 @@ def labelled_rows(
     """
     rows = rows_of(features, width=width)
     return rows, labels_of(labels, count=len(rows), classes=classes)
+
+
+def doubt_of(features: NDArray[Any], name: str) -> str:
+    """One sentence where the features of all images are the same, so that measures of them are chance; else "".
+
+    Args:
+        features: [n, F]; of one image there is no doubt.
+        name: what they are of: "train".
+
+    Example:
+        >>> doubt_of(np.ones([8, 3]), "train")[:46], doubt_of(np.eye(3), "train")
+        ('the features of all 8 images of train are equa', '')
+    """
+    spread, size = np.ptp(features, 0).max(), np.abs(features).max()
+    if len(features) < 2 or spread > EQUAL * size:
+        return ""
+    return (
+        f"the features of all {len(features):,} images of {name} are equal, so whatever is measured on them is chance. "
+        "The network gives every image the same: it has collapsed, sees pixels in another range than it was trained "
+        "on, or its batch norms' moving averages, which inference computes with, have hardly left their start. These "
+        "follow sooner by sc.layers.set_batch_norm_momentum(encoder, 0.9) before training."
+    )
 
 
 def scored(logits: ArrayLike, labels: ArrayLike) -> tuple[NDArray[Any], NDArray[np.int64]]:

@@ -6,13 +6,14 @@ for the linear classifier, `neighbours.py` for the vote of nearest neighbours.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, Callable, NamedTuple, Optional, Union
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike, NDArray
 
-from supcon_tf.evaluation.arrays import labelled_rows
+from supcon_tf.evaluation.arrays import doubt_of, labelled_rows
 from supcon_tf.evaluation.intervals import Interval, share_interval
 from supcon_tf.evaluation.linear_probe import fitted_probe
 from supcon_tf.evaluation.logistic import PENALTIES
@@ -143,7 +144,7 @@ def embed(encoder: Callable[..., tf.Tensor], data: Labelled) -> Embedded:
         ValueError: data without labels or end, or features that are not [B, F].
 
     Example:
-        >>> features, labels = embed(tf.keras.layers.Flatten(), (np.ones([3, 2, 2, 1], "float32"), [0, 1, 0]))
+        >>> features, labels = embed(tf.keras.layers.Flatten(), (np.random.rand(3, 2, 2, 1), [0, 1, 0]))
         >>> features.shape, labels.tolist()
         ((3, 4), [0, 1, 0])
     """
@@ -155,7 +156,7 @@ def embedder(encoder: Callable[..., tf.Tensor]) -> Callable[[Labelled, str], Emb
 
     Example:
         >>> embed_all = embedder(tf.keras.layers.Flatten())
-        >>> embed_all((np.ones([3, 2, 2, 1], "float32"), [0, 1, 0]), "train")[0].shape
+        >>> embed_all((np.random.rand(3, 2, 2, 1), [0, 1, 0]), "train")[0].shape
         (3, 4)
     """
     takes_mode = isinstance(encoder, tf.keras.layers.Layer)
@@ -172,7 +173,11 @@ def embedder(encoder: Callable[..., tf.Tensor]) -> Callable[[Labelled, str], Emb
             labels.append(_one_class(np.asarray(classes), name))
         if not rows:
             raise ValueError(f"`{name}` has no images.")
-        return labelled_rows(np.concatenate(rows), np.concatenate(labels))
+        features, found = labelled_rows(np.concatenate(rows), np.concatenate(labels))
+        doubt = doubt_of(features, f"`{name}`")
+        if doubt:
+            warnings.warn(doubt, stacklevel=3)
+        return features, found
 
     return embed_all
 

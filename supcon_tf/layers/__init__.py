@@ -9,5 +9,6 @@ __getattr__, __dir__, __all__ = offered(
         "ClassificationHead": "heads",
         "UnitNorm": "normalization",
         "batch_norm": "normalization",
+        "set_batch_norm_momentum": "moving_averages",
     },
 )

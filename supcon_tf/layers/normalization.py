@@ -6,7 +6,7 @@ from typing import Any, Optional
 
 import tensorflow as tf
 
-from supcon_tf.keras_generations import divide_moments_by_n, inner_layers
+from supcon_tf.keras_generations import divide_moments_by_n
 
 
 def unit_rows(x: tf.Tensor) -> tf.Tensor:
@@ -95,22 +95,3 @@ def batch_norm(
     )
     divide_moments_by_n(layer)
     return layer
-
-
-def keep_of_averages(network: tf.keras.layers.Layer, momentum: float) -> None:
-    """Says what share of themselves the moving averages of every batch norm in a network keep at a step.
-
-    Args:
-        network: a layer or model; steps that are traced before do not see the change.
-        momentum: from 0 to 1.
-
-    Example:
-        >>> network = tf.keras.Sequential([tf.keras.Input([2]), batch_norm(cross_replica=False)])
-        >>> keep_of_averages(network, 0.5)
-        >>> _ = network(tf.constant([[4.0, 2.0], [4.0, 2.0]]), training=True)
-        >>> network.layers[-1].moving_mean.numpy().tolist()
-        [2.0, 1.0]
-    """
-    for layer in inner_layers(network):
-        if isinstance(layer, tf.keras.layers.BatchNormalization):
-            layer.momentum = momentum

@@ -63,7 +63,7 @@ def projection_head(projection, features: int) -> tf.keras.layers.Layer:
     if projection is None:
         projection = ProjectionHead((features, WIDTH), last_batch_norm=True, name="projection")
     elif isinstance(projection, Sequence) and not isinstance(projection, str):
-        projection = ProjectionHead(tuple(projection), name="projection")
+        projection = ProjectionHead(tuple(projection), last_batch_norm=True, name="projection")
     if not isinstance(projection, tf.keras.layers.Layer):
         raise ValueError(
             f"`projection` must be a layer from features to projections, widths such as (2048, 128), or None; got "

@@ -20,6 +20,7 @@ from supcon_tf.keras_generations import (
     tensorflow_variable,
 )
 from supcon_tf.layers.heads import ClassificationHead
+from supcon_tf.layers.moving_averages import SlowAverages
 from supcon_tf.losses.soundness import refusal
 from supcon_tf.losses.supcon import SupConLoss
 from supcon_tf.models import batches
@@ -32,6 +33,7 @@ from supcon_tf.training.momentum_queue import MomentumQueue
 from supcon_tf.training.state import StageState
 from supcon_tf.training.update import Update
 
+CALLBACKS = 4  # their place in `fit`, after x and y
 Count = Union[int, tf.Tensor]  # of images: an int, or an int scalar where only the graph knows
 
 
@@ -46,8 +48,8 @@ class SupConModel(WholeModel):
         encoder: model from images [B, S, S, ch] to features [B, F], which knows the shape of both: functional, or
             `Sequential` with an `Input`. It is given floats in [0, 1]; what it needs else, for instance
             `Rescaling(2, -1)` for a MobileNet, is its first layer.
-        projection: the head on it: a layer from [B, F] to [B, D], or the widths of a `ProjectionHead`; None is
-            `ProjectionHead((F, 128), last_batch_norm=True)`, which starts spread out (Sec. 3.1).
+        projection: the head on it: a layer from [B, F] to [B, D]; or widths, of a `ProjectionHead` with
+            `last_batch_norm=True`, which starts spread out (Sec. 3.1); None is the widths (F, 128).
         augment: layer from images to views [B, V, S, S, ch]: `TwoViews(...)`. None: `fit` is given views. In
             `dataset.map` the same layer runs on the CPU while an accelerator trains.
         loss: `SupConLoss`, or what else has its method `values`; None is `SupConLoss()`. That of `compile` comes first.
@@ -161,6 +163,9 @@ class SupConModel(WholeModel):
             others, keywords: as `tf.keras.Model.fit` has them.
         """
         batches.look(x, y, self.augment, batch_size=keywords.get("batch_size"), **self._reading())
+        given = keywords.get("callbacks")
+        if len(others) < CALLBACKS and not isinstance(given, tf.keras.callbacks.CallbackList):
+            keywords["callbacks"] = [*tf.nest.flatten(given or []), SlowAverages(self.encoder)]
         return super().fit(x, y, *others, **keywords)
 
     @as_written

@@ -43,8 +43,8 @@ def as_encoder(
 ) -> tf.keras.Model:
     """A network as a run uses it: of one input and one row of features an image.
 
-    Its batch norms keep their epsilon and, until `keep_of_averages` says another, their momentum. They take the moments
-    of the global batch where that is asked for, and moving variances divide by n, as those of this package.
+    Its batch norms keep their epsilon and, until `set_batch_norm_momentum` says another, their momentum. They take
+    the moments of the global batch where that is asked for, and moving variances divide by n, as those of this package.
 
     Args:
         network: of `network_of`.

@@ -25,6 +25,7 @@ from supcon_tf.config import Experiment
 from supcon_tf.data.sets.source import reading
 from supcon_tf.distribution import cluster
 from supcon_tf.distribution.strategy import is_chief
+from supcon_tf.evaluation.arrays import doubt_of
 from supcon_tf.evaluation.features import embed_split
 from supcon_tf.names import STAGE_KINDS
 from supcon_tf.networks.networks import Networks, build_networks
@@ -209,6 +210,9 @@ def _embedded(run: RunContext) -> dict[str, Any]:
 def _result(run: RunContext) -> dict[str, Any]:
     """Evaluates the run; returns what `summary.json` says of it."""
     experiment, embedded = run.experiment, _embedded(run)
+    doubt = doubt_of(embedded["embeddings"], "test")
+    if doubt:
+        print(f"{experiment.name}: WARNING: {doubt}", flush=True)
     classified = any(STAGE_KINDS[name].classifies for name in experiment.stages)
     first = next(iter(experiment.stages))
     result.save_evaluation(

@@ -22,6 +22,7 @@ from supcon_tf.augment.geometry import unit_range
 from supcon_tf.config import Data
 from supcon_tf.data import pipeline
 from supcon_tf.data.sets.source import Source, reading
+from supcon_tf.evaluation.arrays import doubt_of
 from supcon_tf.evaluation.features import embed_split
 from supcon_tf.records.directory import RunDirectory
 from supcon_tf.records.environment import environment, software
@@ -147,6 +148,9 @@ class Predictor:
         path.parent.mkdir(exist_ok=True)
         text = np.frombuffer(json.dumps(made).encode(), np.uint8)
         replace_arrays(path, {"made": text, **arrays})
+        doubt = doubt_of(arrays["embeddings"], split) if "embeddings" in arrays else ""
+        if doubt:
+            print(f"WARNING: {doubt}", flush=True)
         return self._checked(arrays, made)
 
     def take_part(self, split: str, change: Optional[dict] = None) -> None:

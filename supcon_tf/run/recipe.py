@@ -15,7 +15,7 @@ from supcon_tf.data import pipeline
 from supcon_tf.distribution import collectives
 from supcon_tf.evaluation.accuracy import accuracy_on, precision_on
 from supcon_tf.evaluation.knn import knn_accuracy_on
-from supcon_tf.layers.normalization import keep_of_averages
+from supcon_tf.layers.moving_averages import set_batch_norm_momentum
 from supcon_tf.losses import metric_learning
 from supcon_tf.losses.supcon import supervised_contrastive_loss
 from supcon_tf.names import OWN_DECAY, STAGE_KINDS
@@ -53,7 +53,7 @@ def prepare(run: RunContext, name: str) -> Prepared:
     schedule = schedule_of(stage, duration)
     for networks in filter(None, (run.networks, run.networks.follower)):
         for part in networks.parts().values():
-            keep_of_averages(part, stage.batch_norm_momentum)
+            set_batch_norm_momentum(part, stage.batch_norm_momentum)
     state = state_of(experiment, name, run.networks, schedule, run.strategy)
     plan = StagePlan(
         update_of(experiment, name, state),
