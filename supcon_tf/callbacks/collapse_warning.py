@@ -14,9 +14,18 @@ from supcon_tf.layers.normalization import unit_rows
 from supcon_tf.losses.supcon import SupConLoss
 from supcon_tf.training.diagnostics import describe
 from supcon_tf.training.duration import Duration
-from supcon_tf.training.plateau import Advice, Plateau, PlateauWatch
+from supcon_tf.training.plateau import EQUAL, Advice, Plateau, PlateauWatch
 
 PATIENT = 10_000  # steps of an epoch that does not say how many it has: patience is then what it is at most
+UNLIKE_BY = (
+    0.1  # of the plateau: by so much the loss in inference mode differs from that of training, and tells nothing
+)
+UNLIKE = (
+    "in inference mode embeddings are nearly equal ({}), and the loss of training says that they are not there. The "
+    "moving averages of batch norm, which inference computes with, have hardly left their start, or dropout or another layer "
+    "differs between the two. Give the encoder more steps, or before `fit` "
+    "sc.layers.set_batch_norm_momentum(encoder, 0.9)."
+)
 IN_KERAS = Advice(
     rate="learning rate of the optimizer",
     warmup="a warm-up of it (`sc.optim.learning_rate_schedule`)",
@@ -35,7 +44,8 @@ class CollapseWarning(tf.keras.callbacks.Callback):
 
     Args:
         batch: one batch as `fit` takes it, (images or views, labels): says how many rows N are compared, and shows at
-            the end of epochs how alike projections are, in inference mode.
+            the end of epochs how alike projections are, in inference mode. Where they are equal there and cannot
+            be so in training, since the loss is another, that is said instead.
         project: from images or views of the batch to projections [B, V, D] or [B, D]. None: the model's method
             `project` (`SupConModel`), else what the model gives; of several outputs name one here.
         monitor: the loss in the logs; of several outputs "projections_loss" or so.
@@ -72,7 +82,7 @@ class CollapseWarning(tf.keras.callbacks.Callback):
         self.batch = tuple(map(tf.convert_to_tensor, batch))
         self.project, self.monitor, self.loss = project, monitor, loss
         self._watch: Optional[PlateauWatch] = None
-        self._views, self._steps = None, 0
+        self._views, self._steps, self._told_unlike = None, 0, False
         self._describe = tf.function(describe)  # of this callback: its batch has one shape, so it is traced once
 
     def on_train_begin(self, logs: Optional[dict[str, Any]] = None) -> None:
@@ -103,11 +113,25 @@ class CollapseWarning(tf.keras.callbacks.Callback):
             raise ValueError(f"the logs have no {self.monitor!r}, but {', '.join(logs or {})}: set `monitor`.")
         if not math.isfinite(loss):
             return  # `TerminateOnNaN` has a word for it
-        measured = {name: float(value) for name, value in self._describe(self._projections(), self._labels()).items()}
+        projections, labels = self._projections(), self._labels()
+        measured = {name: float(value) for name, value in self._describe(projections, labels).items()}
         seen = {name: value for name, value in measured.items() if math.isfinite(value)}
-        said = self._watching().read({**seen, "step": self._steps, "loss": float(loss)})
+        unlike = seen.get("negative_similarity_p50", 0) >= EQUAL and self._unlike_training(projections, labels, loss)
+        said = self._watching().read({**({} if unlike else seen), "step": self._steps, "loss": float(loss)})
         if said:
             warnings.warn(f"epoch {epoch + 1}: {said}", stacklevel=2)
+        elif unlike and not self._told_unlike:
+            self._told_unlike = True
+            similarity = f"median similarity of different classes {seen['negative_similarity_p50']:.3f}"
+            warnings.warn(f"epoch {epoch + 1}: {UNLIKE.format(similarity)}", stacklevel=2)
+
+    def _unlike_training(self, projections: tf.Tensor, labels: tf.Tensor, shown: float) -> bool:
+        """Whether the loss in inference mode is not that of training, each as a share of what collapse costs it."""
+        loss, watched = self._loss(), self._watching().plateau
+        alone = type(loss).from_config({**loss.get_config(), "cross_replica": False})
+        found = float(tf.reduce_mean(alone.values(labels, projections)))
+        own = Plateau(projections.shape[0] * projections.shape[1], watched.temperature, watched.scale)
+        return abs(own.distance(found) - watched.distance(shown)) > UNLIKE_BY
 
     def _watching(self) -> PlateauWatch:
         if self._watch is None:

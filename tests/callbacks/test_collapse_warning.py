@@ -78,3 +78,24 @@ def test_one_view_is_refused():
     encoder, model = encoder_and_model()
     with pytest.raises(ValueError, match="two views or more"):
         fit(model, CollapseWarning((SPLIT[0], LABELS), project=encoder))
+
+
+def words_of(momentum, **how):
+    """What is said of a `fit` whose batch norm keeps so much of its averages."""
+    layers = [tf.keras.Input([6]), tf.keras.layers.Dense(4), tf.keras.layers.BatchNormalization(momentum=momentum)]
+    # Inputs of the batch norm differ by little from one that is far out: what averages at their start make nothing of.
+    far = tf.keras.layers.Rescaling(1e-3, 5.0)
+    encoder = tf.keras.Sequential([*layers[:2], far, layers[2]])
+    views = tf.keras.Input([2, 6])
+    model = tf.keras.Model(views, tf.keras.layers.TimeDistributed(encoder)(views))
+    model.compile(tf.keras.optimizers.SGD(0.01), SupConLoss(0.1))
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        fit(model, CollapseWarning(BATCH), epochs=40, **how)
+    return [str(one.message) for one in found if str(one.message).startswith("epoch ")]
+
+
+def test_what_is_equal_in_inference_alone_has_not_collapsed():
+    (said,) = words_of(0.9999)
+    assert said.startswith("epoch 1: in inference mode embeddings are nearly equal") and "set_batch_norm_mom" in said
+    assert "collapsed" not in said and words_of(0.1) == []
