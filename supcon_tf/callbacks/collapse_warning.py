@@ -22,8 +22,8 @@ UNLIKE_BY = (
 )
 UNLIKE = (
     "in inference mode embeddings are nearly equal ({}), and the loss of training says that they are not there. The "
-    "moving averages of batch norm, which inference computes with, have hardly left their start, or dropout or another layer "
-    "differs between the two. Give the encoder more steps, or before `fit` "
+    "moving averages of batch norm, which inference computes with, have hardly left their start, or dropout or another "
+    "layer differs between the two. Give the encoder more steps, or before `fit` "
     "sc.layers.set_batch_norm_momentum(encoder, 0.9)."
 )
 IN_KERAS = Advice(
