@@ -17,9 +17,7 @@ from supcon_tf.training.duration import Duration
 from supcon_tf.training.plateau import EQUAL, Advice, Plateau, PlateauWatch
 
 PATIENT = 10_000  # steps of an epoch that does not say how many it has: patience is then what it is at most
-UNLIKE_BY = (
-    0.1  # of the plateau: by so much the loss in inference mode differs from that of training, and tells nothing
-)
+UNLIKE_BY = 0.1  # of the plateau: by so much the loss of inference differs from that of training, and tells nothing
 UNLIKE = (
     "in inference mode embeddings are nearly equal ({}), and the loss of training says that they are not there. The "
     "moving averages of batch norm, which inference computes with, have hardly left their start, or dropout or another "
