@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -77,6 +78,12 @@ def test_a_table_is_planned_run_measured_and_written(tmp_path):
 
     again = subprocess.run(**command(*flags))
     assert again.returncode == 0 and "run 1 of" not in again.stdout and "1 of 1 failed" in again.stdout
+
+    gathered = tmp_path / "gathered"  # as runs of several machines, copied into one directory
+    for summary in tmp_path.glob("digits.supcon/*/seed_*/summary.json"):
+        shutil.copytree(summary.parent, gathered / summary.parent.relative_to(tmp_path))
+    plan = subprocess.run(**command("--table=tiny", f"--workdir={gathered}", "--plan"))
+    assert plan.returncode == 0 and "3 runs, 1 to do: about" in plan.stdout, plan.stdout
 
 
 @pytest.mark.slow
