@@ -62,7 +62,9 @@ def test_a_batch_that_is_not_finite_stops_the_run_and_the_last_checkpoint_is_goo
             (np.stack([images, images, images, broken, images])[done:], np.stack([labels] * 5)[done:])
         )
 
-    names = r"gradient_norm became nan, not finite are the gradients of encoder conv\S*/kernel, .* and \d+ more"
+    # Whether ReLU hands NaN on, and so the loss becomes NaN too, is up to the instructions of the processor.
+    became = "(?:loss became nan, )?gradient_norm became nan"
+    names = rf"{became}, not finite are the gradients of encoder conv\S*/kernel, .* and \d+ more"
     with pytest.raises(FloatingPointError, match=rf"step 4, examples 24 to 31 of the training stream: {names}"):
         train(tmp_path, state, one_device, batches, pace=Pace(steps_per_call=2, checkpoint_every=2))
     assert [path.name for path in tmp_path.glob("checkpoints/*.index")] == ["step-2.index"]
