@@ -18,6 +18,7 @@ from supcon_tf.training.plateau import EQUAL, Advice, Plateau, PlateauWatch
 
 PATIENT = 10_000  # steps of an epoch that does not say how many it has: patience is then what it is at most
 UNLIKE_BY = 0.1  # of the plateau: by so much the loss of inference differs from that of training, and tells nothing
+SETTLED = 50  # steps: of averages that keep 0.9 of themselves half a per cent is their start then
 UNLIKE = (
     "in inference mode embeddings are nearly equal ({}), and the loss of training says that they are not there. The "
     "moving averages of batch norm, which inference computes with, have hardly left their start, or dropout or another "
@@ -43,7 +44,8 @@ class CollapseWarning(tf.keras.callbacks.Callback):
     Args:
         batch: one batch as `fit` takes it, (images or views, labels): says how many rows N are compared, and shows at
             the end of epochs how alike projections are, in inference mode. Where they are equal there and cannot
-            be so in training, since the loss is another, that is said instead.
+            be so in training, since the loss is another, that is said instead, once the averages of batch norm
+            had time.
         project: from images or views of the batch to projections [B, V, D] or [B, D]. None: the model's method
             `project` (`SupConModel`), else what the model gives; of several outputs name one here.
         monitor: the loss in the logs; of several outputs "projections_loss" or so.
@@ -118,7 +120,7 @@ class CollapseWarning(tf.keras.callbacks.Callback):
         said = self._watching().read({**({} if unlike else seen), "step": self._steps, "loss": float(loss)})
         if said:
             warnings.warn(f"epoch {epoch + 1}: {said}", stacklevel=2)
-        elif unlike and not self._told_unlike:
+        elif unlike and self._steps >= SETTLED and not self._told_unlike:
             self._told_unlike = True
             similarity = f"median similarity of different classes {seen['negative_similarity_p50']:.3f}"
             warnings.warn(f"epoch {epoch + 1}: {UNLIKE.format(similarity)}", stacklevel=2)

@@ -7,6 +7,7 @@ import contextlib
 import numpy as np
 import tensorflow as tf
 
+from supcon_tf.layers.heads import ProjectionHead
 from supcon_tf.layers.normalization import batch_norm
 from supcon_tf.models.supcon_model import SupConModel
 
@@ -15,7 +16,7 @@ LABELS = np.arange(22) % 3
 
 
 def small(*, norm: bool = True, penalty: float = 0.0, **arguments) -> SupConModel:
-    """One convolution, and a head of two layers; the same weights at every call."""
+    """One convolution, and a head of two layers, with or without batch norm; the same weights at every call."""
     tf.keras.utils.set_random_seed(0)
     regularizer = tf.keras.regularizers.L2(penalty) if penalty else None
     layers = [
@@ -25,7 +26,8 @@ def small(*, norm: bool = True, penalty: float = 0.0, **arguments) -> SupConMode
         tf.keras.layers.ReLU(),
         tf.keras.layers.GlobalAveragePooling2D(),
     ]
-    return SupConModel(tf.keras.Sequential(layers), **{"projection": (8, 4), **arguments})
+    head = ProjectionHead((8, 4), last_batch_norm=norm, name="projection")
+    return SupConModel(tf.keras.Sequential(layers), **{"projection": head, **arguments})
 
 
 def fitted(strategy=None, *, images: int = 16, **arguments) -> tuple[list, dict]:
