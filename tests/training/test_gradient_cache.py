@@ -81,7 +81,7 @@ def test_moments_of_a_micro_batch_are_those_of_all_its_replicas(one_device, two_
         return weights_after(strategy, state, feed, batch, microbatches=microbatches)[0]
 
     alone, shared = after(one_device, (images[order], labels[order]), 2), after(two_replicas, batch, 2)
-    assert largest_difference(alone, shared) < 2e-5
+    assert largest_difference(alone, shared) < 5e-5  # 2.4e-5 on processors that round convolutions otherwise
     whole = after(one_device, batch, 1)
     assert largest_difference(whole, shared) > 1e-4  # the control: moments of four images are other moments
 
