@@ -87,15 +87,14 @@ def doubt_of(features: NDArray[Any], name: str) -> str:
     """One sentence where the features of all images are the same, so that measures of them are chance; else "".
 
     Args:
-        features: [n, F]; of one image there is no doubt.
+        features: [n, F]; of one image, or of no features, there is no doubt.
         name: what they are of: "train".
 
     Example:
         >>> doubt_of(np.ones([8, 3]), "train")[:46], doubt_of(np.eye(3), "train")
         ('the features of all 8 images of train are equa', '')
     """
-    spread, size = np.ptp(features, 0).max(), np.abs(features).max()
-    if len(features) < 2 or spread > EQUAL * size:
+    if len(features) < 2 or not features.size or np.ptp(features, 0).max() > EQUAL * np.abs(features).max():
         return ""
     return (
         f"the features of all {len(features):,} images of {name} are equal, so whatever is measured on them is chance. "
