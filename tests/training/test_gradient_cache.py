@@ -26,32 +26,62 @@ def frozen(state):
     return state
 
 
-def weights_after(strategy, state, feed, batch, *, microbatches, count=2, stage="contrastive", **loss):
+def updating(strategy, state, feed, batch, *, microbatches, stage="contrastive", **loss):
+    """A function that makes an update and gives (weights, metrics)."""
     step = stages.make_update(state, stage, loss={"base_temperature": None, **loss}, microbatches=microbatches)
     update = compile_update(step, state, strategy)
-    for _ in range(count):
+
+    def updated():
         metrics, _ = update(*feed(strategy, *batch))
-    weights = [weight.numpy() for part in state.networks.parts().values() for weight in part.weights]
-    return weights, {name: float(value) for name, value in metrics.items()}
+        weights = [weight.numpy() for part in state.networks.parts().values() for weight in part.weights]
+        return weights, {name: float(value) for name, value in metrics.items()}
+
+    return updated
+
+
+def weights_after(strategy, state, feed, batch, *, count=2, **how):
+    updated = updating(strategy, state, feed, batch, **how)
+    for _ in range(count):
+        found = updated()
+    return found
+
+
+def after_each(some, others, *, count=2):
+    """What two states have after each update, ((weights, metrics), (weights, metrics)).
+
+    Args:
+        some, others: (state, what updates it); the second begins every update with all that the first has, for the
+            roundings of one update, which are up to the processor, would grow in the next.
+    """
+    for _ in range(count):
+        yield some[1](), others[1]()
+        for variable, other in zip(variables_of(others[0]), variables_of(some[0])):
+            variable.assign(other.numpy())
+
+
+def variables_of(state):
+    """Weights, moving averages, and what the optimizer keeps."""
+    return [
+        *(weight for part in state.networks.parts().values() for weight in part.weights),
+        *state.optimizer.variables,
+    ]
 
 
 @pytest.mark.parametrize("stage", ["contrastive", pytest.param("cross_entropy", marks=pytest.mark.slow)])
 def test_with_frozen_batch_norm_micro_batches_make_the_update_of_the_whole_batch(
     stage, one_device, make_state, feed, batch
 ):
-    def after(microbatches):
+    def begun(microbatches):
         state = frozen(make_state(one_device, stage, last_batch_norm=True))
-        return weights_after(one_device, state, feed, batch, microbatches=microbatches, stage=stage)
+        return state, updating(one_device, state, feed, batch, microbatches=microbatches, stage=stage)
 
-    begun = make_state(one_device, stage, last_batch_norm=True)
-    (whole, metrics), start = after(1), weights_after(one_device, begun, feed, batch, microbatches=1, count=1,
-                                                      stage=stage)[0]  # fmt: skip
     for microbatches in (2, 4, 8):
-        cached, cached_metrics = after(microbatches)
-        # Convolutions of fewer images are rounded otherwise, by the processor: 2e-6 on some, 3e-6 on others.
-        assert largest_difference(whole, cached) < 1e-5
-        assert cached_metrics == pytest.approx(metrics, rel=1e-6)
-    assert largest_difference(whole, start) > 1e-2  # the updates are far larger than the difference allowed
+        before = [variable.numpy() for variable in variables_of(begun(1)[0])]
+        for (whole, metrics), (cached, cached_metrics) in after_each(begun(1), begun(microbatches)):
+            assert largest_difference(whole, cached) < 2e-6
+            assert cached_metrics == pytest.approx(metrics, rel=1e-6)
+            assert largest_difference(whole, before) > 1e-2  # updates are far larger than the difference allowed
+            before = whole
 
 
 @pytest.mark.slow
@@ -76,13 +106,14 @@ def test_moments_of_a_micro_batch_are_those_of_all_its_replicas(one_device, two_
     images, labels = batch
     order = [0, 1, 4, 5, 2, 3, 6, 7]
 
-    def after(strategy, batch, microbatches):
+    def begun(strategy, batch, microbatches):
         state = make_state(strategy, last_batch_norm=True)
-        return weights_after(strategy, state, feed, batch, microbatches=microbatches)[0]
+        return state, updating(strategy, state, feed, batch, microbatches=microbatches)
 
-    alone, shared = after(one_device, (images[order], labels[order]), 2), after(two_replicas, batch, 2)
-    assert largest_difference(alone, shared) < 5e-5  # 2.4e-5 on processors that round convolutions otherwise
-    whole = after(one_device, batch, 1)
+    ordered = images[order], labels[order]
+    for (alone, _), (shared, _) in after_each(begun(one_device, ordered, 2), begun(two_replicas, batch, 2)):
+        assert largest_difference(alone, shared) < 2e-5
+    whole, _ = weights_after(one_device, make_state(one_device, last_batch_norm=True), feed, batch, microbatches=1)
     assert largest_difference(whole, shared) > 1e-4  # the control: moments of four images are other moments
 
 
