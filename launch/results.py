@@ -127,10 +127,8 @@ def trials(found: dict, only: Sequence[str] = ()) -> str:
 
 def _without_common(tried: Sequence[dict]) -> tuple[list[dict], list[str]]:
     """Trials without the settings in which all differ from their recipes alike, and these."""
-    first = tried[0]["settings"].items()
+    first = tried[0]["settings"].items() if len(tried) > 1 else ()
     common = {name: value for name, value in first if all(each["settings"].get(name) == value for each in tried)}
-    if len(tried) == 1:
-        common = {}
     left = [
         {**each, "settings": {name: value for name, value in each["settings"].items() if name not in common}}
         for each in tried

@@ -8,8 +8,8 @@ Paper: 95.0 (Table 2: ResNet-50, all 50,000 images, batch 1024, 500 epochs).
 Measured: see `experiments/results/`.
 Cost: see `experiments/results/`.
 Differs from the paper in: encoder of a quarter width, batch 128, epochs, crops and flips alone. Settings were chosen on
-a tenth of the training images; the trials are in `experiments/results/`. They computed bfloat16, which many CPUs
-emulate at an eighth of the speed: the recipe computes float32, and `--precision=mixed_bfloat16` what the trials did.
+a tenth of the training images; the trials are in `experiments/results/`. They computed bfloat16, as
+`--precision=mixed_bfloat16` does: the recipe has float32, since many CPUs emulate bfloat16 at a fraction of the speed.
 """
 
 from supcon_tf.config import Augment, Data, Encoder, Experiment, Stage

@@ -61,8 +61,8 @@ def projection_head(projection, features: int) -> tf.keras.layers.Layer:
         ((32, 16), (64, 128))
     """
     if projection is None:
-        projection = ProjectionHead((features, WIDTH), last_batch_norm=True, name="projection")
-    elif isinstance(projection, Sequence) and not isinstance(projection, str):
+        projection = (features, WIDTH)
+    if isinstance(projection, Sequence) and not isinstance(projection, str):
         projection = ProjectionHead(tuple(projection), last_batch_norm=True, name="projection")
     if not isinstance(projection, tf.keras.layers.Layer):
         raise ValueError(
