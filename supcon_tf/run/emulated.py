@@ -28,8 +28,8 @@ def doubt(precision: str, *, seconds_of: Optional[Callable[[tf.DType], float]] =
     if times < SLOWER:
         return []
     return [
-        f"on this CPU a convolution takes {times:.1f} times as long in {half.name} as in float32, as where there are no "
-        "instructions for it: --precision=float32 is faster, and more exact."
+        f"on this CPU a convolution takes {times:.1f} times as long in {half.name} as in float32, as where there are "
+        "no instructions for it: --precision=float32 is faster, and more exact."
     ]
 
 
