@@ -12,6 +12,7 @@ from importlib import metadata
 import supcon_tf
 
 PACKAGES = ("tensorflow", "keras", "tensorflow-addons", "tensorflow-datasets", "numpy", "absl-py")
+ONEDNN = {"1": "on", "0": "off"}  # by the variable that TensorFlow reads as it is loaded
 _STATUS = pathlib.Path("/proc/self/status")
 
 
@@ -25,6 +26,7 @@ def environment() -> dict:
         "machine": platform.machine(),
         "system": platform.system(),
         "cpus": os.cpu_count(),
+        "onednn": ONEDNN.get(os.environ.get("TF_ENABLE_ONEDNN_OPTS", ""), "as TensorFlow chooses"),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 import supcon_tf
 from supcon_tf.records.environment import environment, memory, software
@@ -17,6 +18,15 @@ def test_the_environment_names_the_software_that_has_to_stay_the_same():
         "keras": facts["packages"]["keras"],
     }
     assert software({"packages": ["tensorflow"]}) == {"supcon_tf": None, "tensorflow": None, "keras": None}
+
+
+@pytest.mark.parametrize("chosen, told", [("1", "on"), ("0", "off"), (None, "as TensorFlow chooses")])
+def test_it_says_who_computes_on_the_cpu(chosen, told, monkeypatch):
+    """The last digits hang on it."""
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS")
+    if chosen:
+        monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", chosen)
+    assert environment()["onednn"] == told
 
 
 def test_memory_is_of_this_process():
