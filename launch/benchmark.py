@@ -54,6 +54,10 @@ flags.DEFINE_list("topology", "v4", "tpu: generations to compile for: v4, v5e, v
 flags.DEFINE_string("tpu_python", ".venv-tpu/bin/python", "tpu: the Python that `make tpu-env` made")
 flags.DEFINE_bool("search", False, "tpu: halve the replica's batch until it fits; each try takes minutes")
 
+# What changes the cases; the rest says where they run and where the table goes.
+OF_CASES = ("quick", "experiment", "encoder", "width", "image_size", "replicas", "global_batch", "precision",
+            "microbatches", "loss", "topology", "search")  # fmt: skip
+
 PLANS = {
     "loss": "benchmarks.loss.plan",
     "accuracy": "benchmarks.loss.accuracy",
@@ -102,7 +106,9 @@ def main(argv: list[str]) -> None:
 
 
 def _command(what: str) -> str:
-    return f"python -m launch.benchmark {what}" + (" --quick" if FLAGS.quick else "")
+    """What a page has above the table: the command, with the flags that were given and change the cases."""
+    given = [FLAGS[name].serialize() for name in OF_CASES if FLAGS[name].present]
+    return " ".join(["python -m launch.benchmark", what, *given])
 
 
 def _fields(fields: dict) -> dict:

@@ -13,7 +13,7 @@ import contextlib
 import pathlib
 import time
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 from absl import flags
 
@@ -57,6 +57,11 @@ class Planned(NamedTuple):
     state: str
     hours: float = 0.0
 
+    @property
+    def is_open(self) -> bool:
+        """Whether there is something left to do."""
+        return self.state not in ("complete", "failed")
+
 
 def main(argv: list[str]) -> None:
     """Checks every run before one is begun, then runs them in turn."""
@@ -64,17 +69,15 @@ def main(argv: list[str]) -> None:
     with plain_endings(afterwards=AFTERWARDS):
         refuse_strays(argv)
         tables, root = _tables(), _root()
-        planned = [
-            _planned(run, root) for run in runs_of([c for t in tables for c in t.of(FLAGS.budget)], seeds=_seeds())
-        ]
-        if not any(each.state not in ("complete", "failed") for each in planned):
-            _write(tables, root, {})
-            return
-        planned = _with_hours(planned, root)
-        print(_plan(planned), flush=True)
-        if FLAGS.plan:
-            return
-        _run(tables, planned, root)
+        planned = [_planned(run, root) for run in runs_of([c for t in tables for c in t.of(FLAGS.budget)])]
+        seeds = _seeds(planned)
+        if any(each.is_open for each in planned):
+            planned = _with_hours(planned, root)  # of other seeds, too: the table says what they cost
+        chosen = [each for each in planned if each.run.seed in seeds]
+        if any(each.is_open for each in chosen) or FLAGS.plan:
+            print(_plan(chosen), flush=True)
+        if not FLAGS.plan:
+            _run(tables, chosen, root, hours={each.run.directory: each.hours for each in planned})
 
 
 def _tables() -> list[Table]:
@@ -99,10 +102,17 @@ def _root() -> pathlib.Path:
     return root
 
 
-def _seeds() -> Optional[list[int]]:
+def _seeds(planned: Sequence[Planned]) -> set[int]:
+    """Those that the command names, of those that the tables have."""
     if not all(seed.strip().isdigit() for seed in FLAGS.seeds):
         raise ValueError(f"--seeds must be whole numbers separated by commas, as 0,1,2; got {','.join(FLAGS.seeds)}.")
-    return [int(seed) for seed in FLAGS.seeds] or None
+    there = {each.run.seed for each in planned}
+    found = there.intersection(map(int, FLAGS.seeds)) if FLAGS.seeds else there
+    if not found:
+        raise ValueError(
+            f"--seeds={','.join(FLAGS.seeds)} has none of these tables' seeds, which are 0 to {max(there)}."
+        )
+    return found
 
 
 def _planned(run: Run, root: pathlib.Path) -> Planned:
@@ -156,16 +166,15 @@ def _plan(planned: Sequence[Planned]) -> str:
         f"{each.run.directory:<{wide}}  {each.state}" + (f", {words.duration(3600 * each.hours)}" if each.hours else "")
         for each in planned
     ]
-    left = [each for each in planned if each.state not in ("complete", "failed")]
+    left = [each for each in planned if each.is_open]
     total = words.duration(3600 * sum(each.hours for each in planned))
     told = f"{len(planned)} runs, {len(left)} to do: about {total} of training on this machine, by the speed of a few"
     return "\n".join([*lines, f"{told} updates; what is measured afterwards comes on top"])
 
 
-def _run(tables: Sequence[Table], planned: Sequence[Planned], root: pathlib.Path) -> None:
-    """Everything that is left, in turn; the tables that a run is in are written after it."""
-    left = [each for each in planned if each.state not in ("complete", "failed")]
-    hours = {each.run.directory: each.hours for each in planned}
+def _run(tables: Sequence[Table], chosen: Sequence[Planned], root: pathlib.Path, *, hours: dict) -> None:
+    """Everything that is left, in turn; its tables are written after each run, with the hours of the rest."""
+    left = [each for each in chosen if each.is_open]
     begun = time.perf_counter()
     for number, each in enumerate(left, 1):
         rest = words.duration(3600 * sum(other.hours for other in left[number - 1 :]))
@@ -174,7 +183,8 @@ def _run(tables: Sequence[Table], planned: Sequence[Planned], root: pathlib.Path
         hours[each.run.directory] = 0.0
         _write([table for table in tables if _shows(table, each.run)], root, hours, quietly=True)
     _write(tables, root, hours)
-    print(f"all in {words.duration(time.perf_counter() - begun)}", flush=True)
+    if left:
+        print(f"all in {words.duration(time.perf_counter() - begun)}", flush=True)
 
 
 def _shows(table: Table, run: Run) -> bool:

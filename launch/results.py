@@ -7,8 +7,8 @@ Between the lines `<!-- results: WHAT -->` and `<!-- end -->` of a document stan
 that launch.reproduce measured, `table_2_digits | measured, paper` some columns of it, `runs digits, cifar10_small` the
 runs of folders, `trials_cifar10` what was tried before a recipe was chosen, and `trials_cifar10 | loss.temperature` the
 trials that differ from the recipe in these settings, or some of them, and in nothing else. All are read from
-experiments/results/; `--tables_of` first copies the complete tables of a directory there. The pictures of
-docs/pictures/ that explain the loss are drawn anew.
+experiments/results/; `--tables_of` first copies the tables of a directory there: what they do not have yet stands
+as not measured, with its cost. The pictures of docs/pictures/ that explain the loss are drawn anew.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from supcon_tf.report.report import summary_markdown
 from supcon_tf.tables import text_of
 
 FLAGS = flags.FLAGS
-define_directory("tables_of", "directory of launch.reproduce, whose complete tables are copied to the results first")
+define_directory("tables_of", "directory of launch.reproduce, whose measured tables are copied to the results first")
 
 ROOT = pathlib.Path(__file__).parents[1]
 RESULTS = ROOT / "experiments" / "results"
@@ -137,13 +137,14 @@ def _without_common(tried: Sequence[dict]) -> tuple[list[dict], list[str]]:
 
 
 def copy_tables(folder: pathlib.Path) -> None:
-    """Copies the complete tables of a directory of launch.reproduce, and says which are not complete."""
+    """Copies the tables of a directory of launch.reproduce that have a value, and says how many values each has."""
     found = sorted(folder.glob("table_*.json"))
     if not found:
         raise ValueError(f"{folder} has no table; name the --workdir of launch.reproduce.")
     for path in found:
-        if not results.is_complete(results.read(path)):
-            print(f"{path.name} is not complete: left out", flush=True)
+        there, wanted = results.progress(results.read(path))
+        print(f"{path.name}: {there} of {wanted} values" + ("" if there else "; left out"), flush=True)
+        if not there:
             continue
         for ending in (".json", ".npz"):
             shutil.copyfile(path.with_suffix(ending), RESULTS / f"{path.stem}{ending}")

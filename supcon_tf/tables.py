@@ -204,12 +204,11 @@ class Run(NamedTuple):
         return f"{self.cell.trained}/seed_{self.seed}"
 
 
-def runs_of(cells: Sequence[Cell], *, seeds: Optional[Sequence[int]] = None) -> list[Run]:
+def runs_of(cells: Sequence[Cell]) -> list[Run]:
     """The runs that cells need, each once, in the order that informs first: everything at seed 0, then at seed 1.
 
     Args:
         cells: of one table, or of several.
-        seeds: only these.
 
     Example:
         >>> cells = [Cell("a", "", "digits.supcon", seeds=2), Cell("b", "", "digits.cross_entropy", seeds=1)]
@@ -219,8 +218,7 @@ def runs_of(cells: Sequence[Cell], *, seeds: Optional[Sequence[int]] = None) -> 
     found: dict[tuple, list[Cell]] = {}
     for cell in cells:
         for seed in range(cell.seeds):
-            if seeds is None or seed in seeds:
-                found.setdefault((cell.trained, seed), []).append(cell)
+            found.setdefault((cell.trained, seed), []).append(cell)
     runs = []
     for (_, seed), own in found.items():
         asked = {NUMBERS[cell.number].measure for cell in own}

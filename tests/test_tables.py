@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from experiments import tables as of_paper
@@ -23,7 +25,7 @@ def cell(row, settings=None, *, seeds=1, number="top1", column=""):
 def test_all_rows_run_with_seed_0_before_any_runs_with_seed_1():
     runs = runs_of([cell("a", seeds=3), cell("b", {"loss.temperature": 0.2}, seeds=2)])
     assert [(run.cell.row, run.seed) for run in runs] == [("a", 0), ("b", 0), ("a", 1), ("b", 1), ("a", 2)]
-    assert [run.seed for run in runs_of([cell("a", seeds=3)], seeds=[1])] == [1]
+    assert [run.seed for run in runs_of([cell("a", seeds=3)])] == [0, 1, 2]
 
 
 def test_cells_of_the_same_training_share_its_runs_and_add_up_their_measures():
@@ -69,7 +71,7 @@ def test_a_number_is_taken_by_a_measure_that_there_is(name):
 @pytest.mark.parametrize("table, budget", ALL, ids=IDS)
 def test_every_run_of_a_table_is_an_experiment_that_can_begin(table, budget):
     """Settings have their names and go together, text of a flag means the value, and a cell has one place."""
-    for run in runs_of(table.of(budget), seeds=[0]):
+    for run in runs_of([dataclasses.replace(cell, seeds=1) for cell in table.of(budget)]):
         experiment = catalogue.load(run.cell.experiment)
         changed = settings.override(experiment, dict(run.cell.settings))
         by_flag = {known.name: known for known in settings.settings(experiment)}

@@ -12,6 +12,7 @@ import pathlib
 import re
 import sys
 import time
+from importlib import metadata
 
 # For each generation the smallest slice that libtpu knows: of its devices one is compiled for.
 SLICES = {"v4": "v4:2x2x1", "v5e": "v5e:2x2", "v5p": "v5p:2x2x1", "v6e": "v6e:2x2"}
@@ -29,9 +30,10 @@ def compile_for(path: str, topology: str) -> dict:
         topology: one of `SLICES`.
 
     Returns:
-        "compiles", "device", "hbm_there" (bytes), "compile_seconds"; and of a program that compiles "hbm" (bytes of
-        arguments, outputs, outputs that take the place of arguments, temporaries, and what all need) and "flops"; of
-        another "refusal", the compiler's words, and "hbm" with what it needs where that is the reason.
+        "compiles", "device", "hbm_there" (bytes), "compile_seconds", "by" (versions by package); and of a program that
+        compiles "hbm" (bytes of arguments, outputs, outputs that take the place of arguments, temporaries, and what all
+        need) and "flops"; of another "refusal", the compiler's words, and "hbm" with what it needs where that is the
+        reason.
     """
     device = _device(topology)
     module = _module(pathlib.Path(path).read_bytes())
@@ -44,7 +46,8 @@ def compile_for(path: str, topology: str) -> dict:
         found.update(compiles=False, refusal=refusal[:2000], hbm=_needed(refusal))
     else:
         found.update(hbm=_memory(compiled.get_compiled_memory_stats()), flops=compiled.cost_analysis().get("flops"))
-    return {**found, "compile_seconds": time.perf_counter() - begin}
+    by = {name: metadata.version(name) for name in ("jax", "jaxlib", "libtpu")}
+    return {**found, "compile_seconds": time.perf_counter() - begin, "by": by}
 
 
 def _device(topology):

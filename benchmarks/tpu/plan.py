@@ -80,7 +80,7 @@ def measure(experiment: Experiment, case: dict, tpu_python: str) -> dict:
 def table(records: list[dict]) -> str:
     """A row for each record, and a sentence for each that does not compile."""
     head = f"{'step':<52}{'TPU':>5}{'batch':>7}{'GiB':>8}{'of':>8}{'temporary':>11}{'TFLOP':>8}{'seconds':>9}"
-    return "\n".join([head, *map(_row, records), *_refusals(records)])
+    return "\n".join([head, *map(_row, records), *_refusals(records), *_compilers(records)])
 
 
 def _row(record):
@@ -91,6 +91,12 @@ def _row(record):
         f"{' '.join(parts):<52}{record['topology']:>5}{record['replica_batch']:>7}{needed:>8}"
         f"{_gib(record['hbm_there']):>8}{temporary:>11}{flops:>8}{record['compile_seconds']:>9.0f}"
     )
+
+
+def _compilers(records):
+    """What compiled, which has an environment of its own."""
+    found = {", ".join(f"{name} {version}" for name, version in record["by"].items()) for record in records}
+    return [f"compiled by {', and '.join(sorted(found))}"] if found else []
 
 
 def _refusals(records):

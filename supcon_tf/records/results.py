@@ -176,6 +176,7 @@ def _is_cell(cell: Any) -> bool:
     return isinstance(cell, dict) and needed <= set(cell) and cell["number"] in NUMBERS
 
 
-def is_complete(found: dict) -> bool:
-    """Whether every cell has a value, or a reason for none, of every seed."""
-    return all(len(cell["values"]) + len(cell["failed"]) >= cell["seeds"] for cell in found["cells"])
+def progress(found: dict) -> tuple[int, int]:
+    """How many of the values of all cells and seeds are measured, or have a reason for none, and how many there are."""
+    there = sum(len(cell["values"]) + len(cell["failed"]) for cell in found["cells"])
+    return there, sum(cell["seeds"] for cell in found["cells"])

@@ -202,7 +202,7 @@ def _notes(found: dict, lines: Sequence[Line]) -> list[str]:
     if any("±" in line.ours for line in lines):
         notes.append(f"± is half of Student's interval of the mean over seeds, {LEVEL:.0%}"
                      + ("; of a difference, Welch's." if any(line.beside for line in lines) else "."))  # fmt: skip
-    if any(line.seeds == "1" for line in lines):
+    if any(len(cell["values"]) == 1 for cell in found["cells"]):
         notes.append("One seed has no interval: its spread is not known.")
     failed = dict.fromkeys(why for cell in found["cells"] for why in cell["failed"].values())
     return notes + [f"Failed: {why}" for why in failed]

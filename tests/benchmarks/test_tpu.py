@@ -89,13 +89,14 @@ def test_a_search_halves_the_batch_until_it_fits(monkeypatch):
     def measure(_, case, __):
         images = case["replica_batch"]
         found = {"compiles": images <= 6, "hbm_there": 6 * 2**30, "hbm": {"needed": images * 2**30, "temporaries": 0}}
-        return {**case, **found, "compile_seconds": 1.0, "flops": 1e12}
+        return {**case, **found, "compile_seconds": 1.0, "flops": 1e12, "by": {"jax": "1", "libtpu": "2"}}
 
     monkeypatch.setattr(plan, "measure", measure)
     fields = {**TINY, "global_batch": 96, "topology": ["v4"]}
     records, text = plan.run(EXPERIMENT, fields, tpu_python=sys.executable, search=True)
     assert [record["replica_batch"] for record in records] == [24, 12, 6]
     assert "24 images a replica, on v4: does not fit: it needs 24.00 GiB of the 6.00 GiB there; 6 images fit." in text
+    assert text.endswith("\ncompiled by jax 1, libtpu 2")
     records, text = plan.run(EXPERIMENT, fields, tpu_python=sys.executable)
     assert len(records) == 1 and "or --microbatches, or --search." in text
 

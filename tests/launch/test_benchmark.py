@@ -40,3 +40,11 @@ def test_only_the_loss_has_figures_in_short(tmp_path):
     assert ended.returncode == 2 and "--in_short is for `loss` alone" in ended.stderr
     ended = benchmark("loss", f"--in_short={tmp_path}/page.md")
     assert ended.returncode == 2 and "page.md is no page for this" in ended.stderr and not ended.stdout
+
+
+def test_a_page_names_the_flags_that_change_the_cases(tmp_path):
+    """And not where the compiler is: so a figure stands under what gives it again."""
+    ended = benchmark("tpu", "--microbatches=1,4", "--precision=float32", "--nosearch", "--tpu_python=none",
+                      f"--page={tmp_path}/page.md")  # fmt: skip
+    told = "<!-- measured: python -m launch.benchmark tpu --precision=float32 --microbatches=1,4 --nosearch -->"
+    assert ended.returncode == 2 and told in ended.stderr, ended.stderr

@@ -68,6 +68,14 @@ def test_a_table_is_planned_run_measured_and_written(tmp_path):
     assert "3 runs, 3 to do: about" in plan.stdout and "not begun, " in plan.stdout
     assert sorted(path.name for path in tmp_path.iterdir() if path.name != "data") == ["speed.json"]
 
+    part = subprocess.run(**command(*flags, "--seeds=1"))
+    assert part.returncode == 0 and "run 1 of 1" in part.stdout, part.stderr
+    warm, ece, _ = json.loads((tmp_path / "table_tiny_digits.json").read_text())["cells"]
+    assert [value["seed"] for value in warm["values"]] == [1] and ece["values"] == []
+    assert warm["hours"] == ece["hours"] > 0  # what seed 0 takes, which was not asked for
+    none = subprocess.run(**command(*flags, "--seeds=7"))
+    assert none.returncode == 2 and "--seeds=7 has none of these tables' seeds, which are 0 to 1." in none.stderr
+
     ran = subprocess.run(**command(*flags))
     assert ran.returncode == 0, ran.stderr
     found = json.loads((tmp_path / "table_tiny_digits.json").read_text())

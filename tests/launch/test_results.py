@@ -55,16 +55,20 @@ def test_a_block_without_a_record_is_refused(folder):
         command.written(TEXT.format("table_3_digits"), folder / "README.md")
 
 
-def test_only_complete_tables_are_copied(folder, tmp_path, capsys):
+def test_tables_are_copied_as_far_as_they_are_measured(folder, tmp_path, capsys):
     made = tmp_path / "runs"
     results.write(made, table(cell("a", [1.0], wanted=1), reference=""), {})
     results.write(made, {**FOUND, "table": "5"}, {})  # a row of it is not measured
+    results.write(made, {**table(cell("a", [], wanted=2, hours=3.0), reference=""), "table": "6"}, {})
     command.copy_tables(made)
     assert json.loads((folder / "table_2_digits.json").read_text())["cells"][0]["row"] == "a"
-    assert (
-        not (folder / "table_5_digits.json").exists()
-        and "table_5_digits.json is not complete" in capsys.readouterr().out
-    )
+    shown = command.shown("table_5_digits", folder / "README.md")
+    assert "| not measured |" in shown and "| 0 of 3 |" in shown and "15 min to go" in shown
+    assert not (folder / "table_6_digits.json").exists()
+    assert capsys.readouterr().out.splitlines() == [
+        "table_2_digits.json: 1 of 1 values", "table_5_digits.json: 6 of 9 values",
+        "table_6_digits.json: 0 of 2 values; left out",
+    ]  # fmt: skip
     shutil.rmtree(made)
     made.mkdir()
     with pytest.raises(ValueError, match="has no table"):

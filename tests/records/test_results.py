@@ -45,7 +45,7 @@ def test_a_cell_has_the_values_of_its_finished_runs_and_the_hours_of_the_others(
     (value,) = first["values"]
     assert value["value"] == pytest.approx(100 * SHARE) and value["n"] == 120 and value["seed"] == 0
     assert (first["hours"], second["hours"], second["values"], third["values"]) == (0.5, 2.0, [], [])
-    assert not results.is_complete(found)
+    assert results.progress(found) == (1, sum(cell["seeds"] for cell in found["cells"]))
     assert np.mean(arrays[value["answers"]] == arrays[value["labels"]]) == pytest.approx(value["value"] / 100)
 
 
