@@ -26,7 +26,7 @@ from benchmarks.page import block, write
 from benchmarks.process import read_records
 from benchmarks.tpu.cases import fields_of
 from launch import catalogue
-from launch.endings import before_tensorflow, plain_endings
+from launch.endings import plain_endings, quiet
 from launch.flags import run_app
 
 FLAGS = flags.FLAGS
@@ -71,7 +71,7 @@ PLANS = {
 
 def main(argv: list[str]) -> None:
     """Runs the benchmark named on the command line."""
-    before_tensorflow()
+    quiet()
     with plain_endings(afterwards="the same command begins again"):
         what = argv[1] if len(argv) == 2 else None
         if what not in PLANS:

@@ -15,7 +15,7 @@ import time
 from absl import flags
 
 from launch import catalogue
-from launch.endings import before_tensorflow, plain_endings
+from launch.endings import plain_endings, quiet
 from launch.flags import chosen, define_directory, run_app, typed
 from supcon_tf.config import Experiment
 from supcon_tf.names import STAGE_KINDS
@@ -69,7 +69,7 @@ def _refuse_strays(experiments: dict[str, Experiment]) -> None:
 def main(argv: list[str]) -> None:
     """Checks every run before TensorFlow is loaded, then runs them in turn."""
     del argv  # absl has parsed it
-    before_tensorflow()
+    quiet()
     with plain_endings():
         runs = planned()
         print(f"{len(runs)} runs: {', '.join(FLAGS.experiments)}, seeds {', '.join(FLAGS.seeds)}", flush=True)

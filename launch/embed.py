@@ -16,7 +16,7 @@ import pathlib
 
 from absl import flags
 
-from launch.endings import before_tensorflow, plain_endings
+from launch.endings import plain_endings, quiet
 from launch.flags import define_directory, refuse_strays, run_app
 from supcon_tf.config import Data
 from supcon_tf.names import STRATEGIES
@@ -41,7 +41,7 @@ FOLDER = "folder:"
 
 def main(argv: list[str]) -> None:
     """Checks the command before TensorFlow is loaded, then embeds."""
-    before_tensorflow()
+    quiet()
     with plain_endings(afterwards="the same command begins again"):
         refuse_strays(argv)
         run, name, to = _run(), _set_name(FLAGS.images), _place(FLAGS.to)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import platform
 import signal
 import sys
 
@@ -17,7 +16,6 @@ from absl import logging as absl_logging
 from supcon_tf.paths import ESCAPED
 
 ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)  # USR1: SLURM is about to take the node away
-X86 = ("x86_64", "AMD64")
 CONTINUES = "the same command continues from the newest checkpoint"
 
 
@@ -83,16 +81,10 @@ def prepare_streams() -> None:
             getattr(sys, name).reconfigure(errors=ESCAPED)
 
 
-def before_tensorflow() -> None:
-    """Sets what TensorFlow reads as it is loaded; what the user has set stays.
-
-    The terminal is left to the run: TensorFlow and TFDS tell warnings in Python only. Convolutions on a CPU are those
-    of oneDNN, also where TensorFlow would take its own since there is no AVX-512 (`launch.benchmark step` times both).
-    """
+def quiet() -> None:
+    """Leaves the terminal to the run: TensorFlow and TFDS tell warnings in Python only."""
     prepare_streams()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    if platform.machine() in X86:
-        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     absl_logging.set_verbosity(absl_logging.WARNING)
     # Every stage makes graphs of its own, on purpose; TensorFlow takes several runs in a process for an accident.
     logging.getLogger("tensorflow").addFilter(lambda record: "triggered tf.function retracing" not in str(record.msg))

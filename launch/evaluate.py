@@ -19,7 +19,7 @@ from typing import Optional
 
 from absl import flags
 
-from launch.endings import before_tensorflow, plain_endings
+from launch.endings import plain_endings, quiet
 from launch.flags import define_directory, define_section, given_section, refuse_strays, run_app
 from supcon_tf import names
 from supcon_tf.config import Data, Model
@@ -57,7 +57,7 @@ AFTERWARDS = "the same command goes on, and keeps what was measured"
 
 def main(argv: list[str]) -> None:
     """Checks the command before TensorFlow is loaded, then measures."""
-    before_tensorflow()
+    quiet()
     with plain_endings(afterwards=AFTERWARDS):
         refuse_strays(argv)
         if not FLAGS.run:

@@ -12,7 +12,7 @@ import pathlib
 
 from absl import flags
 
-from launch.endings import before_tensorflow, plain_endings
+from launch.endings import plain_endings, quiet
 from launch.flags import define_directory, refuse_strays, run_app
 from supcon_tf.paths import resolved, shown
 from supcon_tf.records.directory import RunDirectory
@@ -28,7 +28,7 @@ flags.DEFINE_bool("onnx", False, "write ONNX files too, which needs the extra [o
 
 def main(argv: list[str]) -> None:
     """Checks the command before TensorFlow is loaded, then exports."""
-    before_tensorflow()
+    quiet()
     with plain_endings(afterwards="nothing was written; the same command begins again"):
         refuse_strays(argv)
         if not FLAGS.run:

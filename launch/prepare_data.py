@@ -19,7 +19,7 @@ import numpy as np
 from absl import flags
 
 from launch import catalogue
-from launch.endings import before_tensorflow, plain_endings
+from launch.endings import plain_endings, quiet
 from launch.flags import chosen, define_directory, run_app
 from supcon_tf.config import Experiment
 from supcon_tf.paths import is_remote, resolved, shown, spellable
@@ -41,7 +41,7 @@ UNKNOWN_SIDE = 96  # pixels of a picture where images differ in size and the exp
 def main(argv: list[str]) -> None:
     """Checks the command before TensorFlow is loaded, then loads the set."""
     del argv  # absl has parsed it
-    before_tensorflow()
+    quiet()
     with plain_endings(afterwards="the same command begins again, and knows what it has checked"):
         if FLAGS.transfer_sets:
             print(transfer_table())

@@ -20,7 +20,7 @@ from absl import flags
 from experiments.tables import TABLES
 from launch import catalogue
 from launch.children import run_all
-from launch.endings import before_tensorflow, plain_endings
+from launch.endings import plain_endings, quiet
 from launch.flags import define_directory, refuse_strays, run_app
 from supcon_tf import settings
 from supcon_tf.config import Experiment
@@ -65,7 +65,7 @@ class Planned(NamedTuple):
 
 def main(argv: list[str]) -> None:
     """Checks every run before one is begun, then runs them in turn."""
-    before_tensorflow()
+    quiet()
     with plain_endings(afterwards=AFTERWARDS):
         refuse_strays(argv)
         tables, root = _tables(), _root()

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from launch.endings import before_tensorflow, plain_endings
+from launch.endings import plain_endings, quiet
 from launch.flags import define_directory, refuse_strays, run_app
 from supcon_tf.records import results, words
 from supcon_tf.records.files import read_object, replace_text
@@ -40,7 +40,7 @@ BLOCK = re.compile(r"(<!-- results: (?P<what>[^\n]+) -->\n).*?(<!-- end -->)", r
 
 def main(argv: list[str]) -> None:
     """Draws every table, and rewrites every block of every document."""
-    before_tensorflow()
+    quiet()
     with plain_endings():
         refuse_strays(argv)
         if FLAGS.tables_of:

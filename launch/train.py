@@ -11,7 +11,7 @@ from __future__ import annotations
 from absl import flags
 
 from launch import catalogue
-from launch.endings import before_tensorflow, plain_endings
+from launch.endings import plain_endings, quiet
 from launch.flags import chosen, define_directory, run_app, typed
 from supcon_tf.records.directory import RunDirectory
 
@@ -27,7 +27,7 @@ flags.DEFINE_float("time_limit", 0.0, "minutes after which a run saves its state
 def main(argv: list[str]) -> None:
     """Checks the whole command before TensorFlow is loaded, then runs it."""
     del argv  # absl has parsed it
-    before_tensorflow()
+    quiet()
     with plain_endings(time_limit=FLAGS.time_limit):
         experiment = chosen(catalogue.load(FLAGS.experiment))
         if not FLAGS.workdir:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from absl import flags
 
-from launch.endings import before_tensorflow, plain_endings
+from launch.endings import plain_endings, quiet
 from launch.flags import define_directory, refuse_strays, run_app, typed
 from supcon_tf import names
 from supcon_tf.data.sets.transfer import TRANSFER_SETS, tasks
@@ -46,7 +46,7 @@ AFTERWARDS = "the same command goes on, and keeps what was measured"
 
 def main(argv: list[str]) -> None:
     """Checks the command before TensorFlow is loaded, then transfers."""
-    before_tensorflow()
+    quiet()
     with plain_endings(afterwards=AFTERWARDS):
         refuse_strays(argv)
         if not FLAGS.run:

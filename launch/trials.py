@@ -16,7 +16,7 @@ import pathlib
 from absl import flags
 
 from launch import catalogue
-from launch.endings import before_tensorflow, plain_endings
+from launch.endings import plain_endings, quiet
 from launch.flags import refuse_strays, run_app
 from launch.results import RESULTS
 from supcon_tf import settings
@@ -39,7 +39,7 @@ BESIDE = ("name", "data.train_split", "data.test_split", "data.held_out", "knn",
 
 def main(argv: list[str]) -> None:
     """Adds the runs to the file."""
-    before_tensorflow()
+    quiet()
     with plain_endings():
         refuse_strays(argv)
         for name in ("of", "on", "name", "recipes"):

@@ -7,7 +7,6 @@ import signal
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as in the programs of `launch`, so that both compute alike
 os.environ.setdefault("NO_GCE_CHECK", "true")  # TFDS asks a cloud bucket for data otherwise.
 
 import pytest

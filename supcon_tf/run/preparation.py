@@ -22,7 +22,7 @@ from supcon_tf.paths import expanded
 from supcon_tf.records.directory import RunDirectory
 from supcon_tf.records.environment import environment, software
 from supcon_tf.records.files import read_object
-from supcon_tf.run import emulated, preflight, recipe
+from supcon_tf.run import preflight, processor, recipe
 from supcon_tf.run.context import RunContext
 from supcon_tf.run.hosts import agree
 from supcon_tf.run.restored import check_encoder_file, encoder_file
@@ -61,7 +61,7 @@ def prepared(
     if written is directory:
         directory.keep_same_data(experiment.data.name, source.fingerprint(), **_expected(experiment, facts, size))
     source.count("test")  # Refuses a set with nothing to evaluate on.
-    doubts = preflight.check(experiment, source, size=size, replicas=replicas) + emulated.doubt(experiment.precision)
+    doubts = preflight.check(experiment, source, size=size, replicas=replicas) + processor.doubts(experiment.precision)
     for stage in experiment.stages.values():
         recipe.duration_of(stage, facts.train_examples)
     with failures.explained("making the networks", smaller="A smaller encoder.width or queue.size helps."):

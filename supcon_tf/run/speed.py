@@ -22,7 +22,7 @@ from supcon_tf.failures import first_line
 from supcon_tf.names import STAGE_KINDS
 from supcon_tf.networks.networks import build_networks
 from supcon_tf.records.files import read_object, replace_text
-from supcon_tf.run import emulated, preflight, recipe
+from supcon_tf.run import preflight, processor, recipe
 from supcon_tf.run.context import own_state
 from supcon_tf.training.compiled import compile_update
 
@@ -82,7 +82,7 @@ class Speeds:
         """Tells, once for each precision, whether another is faster here."""
         if experiment.strategy != "tpu" and experiment.precision not in self._precisions:
             self._precisions.add(experiment.precision)
-            for doubt in emulated.doubt(experiment.precision):
+            for doubt in processor.doubts(experiment.precision):
                 self._told(f"WARNING: {doubt}")
 
     def _data(self, experiment: Experiment) -> tuple[Shape, Optional[Source]]:

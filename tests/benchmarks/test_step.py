@@ -35,12 +35,12 @@ def test_a_step_and_its_parts_are_measured_in_a_process_of_their_own():
 
 def test_a_case_has_an_environment_of_its_own(tmp_path, monkeypatch):
     """Set before TensorFlow is loaded, in its process alone."""
-    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     source = "import json, os; print(json.dumps({'found': os.environ['TF_ENABLE_ONEDNN_OPTS']}))"
     (tmp_path / "asked.py").write_text(source)
-    records = [process.measure("asked", case) for case in ({"environment": plan.WITHOUT_ONEDNN}, {})]
-    assert [record["found"] for record in records] == ["0", "1"] == ["0", os.environ["TF_ENABLE_ONEDNN_OPTS"]]
+    records = [process.measure("asked", case) for case in ({"environment": plan.ONEDNN}, {})]
+    assert [record["found"] for record in records] == ["1", "0"] == ["1", os.environ["TF_ENABLE_ONEDNN_OPTS"]]
 
 
 @pytest.mark.slow
@@ -100,10 +100,10 @@ def test_the_plan_and_the_words_are_of_the_cases():
     loop = {"what": "loop_overhead", "images": 64, "overhead": 0.021, "bare_seconds": 2.0, "of_bare": 1.008,
             "looks_share": 0.001}  # fmt: skip
     two = {**record(64, 1, 2.0, 500), "replicas": 2, "communication_seconds": 0.1}
-    bare = {**record(256, 1, 9.0, 1000), "environment": plan.WITHOUT_ONEDNN}
-    words = plan._ratios([bare, whole, two, record(256, 4, 5.0, 300), record(2048, 8, 50.0, 900), loop, loss])
-    assert "without oneDNN: 2.25 of the time" in words
-    assert [line.split()[4] for line in plan._table([bare, whole]).splitlines()] == ["oneDNN", "no", "yes"]
+    other = {**record(256, 1, 1.0, 1000), "environment": plan.ONEDNN}
+    words = plan._ratios([other, whole, two, record(256, 4, 5.0, 300), record(2048, 8, 50.0, 900), loop, loss])
+    assert "with oneDNN: 0.25 of the time" in words
+    assert [line.split()[4] for line in plan._table([other, whole]).splitlines()] == ["oneDNN", "yes", "-"]
     assert "2 replicas: the exchange takes 0.100 s, 5.0% of the step" in words
     assert "64 images: the loop adds 2.10% to 2.00 s, of it ordinary steps 0.80% and looks 0.10%" in words
     assert "4 micro-batches: 1.25 of the time, 0.30 of the memory" in words
