@@ -137,14 +137,21 @@ def _without_common(tried: Sequence[dict]) -> tuple[list[dict], list[str]]:
 
 
 def copy_tables(folder: pathlib.Path) -> None:
-    """Copies the tables of a directory of launch.reproduce that have a value, and says how many values each has."""
+    """Copies the tables of a directory of launch.reproduce that have a value, and says how many values each has.
+
+    One that is not complete, and has fewer values than that of the results, is not copied over it.
+    """
     found = sorted(folder.glob("table_*.json"))
     if not found:
         raise ValueError(f"{folder} has no table; name the --workdir of launch.reproduce.")
     for path in found:
         there, wanted = results.progress(results.read(path))
-        print(f"{path.name}: {there} of {wanted} values" + ("" if there else "; left out"), flush=True)
-        if not there:
+        kept = RESULTS / path.name
+        before = results.progress(results.read(kept))[0] if kept.exists() else 0
+        taken = there == wanted or there >= max(1, before)
+        why = "" if taken else f"; left out, the results have {before}"
+        print(f"{path.name}: {there} of {wanted} values{why}", flush=True)
+        if not taken:
             continue
         for ending in (".json", ".npz"):
             shutil.copyfile(path.with_suffix(ending), RESULTS / f"{path.stem}{ending}")

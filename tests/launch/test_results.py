@@ -67,8 +67,12 @@ def test_tables_are_copied_as_far_as_they_are_measured(folder, tmp_path, capsys)
     assert not (folder / "table_6_digits.json").exists()
     assert capsys.readouterr().out.splitlines() == [
         "table_2_digits.json: 1 of 1 values", "table_5_digits.json: 6 of 9 values",
-        "table_6_digits.json: 0 of 2 values; left out",
+        "table_6_digits.json: 0 of 2 values; left out, the results have 0",
     ]  # fmt: skip
+    results.write(made, {**table(cell("b", [], wanted=1), cell("c", [2.0], wanted=1), reference=""), "table": "5"}, {})
+    command.copy_tables(made)
+    assert "table_5_digits.json: 1 of 2 values; left out, the results have 6" in capsys.readouterr().out
+    assert command.shown("table_5_digits", folder / "README.md") == shown
     shutil.rmtree(made)
     made.mkdir()
     with pytest.raises(ValueError, match="has no table"):
