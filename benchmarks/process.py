@@ -12,12 +12,9 @@ from tqdm import tqdm
 
 
 def measure(module: str, case: dict) -> dict:
-    """The record that `python -m module CASE` prints last; of one that fails, the case and its last words.
-
-    Variables that the case has under `environment` are set in its process, before anything is loaded.
-    """
+    """The record that `python -m module CASE` prints last; of one that fails, the case and its last words."""
     command = [sys.executable, "-m", module, json.dumps(case)]
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **case.get("environment", {})}
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     ended = subprocess.run(command, capture_output=True, text=True, env=environment)
     if ended.returncode:
         return {**case, "failed": (ended.stderr.strip().splitlines() or [f"status {ended.returncode}"])[-1]}

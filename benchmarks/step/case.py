@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import statistics
 import sys
-from typing import Optional
 
 import tensorflow as tf
 
@@ -28,13 +27,11 @@ def measure(
     calls: int = 3,
     jit_compile: bool = False,
     parts: bool = False,
-    environment: Optional[dict] = None,
 ) -> dict:
     """Time and memory of an update of so many images in two views.
 
     The first call also traces; with `calls=0` it is all there is. `replicas` are logical devices that share the cores.
-    `parts` adds the seconds of what an update consists of, each run alone (`benchmarks.step.parts`). `environment` is
-    what `benchmarks.process` has set for this process.
+    `parts` adds the seconds of what an update consists of, each run alone (`benchmarks.step.parts`).
     """
     strategy = setup.strategy_of(replicas)
     state = setup.state_of(strategy, encoder, width, side)
@@ -50,8 +47,7 @@ def measure(
     seconds = statistics.median(times or [first])
     found = {
         "what": "step", "images": images, "microbatches": microbatches, "replicas": replicas, "encoder": encoder,
-        "width": width, "side": side, "jit_compile": jit_compile,
-        "environment": environment or {}, "calls": calls, "first_call_seconds": first,
+        "width": width, "side": side, "jit_compile": jit_compile, "calls": calls, "first_call_seconds": first,
         "seconds": seconds, "images_per_second": images / seconds, "first_call_mb": first_mb,
         "peak_mb": memory.peak_mb() - before,
     }  # fmt: skip

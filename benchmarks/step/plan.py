@@ -11,7 +11,6 @@ from benchmarks.process import measure, measure_all
 BATCH, QUICK = 256, 64  # images
 LARGE = {"images": 2048, "microbatches": 8, "calls": 1}
 PAPER = {"images": 6144, "microbatches": 96, "calls": 0}
-ONEDNN = {"TF_ENABLE_ONEDNN_OPTS": "1"}  # which TensorFlow leaves off on CPUs without AVX-512
 LOSS_ROWS = 2 * LARGE["images"]
 
 
@@ -20,7 +19,7 @@ def cases(*, quick: bool) -> list[dict]:
     images, replica_counts = (QUICK, (2, 4)) if quick else (BATCH, (1, 2, 4))
     found = [{"images": images, "parts": True}]
     found += [{"images": images, "microbatches": parts} for parts in (2, 4, 8)]
-    found += [{"images": images, "jit_compile": True}, {"images": images, "environment": ONEDNN}]
+    found += [{"images": images, "jit_compile": True}]
     found += [{"images": 64, "loop": True}]
     found += [{"images": 64, "replicas": replicas, "parts": replicas > 1} for replicas in replica_counts]
     if importlib.util.find_spec("torch"):
@@ -41,8 +40,7 @@ def run(*, quick: bool, dry_run: bool) -> tuple[list[dict], str]:
 
 def _table(records: list[dict]) -> str:
     lines = [
-        f"{'images':>7}{'micro-batches':>15}{'replicas':>10}{'XLA':>5}{'oneDNN':>8}"
-        f"{'s a step':>10}{'images/s':>10}{'peak MB':>10}"
+        f"{'images':>7}{'micro-batches':>15}{'replicas':>10}{'XLA':>5}{'s a step':>10}{'images/s':>10}{'peak MB':>10}"
     ]
     for record in records:
         if "failed" in record:
@@ -50,8 +48,7 @@ def _table(records: list[dict]) -> str:
         elif record.get("what") == "step":
             lines.append(
                 f"{record['images']:>7,}{record['microbatches']:>15}{record['replicas']:>10}"
-                f"{'yes' if record['jit_compile'] else 'no':>5}{'yes' if record['environment'] else '-':>8}"
-                f"{record['seconds']:>10.2f}"
+                f"{'yes' if record['jit_compile'] else 'no':>5}{record['seconds']:>10.2f}"
                 f"{record['images_per_second']:>10.1f}{record['peak_mb']:>10,.0f}"
             )
     return "\n".join(lines)
@@ -77,11 +74,6 @@ def _ratios(records: list[dict]) -> str:
         if whole and cached:
             time, space = cached["seconds"] / whole["seconds"], cached["peak_mb"] / whole["peak_mb"]
             lines.append(f"{count} micro-batches: {time:.2f} of the time, {space:.2f} of the memory")
-    lines += [
-        f"with oneDNN: {record['seconds'] / whole['seconds']:.2f} of the time"
-        for record in records
-        if whole and record.get("environment") == ONEDNN and "seconds" in record
-    ]
     large, loss = _find(records, LARGE["images"], LARGE["microbatches"]), records[-1]
     if large and loss.get("what") == "tiled":
         share = loss["seconds"] / large["seconds"]
@@ -101,9 +93,9 @@ def _ratios(records: list[dict]) -> str:
 
 
 def _find(records, images, microbatches) -> Optional[dict]:
-    """The step of one replica, without XLA, by the CPU's usual kernels."""
+    """The step of one replica, without XLA."""
     for record in records:
         size = record.get("images"), record.get("microbatches"), record.get("replicas")
-        if size == (images, microbatches, 1) and not record["jit_compile"] and not record["environment"]:
+        if size == (images, microbatches, 1) and not record["jit_compile"]:
             return record
     return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 
@@ -11,7 +10,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from benchmarks import process
 from benchmarks.step import plan
 
 SMALL = {"images": 8, "width": 0.0625, "side": 8, "calls": 1}
@@ -31,16 +29,6 @@ def test_a_step_and_its_parts_are_measured_in_a_process_of_their_own():
     assert all(record[f"{part}_seconds"] > 0 for part in ("input", "networks", "loss", "update"))
     assert record["images_per_second"] == pytest.approx(8 / record["seconds"])
     assert plan._find([record], 8, 1) is record and "8" in plan._table([record])
-
-
-def test_a_case_has_an_environment_of_its_own(tmp_path, monkeypatch):
-    """Set before TensorFlow is loaded, in its process alone."""
-    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    source = "import json, os; print(json.dumps({'found': os.environ['TF_ENABLE_ONEDNN_OPTS']}))"
-    (tmp_path / "asked.py").write_text(source)
-    records = [process.measure("asked", case) for case in ({"environment": plan.ONEDNN}, {})]
-    assert [record["found"] for record in records] == ["1", "0"] == ["1", os.environ["TF_ENABLE_ONEDNN_OPTS"]]
 
 
 @pytest.mark.slow
@@ -86,7 +74,7 @@ def test_the_plan_and_the_words_are_of_the_cases():
     def record(images, microbatches, seconds, mb):
         return {
             "what": "step", "images": images, "microbatches": microbatches, "replicas": 1, "jit_compile": False,
-            "environment": {}, "seconds": seconds, "images_per_second": images / seconds, "peak_mb": mb,
+            "seconds": seconds, "images_per_second": images / seconds, "peak_mb": mb,
         }  # fmt: skip
 
     whole = {
@@ -100,10 +88,7 @@ def test_the_plan_and_the_words_are_of_the_cases():
     loop = {"what": "loop_overhead", "images": 64, "overhead": 0.021, "bare_seconds": 2.0, "of_bare": 1.008,
             "looks_share": 0.001}  # fmt: skip
     two = {**record(64, 1, 2.0, 500), "replicas": 2, "communication_seconds": 0.1}
-    other = {**record(256, 1, 1.0, 1000), "environment": plan.ONEDNN}
-    words = plan._ratios([other, whole, two, record(256, 4, 5.0, 300), record(2048, 8, 50.0, 900), loop, loss])
-    assert "with oneDNN: 0.25 of the time" in words
-    assert [line.split()[4] for line in plan._table([other, whole]).splitlines()] == ["oneDNN", "yes", "-"]
+    words = plan._ratios([whole, two, record(256, 4, 5.0, 300), record(2048, 8, 50.0, 900), loop, loss])
     assert "2 replicas: the exchange takes 0.100 s, 5.0% of the step" in words
     assert "64 images: the loop adds 2.10% to 2.00 s, of it ordinary steps 0.80% and looks 0.10%" in words
     assert "4 micro-batches: 1.25 of the time, 0.30 of the memory" in words
