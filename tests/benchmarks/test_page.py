@@ -48,6 +48,7 @@ def test_what_a_page_says_was_measured_is_there():
         ("evaluate.md", "evaluate"),
         ("README.md", "loss"),
         ("step.md", "step --quick"),
+        ("tpu.md", "tpu"),
     } <= set(blocks)
     assert all("Python 3." in text and "cores" in text for text in blocks.values())
 
