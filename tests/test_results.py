@@ -47,18 +47,22 @@ def test_the_curve_of_a_result_ends_at_its_number(path):
 
 
 TABLES = sorted(RESULTS.glob("table_*.json"))
+OPEN: tuple[str, ...] = ()  # tables that are published before all their values are measured
 
 
 @pytest.mark.parametrize("path", TABLES, ids=[path.stem for path in TABLES])
 def test_every_value_of_a_table_is_that_of_the_answers_beside_it(path):
     """The statistics again, from the answers that the runs gave to the test images."""
     found = results.read(path)
-    assert results.progress(found)[0] > 0
+    there, wanted = results.progress(found)
+    assert there == wanted or (there and path.stem in OPEN)
     with np.load(path.with_suffix(".npz")) as kept:
         for cell in found["cells"]:
             seeds = [value["seed"] for value in cell["values"]]
+            assert (
+                seeds == list(range(cell["seeds"])) or cell["failed"] or cell["hours"] > 0
+            )  # what is open has its cost
             assert seeds == sorted(set(seeds)) and set(seeds) <= set(range(cell["seeds"]))
-            assert len(seeds) + len(cell["failed"]) == cell["seeds"] or cell["hours"] > 0  # what is open has its cost
             for value in cell["values"]:
                 assert value["commit"] and "+changes" not in value["commit"] and "DATA_DIR" in value["command"]
                 if "answers" in value:

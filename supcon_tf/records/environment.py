@@ -12,7 +12,6 @@ from importlib import metadata
 import supcon_tf
 
 PACKAGES = ("tensorflow", "keras", "tensorflow-addons", "tensorflow-datasets", "numpy", "absl-py")
-ONEDNN = {"1": "on", "0": "off"}  # by the variable that TensorFlow reads as it is loaded
 _STATUS = pathlib.Path("/proc/self/status")
 
 
@@ -26,8 +25,14 @@ def environment() -> dict:
         "machine": platform.machine(),
         "system": platform.system(),
         "cpus": os.cpu_count(),
-        "onednn": ONEDNN.get(os.environ.get("TF_ENABLE_ONEDNN_OPTS", ""), "as TensorFlow chooses"),
+        "onednn": onednn(),
     }
+
+
+def onednn() -> str:
+    """Whether oneDNN computes on the CPU, as TF_ENABLE_ONEDNN_OPTS says."""
+    chosen = os.environ.get("TF_ENABLE_ONEDNN_OPTS", "").lower()
+    return {"1": "on", "true": "on", "0": "off", "false": "off"}.get(chosen, "as TensorFlow chooses")
 
 
 def software(facts: dict) -> dict:

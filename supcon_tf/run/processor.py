@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
 import re
 import time
 from typing import Callable, Optional
 
 import tensorflow as tf
+
+from supcon_tf.records import environment
 
 SLOWER = 1.5  # times float32's time, from which on it is told
 SHAPE, KERNEL, CALLS = (16, 16, 16, 16), 3, 3  # images, side, side, channels: milliseconds
@@ -28,12 +29,12 @@ def doubts(precision: str) -> list[str]:
 def onednn() -> list[str]:
     """One sentence where oneDNN was switched on for a CPU on which it gives wrong gradients; nothing elsewhere.
 
-    By its AVX2 kernels the gradient of a strided 1 x 1 convolution by its weights was wrong in one call of twenty, by
-    half of its value (TensorFlow 2.15 and 2.21, 4 to 8 channels, two threads; November 2026); with one
-    thread a process ended by its broken memory.
+    By its AVX2 kernels the gradient of a strided 1 x 1 convolution by its weights was wrong in some calls
+    (TensorFlow 2.15 and 2.21, 4 to 8 channels, two threads; November 2026); with one thread a process ended by its
+    broken memory. `tests/run/test_processor.py` has the case.
     """
-    chosen = os.environ.get("TF_ENABLE_ONEDNN_OPTS", "").lower() in ("1", "true")
-    found = re.search(r"^flags\s*:(.*)$", CPU.read_text(), re.MULTILINE) if chosen and CPU.exists() else None
+    on = environment.onednn() == "on"
+    found = re.search(r"^flags\s*:(.*)$", CPU.read_text(), re.MULTILINE) if on and CPU.exists() else None
     if not found or ONEDNN_SUITS & set(found[1].split()):
         return []
     return [

@@ -97,8 +97,7 @@ def test_a_time_limit_ends_like_a_signal(capsys):
 def test_closed_streams_take_no_file_of_the_run(closed, tmp_path):
     """The next file that is opened would get their number, and messages would go into it."""
     program = (
-        "from launch.endings import quiet; import os, sys; quiet()\n"
-        "file = open('kept', 'w'); file.write('mine')\n"
+        "from launch.endings import quiet; import os, sys; quiet(); file = open('kept', 'w'); file.write('mine')\n"
         "print('out'); print('error', file=sys.stderr, flush=True); os.write(2, b'junk'); os.write(1, b'junk')\n"
         "sys.exit(7 if file.fileno() > 2 else 8)"
     )

@@ -20,7 +20,9 @@ def test_the_environment_names_the_software_that_has_to_stay_the_same():
     assert software({"packages": ["tensorflow"]}) == {"supcon_tf": None, "tensorflow": None, "keras": None}
 
 
-@pytest.mark.parametrize("chosen, told", [("1", "on"), ("0", "off"), (None, "as TensorFlow chooses")])
+@pytest.mark.parametrize(
+    "chosen, told", [("1", "on"), ("True", "on"), ("0", "off"), ("false", "off"), (None, "as TensorFlow chooses")]
+)
 def test_it_says_who_computes_on_the_cpu(chosen, told, monkeypatch):
     """The last digits hang on it."""
     monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
