@@ -20,7 +20,7 @@ TPU_SUITED := 3.11 3.12 3.13
 help:
 	@echo "make demo      train cross-entropy and SupCon on the embedded digits, 3 seeds each; ends with a report"
 	@echo "make test      the tests (under 6 minutes on 2 cores)"
-	@echo "make test-guards  slow tests of what is promised: 4 and 8 replicas, several processes, kills, label sets"
+	@echo "make test-guards  one slow test for each thing that is promised: 4 replicas, several processes, kills"
 	@echo "make test-all  the tests, slow ones too"
 	@echo "make lint      format, lint and types"
 	@echo "make types     mypy --strict on the public names, and on a program that uses them"
@@ -41,22 +41,9 @@ test: $(VENV)/ready-test
 test-all: $(VENV)/ready-test
 	$(PYTEST)
 
-# Long ones first, so that the two processes end together.
-GUARDS := tests/distributed tests/end_to_end/test_kills.py tests/losses/tiled/test_kernel.py \
-	tests/end_to_end/test_experiment.py tests/models tests/test_documents.py tests/launch/test_reproduce.py \
-	tests/run tests/distribution tests/evaluation/test_knn.py tests/evaluation/test_accuracy.py tests/metrics \
-	tests/end_to_end/test_label_sets.py tests/end_to_end/test_surroundings.py tests/end_to_end/test_transfer.py \
-	tests/launch/test_hosts.py tests/launch/test_evaluate.py tests/launch/test_prepare_data.py \
-	tests/training/test_compiled.py tests/training/test_gradient_cache.py tests/training/test_momentum_queue.py \
-	tests/training/test_update.py tests/training/test_loop.py tests/data/sets/test_digits.py \
-	tests/data/test_batches.py tests/data/test_named.py tests/augment/test_operations.py \
-	tests/augment/test_layers.py tests/benchmarks/test_loss.py tests/launch/test_benchmark.py \
-	tests/losses/test_dense.py tests/losses/tiled/test_backward.py tests/losses/tiled/test_forward.py \
-	tests/test_registration.py tests/test_docstrings.py tests/test_command.py tests/callbacks tests/conformance \
-	tests/test_migrating.py tests/benchmarks/test_pictures.py tests/test_types.py
-
+# Few and long: a process that has none left takes some of the other's, so that both end together.
 test-guards: $(VENV)/ready-test
-	$(PYTEST) --no-loadscope-reorder -m slow $(GUARDS)
+	$(PYTEST) --dist=worksteal -m guard
 
 lint: types
 	$(RUN) -m ruff format --check .

@@ -45,6 +45,14 @@ def _same_start():
     tf.keras.utils.set_random_seed(0)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """A guard is a slow test: `-m "not slow"` leaves it out."""
+    for item in items:
+        if item.get_closest_marker("guard"):
+            item.add_marker("slow")
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     """A test that must run on two replicas fails where it would be skipped: a green suite without it proves nothing."""

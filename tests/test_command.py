@@ -85,7 +85,7 @@ def test_a_keras_program_needs_nothing_of_the_extra_train(tmp_path):
     assert all(said in ended.stdout for said in ("loss ", "neighbours ", "supcon-tf[train]", "(None, 32)"))
 
 
-@pytest.mark.slow
+@pytest.mark.guard
 def test_a_wheel_installs_one_name_and_its_command_trains(tmp_path):
     """Built from a copy, unpacked elsewhere, run from a third place: experiments and all."""
     pytest.importorskip("setuptools")

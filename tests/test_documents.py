@@ -97,7 +97,7 @@ def test_a_launch_command_is_understood(command, tmp_path):
     assert ended.returncode == (0 if says_only else 42), ended.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.guard
 def test_the_two_processes_of_the_guide_train_together(tmp_path):
     """Its block for several hosts, as it stands, but for ports that are free, the directory and the size."""
     (block,) = [text for text in blocks(ROOT / "docs/guides/distribute.md") if text.startswith("TF_CONFIG=")]
@@ -207,10 +207,3 @@ def test_every_public_name_is_documented():
     for name in supcon_tf.__all__:
         assert len(getattr(supcon_tf, name).__doc__) > (40 if name in supcon_tf._ROOMS else 200)
         assert name in written, name
-
-
-def test_the_guards_are_there():
-    """A path that is not would stop all of them."""
-    text = (ROOT / "Makefile").read_text(encoding="utf-8")
-    guards = re.search(r"^GUARDS := (.*?)\n\n", text, re.M | re.S)[1].replace("\\\n", " ").split()
-    assert len(guards) > 20 and all((ROOT / path).exists() for path in guards)

@@ -78,7 +78,7 @@ def mypy(folder) -> subprocess.CompletedProcess:
     return subprocess.run([sys.executable, "-m", "mypy"], cwd=folder, capture_output=True, text=True, timeout=600)
 
 
-@pytest.mark.slow
+@pytest.mark.guard
 def test_mypy_finds_nothing_here_and_what_is_spoilt(copy):
     """Controls: an argument without a type, a wrong use, and a public class that its stub forgets."""
     clean = mypy(copy)

@@ -30,6 +30,7 @@ def test_the_points_go_where_the_flow_says():
     np.testing.assert_allclose(warp._warp(SMOOTH, 0 * flow, addons.tensorflow_addons("test")), SMOOTH, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_half_the_images_are_warped_and_the_range_is_kept():
     installed()
     change = tf.function(lambda number: warp.random_warp(IMAGE, tf.stack([5, number]), probability=0.5))

@@ -66,6 +66,7 @@ def test_a_case_is_measured_in_a_process_of_its_own():
     assert record["first_call_mb"] > 0
 
 
+@pytest.mark.slow
 def test_two_cases_in_turn_give_a_ratio():
     record = case.alternate("floor", 256, calls=3)
     assert record["ours_over_this"] > 0.5  # Whatever the noise, the products are a part of it.

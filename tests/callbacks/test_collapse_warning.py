@@ -95,6 +95,7 @@ def words_of(momentum, **how):
     return [str(one.message) for one in found if str(one.message).startswith("epoch ")]
 
 
+@pytest.mark.slow
 def test_what_is_equal_in_inference_alone_has_not_collapsed():
     (said,) = words_of(0.9999)
     assert said.startswith("epoch 25: in inference mode embeddings are nearly equal") and "set_batch_norm_mom" in said

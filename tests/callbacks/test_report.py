@@ -55,6 +55,7 @@ def test_a_fit_that_is_backed_up_and_restored_has_each_epoch_once(tmp_path):
     assert [line["epoch"] for line in lines(tmp_path / "r")] == [1, 2, 3, 4, 5]
 
 
+@pytest.mark.slow
 def test_an_epoch_that_runs_again_replaces_its_line(tmp_path):
     _, model = encoder_and_model()
     fit(model, Report(tmp_path), epochs=3)

@@ -42,6 +42,7 @@ class Stops(tf.keras.callbacks.Callback):
             raise InterruptedError
 
 
+@pytest.mark.guard
 def test_a_fit_that_was_cut_shows_what_one_that_was_not_shows(tmp_path):
     """Every number of every epoch, with `BackupAndRestore`."""
 
@@ -80,6 +81,7 @@ def test_in_mixed_precision_they_look_at_half_features_in_float32(policy, tmp_pa
 
 
 @pytest.mark.two_replicas_required
+@pytest.mark.guard
 def test_two_replicas_show_what_one_device_shows(two_replicas, tmp_path):
     def fitted(folder, scope):
         with scope:

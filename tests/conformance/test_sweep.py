@@ -51,7 +51,7 @@ def test_called_and_traced_it_gives_the_same_for_a_batch_of_any_size(name):
 
 
 @each("name", public.CALLABLE)
-@pytest.mark.slow
+@pytest.mark.guard
 def test_xla_gives_the_same(name):
     case = public.CALLABLE[name]
     made = case.make()

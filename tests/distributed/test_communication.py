@@ -13,6 +13,7 @@ import pytest
 from benchmarks.step import communication as paper
 from tests import tiny
 from tests.distributed import communication as traced
+from tests.marks import guard, slow
 
 ROOT = pathlib.Path(__file__).parents[2]
 BYTES = {"float32": 4, "int32": 4, "int64": 8}
@@ -32,9 +33,8 @@ def by_kind(sent, rows) -> dict:
     return found
 
 
-@pytest.mark.slow
 @pytest.mark.two_replicas_required
-@pytest.mark.parametrize("replicas", [2, 4, 8])
+@pytest.mark.parametrize("replicas", [guard(2), slow(4), slow(8)])
 def test_the_formula_counts_what_the_graph_sends(replicas):
     command = [sys.executable, "-m", "tests.distributed.communication", str(replicas)]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)

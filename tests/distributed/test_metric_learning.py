@@ -10,9 +10,9 @@ from supcon_tf.distribution import collectives
 from supcon_tf.losses.metric_learning import FUNCTIONS
 from tests.distributed.test_supcon import LABELS, share
 from tests.losses.problems import unit_rows
+from tests.marks import guard
 
-SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in sorted(FUNCTIONS) if name != "n_pairs"]
-NAMES = ["n_pairs", *SLOW]
+NAMES = ["n_pairs", *(guard(name) for name in sorted(FUNCTIONS) if name != "n_pairs")]
 
 
 def value_and_gradient(name, labels, projections, replicas=None):

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from tests.distributed import replicas
+from tests.marks import guard, slow
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -22,9 +23,8 @@ def report(count: int, *cases: str) -> dict:
     return json.loads(ended.stdout.splitlines()[-1])
 
 
-@pytest.mark.slow
 @pytest.mark.two_replicas_required
-@pytest.mark.parametrize("count", [2, 4, 8])
+@pytest.mark.parametrize("count", [slow(2), guard(4), slow(8)])
 def test_any_number_of_replicas_gives_the_loss_of_one_device(count):
     found = report(count, *replicas.CASES)
     assert found.pop("no gather")["error"] > 0.1  # the control

@@ -13,6 +13,7 @@ from supcon_tf.losses.queue import Queue
 from supcon_tf.losses.supcon import SupConLoss, supervised_contrastive_loss
 from tests.losses import problems
 from tests.losses.problems import assert_close, unit_rows
+from tests.marks import guard, slow
 
 LABELS = np.array([0, 1, 0, -1, 1, 0, -1, 0])
 value_and_gradient = functools.partial(problems.value_and_gradient, weigh=tf.square)
@@ -126,10 +127,10 @@ def bytes_sent(strategy, monkeypatch, labels, **arguments):
     "labels, label_mode, expected",
     [
         (LABELS, "auto", [3 * 8]),
-        pytest.param(WIDE, "one_hot", [3 * 8], marks=pytest.mark.slow),  # one number an image, whatever C
+        slow(WIDE, "one_hot", [3 * 8]),  # one number an image, whatever C
         (WIDE, "auto", [4, 3 * 8, 3 * 4]),  # that all are one-hot; the number; and a column that nobody reads
-        (np.roll(WIDE, 1, 1) + WIDE, "auto", [4, 3 * 8, 3 * 1000 * 4]),
-        pytest.param(np.roll(WIDE, 1, 1) + WIDE, "sets", [4, 3 * 8, 3 * 1000 * 4], marks=pytest.mark.slow),
+        slow(np.roll(WIDE, 1, 1) + WIDE, "auto", [4, 3 * 8, 3 * 1000 * 4]),
+        slow(np.roll(WIDE, 1, 1) + WIDE, "sets", [4, 3 * 8, 3 * 1000 * 4]),
     ],
     ids=["classes", "said to be one-hot", "seen to be one-hot", "seen to be sets", "said to be sets"],
 )
@@ -219,8 +220,8 @@ def kernel_by_hand():
     return kernel.numpy(), epochs
 
 
-@pytest.mark.parametrize("labels", [FIT_LABELS, (FIT_LABELS[:, None] == np.arange(3)).astype("uint8")])
-@pytest.mark.parametrize("jit_compile", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("labels", [FIT_LABELS, slow((FIT_LABELS[:, None] == np.arange(3)).astype("uint8"))])
+@pytest.mark.parametrize("jit_compile", [False, slow(True)])
 def test_fit_on_one_device(kernel_by_hand, labels, jit_compile):
     for found, expected in zip(fitted_kernel(labels, jit_compile=jit_compile), kernel_by_hand):
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
@@ -262,9 +263,8 @@ def uneven_by_hand(count):
     return kernel.numpy(), [value.numpy() for value in values]
 
 
-@pytest.mark.slow
 @pytest.mark.two_replicas_required
-@pytest.mark.parametrize("count, shares", [(11, (2, 1)), (9, (1, 0))])
+@pytest.mark.parametrize("count, shares", [guard(11, (2, 1)), slow(9, (1, 0))])
 def test_fit_weighs_replicas_by_their_share_of_a_batch(two_replicas, monkeypatch, count, shares):
     """Keras takes the mean of the replicas' means, which counts the images of the emptier ones more."""
     with two_replicas.scope():

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from tests.losses.problems import largest_difference
+from tests.marks import guard, slow
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -75,14 +76,13 @@ def alone(tmp_path_factory):
     return train(tmp_path_factory.mktemp("alone"), 1)
 
 
-@pytest.mark.slow
 @pytest.mark.two_replicas_required
-@pytest.mark.parametrize("replicas", [2, 4, 8])
+@pytest.mark.parametrize("replicas", [slow(2), guard(4), slow(8)])
 def test_any_number_of_replicas_trains_as_one_device(replicas, alone, tmp_path):
     assert_same(train(tmp_path, replicas), alone)
 
 
-@pytest.mark.slow
+@pytest.mark.guard
 @pytest.mark.two_replicas_required
 def test_two_processes_train_as_one_device(alone, tmp_path):
     statuses, outputs = ended(start_workers(tmp_path), seconds=240)
@@ -119,8 +119,7 @@ def test_a_worker_that_never_comes_ends_the_run_with_one_message(tmp_path):
     assert "Traceback" not in outputs[0] and time.monotonic() - began < 60
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("killed", [0, 1])
+@pytest.mark.parametrize("killed", [guard(0), slow(1)])
 def test_a_worker_that_dies_ends_the_others_with_one_message(killed, tmp_path):
     processes = start_workers(tmp_path, "long")
     try:
@@ -136,9 +135,8 @@ def test_a_worker_that_dies_ends_the_others_with_one_message(killed, tmp_path):
     assert "another host of the run is gone" in outputs[0] and "Traceback" not in outputs[0]
 
 
-@pytest.mark.slow
 @pytest.mark.two_replicas_required
-@pytest.mark.parametrize("first, then", [(2, 1), (1, 2)])
+@pytest.mark.parametrize("first, then", [slow(2, 1), guard(1, 2)])
 def test_a_run_that_stopped_goes_on_with_another_number_of_replicas(first, then, alone, tmp_path):
     command = [sys.executable, "-m", "tests.distributed.trainer", str(tmp_path), str(first), "stops"]
     stopped = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)

@@ -157,7 +157,7 @@ def test_a_broken_file_of_a_finished_run_is_named(name, message, content, finish
         run_module.run_experiment(EXPERIMENT, tmp_path / "run")
 
 
-@pytest.mark.slow
+@pytest.mark.guard
 def test_a_run_that_is_told_to_stop_continues_to_the_same_bits(finished, tmp_path, monkeypatch):
     """Ctrl-C within an epoch of either stage, after steps 5 of 9 and 3 of 4, of which one has a checkpoint already."""
     count, advance = [0], Reporter.advance

@@ -79,6 +79,7 @@ def finished(data_dir, tmp_path_factory):
     return ended, workdir
 
 
+@pytest.mark.guard
 def test_both_stages_learn_the_labels_and_their_measure_is_average_precision(finished):
     ended, workdir = finished
     assert ended.returncode == 0, ended.stderr[-2000:]

@@ -59,7 +59,7 @@ def test_what_cannot_be_is_refused_with_one_message(flags, message, tmp_path):
     assert ended.stderr.startswith("error: ")  # TensorFlow, which is noisy, was not loaded for this
 
 
-@pytest.mark.slow
+@pytest.mark.guard
 def test_a_run_is_measured_and_told(tmp_path):
     experiment = Experiment(
         name="tests.evaluated",

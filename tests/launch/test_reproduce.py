@@ -94,7 +94,7 @@ def test_a_table_is_planned_run_measured_and_written(tmp_path):
     assert plan.returncode == 0 and "3 runs, 1 to do: about" in plan.stdout, plan.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.guard
 def test_killed_and_continued_it_gives_the_same_table(tmp_path):
     """SIGKILL and SIGTERM at moments drawn anew each time; KILLS_SEED repeats a draw."""
     seed = int(os.environ.get("KILLS_SEED", random.SystemRandom().randrange(2**31)))

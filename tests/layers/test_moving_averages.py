@@ -75,6 +75,7 @@ def test_a_fit_tells_as_it_begins_and_not_where_the_advice_was_taken():
     assert heard_in(fitted(advised)) == []
 
 
+@pytest.mark.slow
 def test_callbacks_of_the_user_are_called_too():
     seen = []
     watch = tf.keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(epoch))

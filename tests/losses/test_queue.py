@@ -9,6 +9,7 @@ import tensorflow as tf
 from supcon_tf.losses.queue import Queue
 from supcon_tf.losses.supcon import supervised_contrastive_loss
 from tests.losses.problems import MODES, assert_close, unit_rows, value_and_gradient
+from tests.marks import slow_but
 from tests.oracles import supcon as oracle
 
 LABELS = np.array([4, 0, 4, -1, 4, 0, 5, -1, 7])
@@ -19,10 +20,7 @@ PROJECTIONS, ROWS = unit_rows(9, 2, 3), unit_rows(9, 3, seed=1)
 QUEUE = Queue(ROWS, QUEUE_LABELS, FILLED)
 
 
-@pytest.mark.parametrize(
-    "summation, denominator",
-    [mode if mode in FAST_MODES else pytest.param(*mode, marks=pytest.mark.slow) for mode in MODES],
-)
+@pytest.mark.parametrize("summation, denominator", slow_but(MODES, FAST_MODES))
 def test_every_mode_equals_plain_loops_and_the_gradient_of_the_whole_matrix(summation, denominator):
     for contrast, temperature in (("one", 0.2), ("all", 0.2), ("all", 0.002)):
         arguments = dict(

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from supcon_tf.losses.queue import Queue
 from tests.losses.problems import MODES, unit_rows, value_and_gradient
+from tests.marks import slow_but
 
 CLASSES = np.array([0, 1, 0, 1, 2, 2])
 PROJECTIONS = unit_rows(6, 2, 4).astype("float32")
@@ -31,7 +32,7 @@ WRONG = {
 def every_way(names, *, fast):
     """Cases (summation, denominator, tile_rows, name), all but a few of them slow: each is compiled."""
     cases = [(*mode, tile_rows, name) for mode, tile_rows, name in itertools.product(MODES, (None, 4), names)]
-    return [case if case in fast else pytest.param(*case, marks=pytest.mark.slow) for case in cases]
+    return slow_but(cases, fast)
 
 
 def asked(summation, denominator, tile_rows):

@@ -9,6 +9,7 @@ import tensorflow as tf
 from supcon_tf.losses.supcon import SupConLoss, supervised_contrastive_loss
 from tests.losses.problems import unit_rows
 from tests.losses.tiled.tiles import CLASSES
+from tests.marks import slow
 from tests.oracles import supcon as oracle
 
 ALL_ARGUMENTS = dict(
@@ -114,8 +115,7 @@ class Crops(tf.keras.Model):
         return tf.reshape(images, [-1, 6])
 
 
-@pytest.mark.parametrize("known", [True, False])
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("known, jit_compile", [(True, False), (False, True), slow(True, True), slow(False, False)])
 @pytest.mark.parametrize("labels", [np.arange(6), np.eye(6)[[0, 1, 2, 0, 1, 2]]], ids=["classes", "one-hot"])
 def test_two_crops_along_the_batch_are_refused(labels, jit_compile, known):
     """As the graph is made, where it knows the batch, else as it runs; where XLA raises nothing the loss is NaN."""

@@ -9,6 +9,7 @@ import tensorflow as tf
 from supcon_tf.losses.supcon import SupConLoss
 from supcon_tf.metrics.positives import AnchorsWithoutPositives
 from tests.losses.problems import unit_rows
+from tests.marks import slow
 from tests.oracles import supcon as oracle
 
 LABELS = np.array([4, 0, 4, -1, 1, 0, -1, 2])
@@ -67,7 +68,10 @@ def model_of(metric, views=None):
     return model
 
 
-@pytest.mark.parametrize("labels", [LABELS, (LABELS[:, None] == np.arange(5)).astype(int)], ids=["classes", "one-hot"])
+ONE_HOT = (LABELS[:, None] == np.arange(5)).astype(int)
+
+
+@pytest.mark.parametrize("labels", [LABELS, slow(ONE_HOT)], ids=["classes", "one-hot"])
 def test_fit_shows_the_share(labels):
     """A batch of one view in which no image has a positive costs 0, and this says why."""
     images = unit_rows(8, 6).astype("float32")

@@ -12,6 +12,7 @@ import tensorflow as tf
 import supcon_tf as sc
 from supcon_tf.losses.supcon import SupConLoss, supervised_contrastive_loss
 from supcon_tf.models.supcon_model import SupConModel
+from tests.marks import guard, slow
 from tests.models.models_to_train import LABELS, VIEWS, fitted, small
 from tests.oracles import supcon as oracle
 
@@ -58,16 +59,15 @@ def test_evaluate_is_the_oracle():
     assert model.evaluate(VIEWS[:8], LABELS[:8], verbose=0) == pytest.approx(expected, rel=1e-5)
 
 
-@pytest.mark.slow
 @pytest.mark.two_replicas_required
 @pytest.mark.parametrize(
     "arguments",
     [
-        {"images": 19, "classes": 3},  # with a last batch of 3
-        {},
-        {"queue_size": 16},
-        {"microbatches": 2, "norm": False},
-        {"penalty": 0.1},
+        guard({"images": 19, "classes": 3}),  # with a last batch of 3
+        slow({}),
+        slow({"queue_size": 16}),
+        slow({"microbatches": 2, "norm": False}),
+        slow({"penalty": 0.1}),
     ],
     ids=str,
 )
@@ -75,7 +75,7 @@ def test_two_replicas_are_one_device(two_replicas, arguments):
     assert_same(fitted(two_replicas, **arguments), fitted(**arguments))
 
 
-@pytest.mark.slow
+@pytest.mark.guard
 @pytest.mark.two_replicas_required
 def test_control_replicas_that_do_not_meet_differ(two_replicas):
     loss = SupConLoss(cross_replica=False)
@@ -124,7 +124,7 @@ def test_a_queue_holds_what_the_slow_copy_made_of_last_views():
     np.testing.assert_allclose(queue.rows, model.project(VIEWS[:8, 1]), rtol=1e-4, atol=1e-5)  # momentum 0: a copy
 
 
-@pytest.mark.slow
+@pytest.mark.guard
 def test_a_fresh_process_loads_it_and_goes_on(tmp_path):
     """Features, projections, classifier, queue and optimizer: with `import supcon_tf` alone."""
     views = sc.TwoViews("crop_flip", size=6)
@@ -252,7 +252,7 @@ class Stops(tf.keras.callbacks.Callback):
             raise InterruptedError
 
 
-@pytest.mark.slow
+@pytest.mark.guard
 def test_a_fit_that_is_backed_up_and_restored_is_the_fit_that_was_not_cut(tmp_path):
     """Weights, queue and its slow copy: each a part of what a backup holds."""
 

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from supcon_tf.networks.resnet import resnet
+from tests.marks import slow
 from tests.oracles import resnet as oracle
 
 TINY = 1 / 16  # 4, 8, 16 and 32 filters.
@@ -35,10 +36,10 @@ def _trainable_count(model):
 @pytest.mark.parametrize(
     ("depth", "stem", "shape"),
     [
-        (18, "small_image", (8, 8, 3)),
+        slow(18, "small_image", (8, 8, 3)),
         (18, "image", (19, 24, 1)),  # Odd and even sides: padding differs between them where it is not symmetric.
         (50, "small_image", (8, 8, 1)),
-        (50, "image", (24, 17, 3)),
+        slow(50, "image", (24, 17, 3)),
     ],
 )
 def test_forward_equals_plain_numpy(depth, stem, shape):
@@ -55,7 +56,7 @@ def test_forward_equals_plain_numpy(depth, stem, shape):
     ("depth", "published"),
     [
         (18, 11_689_512 - 513_000 + 64 * 64 + 2 * 64),
-        (34, 21_797_672 - 513_000 + 64 * 64 + 2 * 64),
+        slow(34, 21_797_672 - 513_000 + 64 * 64 + 2 * 64),
         (50, 25_557_032 - 2_049_000),
         pytest.param(101, 44_549_160 - 2_049_000, marks=pytest.mark.slow),
         pytest.param(152, 60_192_808 - 2_049_000, marks=pytest.mark.slow),

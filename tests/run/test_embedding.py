@@ -44,6 +44,7 @@ def test_two_replicas_give_the_same(trained_run, two_replicas):
     np.testing.assert_array_equal(together.labels, alone.labels)
 
 
+@pytest.mark.slow
 def test_a_folder_has_names_and_every_row_is_of_its_file(trained_run, tmp_path):
     for first, place in ((0, "cat"), (100, "dog")):
         image_folder.write_plain(tmp_path / "photos" / place, 6, first=first, size=(12, 9))
@@ -58,6 +59,7 @@ def test_a_folder_has_names_and_every_row_is_of_its_file(trained_run, tmp_path):
         np.testing.assert_allclose(row, trained.networks.features(white, training=False)[0], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_images_without_labels_have_minus_one(trained_run, tmp_path):
     image_folder.write_plain(tmp_path / "photos", 6, size=(8, 8))
     found, _ = of(trained_run, "all", f"folder:{tmp_path / 'photos'}", change=in_colours)

@@ -35,7 +35,7 @@ def test_its_accuracy_is_that_of_the_summary_and_everything_is_written(run):
     assert np.mean(answers == kept["labels"]) == pytest.approx(found["top1"])
 
 
-@pytest.mark.slow
+@pytest.mark.guard
 def test_what_is_measured_is_not_measured_again_and_a_cut_goes_on(run, monkeypatch):
     evaluate_run(run, measures=["accuracy"])
     asked, told = [], []
@@ -67,7 +67,7 @@ def test_images_without_labels_have_a_reason(run, tmp_path):
         evaluate_run(run, measures=["accuracy"], data=Data(name=f"folder:{tmp_path / 'images'}"))
 
 
-@pytest.mark.slow
+@pytest.mark.guard
 @pytest.mark.two_replicas_required
 def test_two_replicas_measure_the_same(run, two_replicas, monkeypatch):
     measures = ["accuracy", "retrieval", "representation"]

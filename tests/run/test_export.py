@@ -72,6 +72,7 @@ def test_it_holds_what_it_says(exported):
     assert os.listdir(exported.parent) == ["exported"]
 
 
+@pytest.mark.guard
 def test_a_program_answers_where_this_package_cannot_be_imported(exported, trained_run, tmp_path):
     trained = restored(RunDirectory(trained_run), tf.distribute.get_strategy())
     source = source_of(trained, TRAINED.data, str(trained_run / "data"))

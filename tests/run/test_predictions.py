@@ -43,9 +43,8 @@ def test_they_are_made_once(run, monkeypatch):
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize(
-    "change", [pytest.param("weights", marks=pytest.mark.slow), "cut", pytest.param("not ours", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("change", ["weights", "cut", "not ours"])
 def test_they_are_made_again_for_other_weights_or_from_a_damaged_file(change, run):
     predictor(run).of("test")
     (kept,) = (run / "predictions").iterdir()

@@ -72,6 +72,7 @@ def test_what_is_no_image_is_an_error(program):
         program.signatures["jpeg"](encoded=tf.constant([b"text"]))
 
 
+@pytest.mark.slow
 def test_jpeg_in_colours_is_what_tensorflow_decodes(trained, tmp_path):
     networks = in_colours(trained)
     signatures = served(networks, tmp_path, classify=False)
@@ -123,6 +124,7 @@ def test_keras_models_answer_as_the_networks_and_are_loaded_again(trained, tmp_p
             np.testing.assert_allclose(answers(images), expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_answers_of_a_network_in_16_bits_are_float32(trained, tmp_path):
     experiment = settings.override(TRAINED, {"precision": "mixed_bfloat16", "encoder.normalize_features": False})
     with own_state(experiment):

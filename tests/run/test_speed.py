@@ -14,6 +14,7 @@ from supcon_tf.run import speed
 from supcon_tf.run.speed import Shape, Speeds
 from supcon_tf.settings import override
 from supcon_tf.tables import runs_of
+from tests.marks import slow_but
 
 TINY = Experiment(
     data=Data(name="digits"),
@@ -61,9 +62,7 @@ def test_a_run_that_its_data_forbid_is_refused_with_the_plan(timed, tmp_path):
 ON_DIGITS = [name for name, table in TABLES.items() if table.cells.get("digits")]
 
 
-@pytest.mark.parametrize(
-    "name", [name if name == "few_labels" else pytest.param(name, marks=pytest.mark.slow) for name in ON_DIGITS]
-)
+@pytest.mark.parametrize("name", slow_but(ON_DIGITS, ["few_labels"]))
 def test_every_run_of_a_table_on_the_digits_may_begin(name, timed, tmp_path):
     speeds = Speeds(tmp_path / "speed.json", str(tmp_path / "data"))
     for run in runs_of([dataclasses.replace(cell, seeds=1) for cell in TABLES[name].of("digits")]):

@@ -204,7 +204,7 @@ def test_a_set_of_one_class_an_image_has_no_average_precision(prepared, one_devi
         transferring.Target(task, predictor, 0)
 
 
-@pytest.mark.slow
+@pytest.mark.guard
 def test_garbage_in_the_test_changes_no_choice_and_garbage_in_validation_does(run, prepared):
     rows = {}
     for garbage in ("", "test", "validation"):

@@ -84,7 +84,7 @@ def test_with_frozen_batch_norm_micro_batches_make_the_update_of_the_whole_batch
             before = whole
 
 
-@pytest.mark.slow
+@pytest.mark.guard
 @pytest.mark.two_replicas_required
 def test_micro_batches_and_replicas_together_make_the_update_of_one_device(
     one_device, two_replicas, make_state, feed, batch

@@ -92,7 +92,7 @@ def three_updates(strategy, feed, batch, **options):
     return everything(state), float(metrics["loss"])
 
 
-@pytest.mark.slow
+@pytest.mark.guard
 @pytest.mark.two_replicas_required
 @pytest.mark.parametrize("gather", [True, False])
 def test_two_replicas_are_one_device_but_not_without_the_gather(gather, one_device, two_replicas, feed, batch):

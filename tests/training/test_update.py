@@ -9,6 +9,7 @@ import tensorflow as tf
 from supcon_tf.names import STAGE_KINDS
 from supcon_tf.training.compiled import compile_update
 from supcon_tf.training.state import StageState
+from tests.marks import guard, slow
 from tests.training import stages
 
 LOSS = {"temperature": 0.1, "base_temperature": None}
@@ -159,7 +160,7 @@ def test_the_joint_stage_in_micro_batches_makes_the_update_of_the_whole_batch(on
     assert ends[0][2] == pytest.approx(ends[1][2], rel=1e-5)
 
 
-@pytest.mark.parametrize("stage", ["contrastive", "linear"])
+@pytest.mark.parametrize("stage", ["contrastive", slow("linear")])
 @pytest.mark.parametrize("batch_statistics", [False, True])
 def test_moving_averages_move_where_batch_norm_takes_the_batch(
     stage, batch_statistics, one_device, make_state, feed, batch
@@ -229,9 +230,8 @@ def test_a_scaled_loss_makes_the_same_update_and_an_overflow_none(microbatches, 
 SETS = np.array([[1, 0, 0], [1, 1, 0], [0, -1, 1], [0, 0, 0], [0, 1, 1], [-1, 1, 0], [1, 0, 1], [0, 0, 1]], np.float32)
 
 
-@pytest.mark.slow
 @pytest.mark.two_replicas_required
-@pytest.mark.parametrize("stage", ["contrastive", "linear", "joint"])
+@pytest.mark.parametrize("stage", [guard("contrastive"), slow("linear"), slow("joint")])
 def test_label_sets_make_one_update_on_one_device_and_on_two(stage, one_device, two_replicas, make_state, feed, batch):
     sets = (batch[0], SETS)
     start, alone, alone_metrics = after_updates(one_device, make_state, feed, sets, stage)

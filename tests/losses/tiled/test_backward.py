@@ -12,6 +12,7 @@ from supcon_tf.losses.tiled.forward import forward
 from supcon_tf.losses.tiled.walk import Reach, Walk
 from tests.losses.tiled.test_forward import FAR, losses_of_loops
 from tests.losses.tiled.tiles import ROWS, blocks_of, modes
+from tests.marks import slow, slow_but
 
 WEIGHTS = np.linspace(-1, 2, 18)  # incoming gradients
 
@@ -29,8 +30,8 @@ def gradient(mode, rows=ROWS, symmetric=True):
     return places.take_back(passes.backward(a, a, summary, summary, mode=mode, symmetric=symmetric)).numpy()
 
 
-@pytest.mark.parametrize("name", modes())
-@pytest.mark.parametrize("factor", [1.0, pytest.param(FAR, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", slow_but(modes(), ["out all", "in only_negatives", "cap", "in one_positive sets"]))
+@pytest.mark.parametrize("factor", [1.0, slow(FAR)])
 def test_the_gradient_is_that_of_plain_loops(name, factor):
     """By differences, of six of the 54 numbers; of all, for two modes, tests/losses/test_dense.py."""
     mode, rows = modes()[name], factor * ROWS
@@ -43,7 +44,7 @@ def test_the_gradient_is_that_of_plain_loops(name, factor):
         assert found[where] == pytest.approx(expected, rel=1e-4, abs=1e-5 * np.abs(found).max())
 
 
-@pytest.mark.parametrize("name", modes())
+@pytest.mark.parametrize("name", slow_but(modes(), ["out all", "in one_positive", "cap", "sets"]))
 def test_rotations_do_no_work(name):
     """A loss of inner products does not change as the space turns: the sum of x_i g_i^T is symmetric."""
     torque = ROWS.T @ gradient(modes()[name])

@@ -10,6 +10,7 @@ from supcon_tf.losses.modes import Mode
 from supcon_tf.losses.tiled import forward as passes
 from supcon_tf.losses.tiled.walk import Reach, Walk
 from tests.losses.tiled.tiles import CAP, CLASSES, ROWS, SETS, blocks_of, modes
+from tests.marks import slow
 from tests.oracles import supcon as oracle
 
 FAR = (
@@ -38,7 +39,7 @@ def losses_of_loops(mode: Mode, rows=ROWS):
 
 
 @pytest.mark.parametrize("name", modes())
-@pytest.mark.parametrize("factor", [1.0, FAR])
+@pytest.mark.parametrize("factor", [1.0, slow(FAR)])
 def test_losses_are_those_of_plain_loops(name, factor):
     mode = modes()[name]
     a, places = blocks_of(mode, factor * ROWS)

@@ -13,17 +13,15 @@ from supcon_tf.losses.pairs import Rows
 from supcon_tf.losses.tiled import kernel
 from tests.losses.problems import MODES, assert_close, unit_rows, value_and_gradient
 from tests.losses.tiled.tiles import CLASSES, SETS, modes, rows_of
+from tests.marks import guard, slow, slow_but
 from tests.oracles import supcon as oracle
 
 # Rows of other lengths are what some of these are about.
 pytestmark = pytest.mark.filterwarnings("ignore:rows of `projections` have lengths")
 
 
-@pytest.mark.parametrize("summation, denominator", MODES)
-@pytest.mark.parametrize(
-    "labels, cap",
-    [(CLASSES, None), *(pytest.param(*case, marks=pytest.mark.slow) for case in [(CLASSES, 2), (SETS, None)])],
-)
+@pytest.mark.parametrize("summation, denominator", slow_but(MODES, [("out", "all"), ("in", "one_positive")]))
+@pytest.mark.parametrize("labels, cap", [(CLASSES, None), slow(CLASSES, 2), slow(SETS, None)])
 def test_every_mode_equals_plain_loops_and_the_gradient_of_the_whole_matrix(summation, denominator, labels, cap):
     """Blocks of 4 rows cut classes, images and the 18 rows where it hurts; the low temperature needs the maximum."""
     projections = unit_rows(9, 2, 3)
@@ -41,7 +39,7 @@ def test_every_mode_equals_plain_loops_and_the_gradient_of_the_whole_matrix(summ
 
 @pytest.mark.parametrize(
     "views, tile_rows",
-    [(3, 5), *(pytest.param(*sizes, marks=pytest.mark.slow) for sizes in [(1, 4), (1, 1), (2, 7), (3, 100)])],
+    slow_but([(3, 5), (1, 4), (1, 1), (2, 7), (3, 100)], [(3, 5)]),
 )
 def test_any_number_of_views_and_any_tile(views, tile_rows):
     projections = unit_rows(9, views, 3)
@@ -53,8 +51,8 @@ def test_any_number_of_views_and_any_tile(views, tile_rows):
     assert_close(found, value_and_gradient(CLASSES, projections, **arguments), 1e-11)
 
 
-@pytest.mark.parametrize("arguments", [{}, {"summation_location": "in", "denominator_mode": "one_positive"}])
-@pytest.mark.parametrize("jit_compile", [pytest.param(False, marks=pytest.mark.slow), True])
+@pytest.mark.parametrize("arguments", [slow({}), {"summation_location": "in", "denominator_mode": "one_positive"}])
+@pytest.mark.parametrize("jit_compile", [slow(False), True])
 def test_graph_and_xla_equal_eager(arguments, jit_compile):
     labels, projections = tf.constant(CLASSES), tf.constant(unit_rows(9, 2, 4), tf.float32)
     graph = tf.function(lambda y, z: value_and_gradient(y, z, tile_rows=4, **arguments), jit_compile=jit_compile)
@@ -79,13 +77,8 @@ def test_one_graph_serves_every_batch_size_and_both_kinds_of_rows():
             assert_close(graph(labels, projections), both(labels, projections), 1e-6)
 
 
-@pytest.mark.parametrize(
-    "dtype", ["float32", *(pytest.param(name, marks=pytest.mark.slow) for name in ("float16", "float64"))]
-)
-@pytest.mark.parametrize(
-    "shape",
-    ["zero", "identical", *(pytest.param(name, marks=pytest.mark.slow) for name in ("random", "opposite", "long"))],
-)
+@pytest.mark.parametrize("dtype", slow_but(["float32", "float16", "float64"], ["float32"]))
+@pytest.mark.parametrize("shape", slow_but(["zero", "identical", "random", "opposite", "long"], ["zero"]))
 def test_value_and_gradient_are_finite_everywhere(dtype, shape):
     projections = {
         "random": unit_rows(6, 2, 4),
@@ -105,10 +98,7 @@ def test_value_and_gradient_are_finite_everywhere(dtype, shape):
         np.testing.assert_allclose(found[0], exact[0], rtol=limit, atol=limit * max(np.abs(exact[0]).max(), 1))
 
 
-@pytest.mark.parametrize(
-    "name",
-    [name if name == "in one_positive sets" else pytest.param(name, marks=pytest.mark.slow) for name in modes()],
-)
+@pytest.mark.parametrize("name", slow_but(modes(), ["in one_positive sets"]))
 def test_the_door_takes_rows_and_a_mode_as_the_matrix_does(name):
     """A replica's rows as anchors among all, whose others tell it so many numbers: its share of the gradient of all."""
     mode = modes()[name]
@@ -163,9 +153,8 @@ def test_second_derivatives_are_refused_not_wrong():
                 outer.gradient(length, projections)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("summation, denominator", MODES)
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", [guard(0), *map(slow, range(1, 5))])
 def test_random_problems_equal_the_whole_matrix(summation, denominator, seed):
     random = np.random.default_rng(seed)
     for _ in range(4):
