@@ -90,7 +90,11 @@ class CollapseWarning(tf.keras.callbacks.Callback):
         self._views = self._drawn()
         projections = self._projections()
         if projections.shape[1] == 1:
-            raise ValueError("CollapseWarning needs two views or more of an image: with one, an anchor may be alone.")
+            raise ValueError(
+                "CollapseWarning needs two views or more of an image, since with one an anchor may be alone; `batch` "
+                f"has one, images of shape {list(self.batch[0].shape)}. Give a batch of views [B, V, ...] as `fit` "
+                "takes it, next(iter(dataset)), or a SupConModel its `augment`."
+            )
         rows, steps = projections.shape[0] * projections.shape[1], self.params.get("steps")
         rows += getattr(self.model, "queue_size", 0)
         epochs = max(self.params.get("epochs", 1), 1)

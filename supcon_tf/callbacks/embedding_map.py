@@ -12,11 +12,11 @@ import tensorflow as tf
 
 from supcon_tf import notebook
 from supcon_tf.callbacks.encoders import LooksAtFeatures, texts_of
-from supcon_tf.evaluation.encoder import Labelled
+from supcon_tf.evaluation.encoder import Labelled, labels_in
 from supcon_tf.records.files import replace_text
 from supcon_tf.report import page
 from supcon_tf.report.class_figures import scatter
-from supcon_tf.report.embedding_map import project
+from supcon_tf.report.embedding_map import FEWEST, project
 
 FRAME = ("740px", "640px")  # of a notebook: the page as a narrow screen has it
 
@@ -37,7 +37,7 @@ class EmbeddingMap(LooksAtFeatures):
         encoder: as of `KNNAccuracy`.
 
     Raises:
-        ValueError: in the first epoch: fewer than 4 images, or a label without a name.
+        ValueError: as `fit` begins: fewer than 4 images, or a label without a name.
 
     Example:
         >>> import tempfile
@@ -69,6 +69,13 @@ class EmbeddingMap(LooksAtFeatures):
         """Shows in this cell from now on."""
         super().on_train_begin(logs)
         self._shown = notebook.Page(*FRAME)
+
+    def check(self) -> None:
+        """Whether there are images enough, and every label has a name."""
+        labels = labels_in(self.data, "data")
+        if len(labels) < FEWEST:
+            raise ValueError(f"a map needs {FEWEST} images or more; `data` has {len(labels)}.")
+        texts_of(labels, self.class_names)
 
     def on_epoch_end(self, epoch: int, logs: Optional[dict[str, Any]] = None) -> None:
         """Draws, where it is time."""

@@ -14,6 +14,8 @@ from supcon_tf.evaluation.encoder import Embedded, Labelled, embedder
 class LooksAtFeatures(tf.keras.callbacks.Callback):
     """Embeds images at the end of every `every`-th epoch, counted from 1, and of the last.
 
+    What such a look will refuse, `check` refuses before the first step, so that no epoch is lost to it.
+
     Args:
         every: epochs between two looks.
         encoder: from images to features [B, F]; None: the model that is trained.
@@ -28,7 +30,11 @@ class LooksAtFeatures(tf.keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Optional[dict[str, Any]] = None) -> None:
         """Looks at this model from now on."""
+        self.check()
         self._embed = embedder(self.encoder or self.model)
+
+    def check(self) -> None:
+        """Raises a ValueError where the data cannot be looked at, as far as that is seen without the network."""
 
     def due(self, epoch: int) -> bool:
         """Whether to look at the end of an epoch, counted from 0."""

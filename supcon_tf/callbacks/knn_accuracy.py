@@ -7,7 +7,7 @@ from typing import Any, Callable, Optional
 import tensorflow as tf
 
 from supcon_tf.callbacks.encoders import LooksAtFeatures
-from supcon_tf.evaluation.encoder import Labelled
+from supcon_tf.evaluation.encoder import Labelled, labels_in
 from supcon_tf.evaluation.neighbours import neighbour_accuracy
 
 
@@ -28,7 +28,7 @@ class KNNAccuracy(LooksAtFeatures):
             model, which gives projections of views, the encoder inside.
 
     Raises:
-        ValueError: in the first epoch: data without labels, or fewer training images than neighbours.
+        ValueError: as `fit` begins: data without labels, or fewer training images than neighbours.
 
     Example:
         >>> import tensorflow as tf
@@ -55,6 +55,20 @@ class KNNAccuracy(LooksAtFeatures):
     ):
         super().__init__(every=every, encoder=encoder)
         self.train, self.test, self.neighbours, self.temperature = train, test, neighbours, temperature
+
+    def check(self) -> None:
+        """Whether there are labels, and training images enough."""
+        if self.neighbours < 1 or not self.temperature > 0:
+            raise ValueError(
+                f"`neighbours` must be 1 or more and `temperature` above 0; got {self.neighbours}, {self.temperature}."
+            )
+        known = len(labels_in(self.train, "train", first=self.neighbours))
+        if known < self.neighbours:
+            raise ValueError(
+                f"`neighbours` must be from 1 to {known}, the number of images in `train`; got {self.neighbours}. "
+                "Give KNNAccuracy(..., neighbours=k) with a smaller k: 200 is usual for tens of thousands of images."
+            )
+        labels_in(self.test, "test", first=1)
 
     def on_epoch_end(self, epoch: int, logs: Optional[dict[str, Any]] = None) -> None:
         """Measures, where it is time."""

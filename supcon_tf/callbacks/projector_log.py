@@ -10,7 +10,7 @@ from typing import Any, Callable, Optional, Union
 import tensorflow as tf
 
 from supcon_tf.callbacks.encoders import LooksAtFeatures, texts_of
-from supcon_tf.evaluation.encoder import Labelled
+from supcon_tf.evaluation.encoder import Labelled, labels_in
 from supcon_tf.report.projector import write_projector
 
 
@@ -25,7 +25,7 @@ class ProjectorLog(LooksAtFeatures):
         encoder: as of `KNNAccuracy`.
 
     Raises:
-        ValueError: in the first epoch: data without labels, or a label without a name.
+        ValueError: as `fit` begins: data without labels, or a label without a name.
         OSError: a file cannot be written.
 
     Example:
@@ -51,6 +51,10 @@ class ProjectorLog(LooksAtFeatures):
     ):
         super().__init__(every=every, encoder=encoder)
         self.folder, self.data, self.class_names = pathlib.Path(folder), data, class_names
+
+    def check(self) -> None:
+        """Whether every label has a name."""
+        texts_of(labels_in(self.data, "data"), self.class_names)
 
     def on_epoch_end(self, epoch: int, logs: Optional[dict[str, Any]] = None) -> None:
         """Writes, where it is time."""

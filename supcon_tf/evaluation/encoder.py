@@ -164,12 +164,16 @@ def embedder(encoder: Callable[..., tf.Tensor]) -> Callable[[Labelled, str], Emb
     def forward(images: tf.Tensor) -> tf.Tensor:
         return tf.cast(encoder(images, training=False) if takes_mode else encoder(images), tf.float32)
 
-    traced = tf.function(forward, reduce_retracing=True, autograph=False)
+    traced = tf.function(forward, autograph=False)
+
+    def any_batch(images: tf.Tensor) -> Callable[[tf.Tensor], tf.Tensor]:
+        """For images of this size: the last batch, and other sets, are traced no second time."""
+        return traced.get_concrete_function(tf.TensorSpec([None, *images.shape[1:]], images.dtype))
 
     def embed_all(data: Labelled, name: str) -> Embedded:
         rows, labels = [], []
         for images, classes in _batches(data, name):
-            rows.append(traced(images).numpy())
+            rows.append(any_batch(images)(images).numpy())
             labels.append(_one_class(np.asarray(classes), name))
         if not rows:
             raise ValueError(f"`{name}` has no images.")
@@ -180,6 +184,31 @@ def embedder(encoder: Callable[..., tf.Tensor]) -> Callable[[Labelled, str], Emb
         return features, found
 
     return embed_all
+
+
+def labels_in(data: Labelled, name: str, *, first: Optional[int] = None) -> NDArray[np.int64]:
+    """Labels int64 [n] of data as `embed` takes it, without a look at its images.
+
+    Args:
+        data: (images, labels), or a finite dataset of batches of them.
+        name: what an error calls it.
+        first: read batches until there are so many labels; None: all.
+
+    Raises:
+        ValueError: as `embed`.
+
+    Example:
+        >>> labels_in((np.zeros([3, 2, 2, 1]), [0, 1, 0]), "train").tolist()
+        [0, 1, 0]
+    """
+    found: list[NDArray[np.int64]] = []
+    for _, classes in _batches(data, name):
+        found.append(_one_class(np.asarray(classes), name))
+        if first is not None and sum(map(len, found)) >= first:
+            break
+    if not found:
+        raise ValueError(f"`{name}` has no images.")
+    return np.concatenate(found)[:first]
 
 
 def _batches(data: Labelled, name: str) -> tf.data.Dataset:

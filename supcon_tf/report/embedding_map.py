@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+FEWEST = 4  # embeddings that can be projected
+
 
 def project(embeddings: np.ndarray, *, limit: int = 1000, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """t-SNE of a random sample of rows (van der Maaten and Hinton, JMLR 2008).
@@ -21,8 +23,10 @@ def project(embeddings: np.ndarray, *, limit: int = 1000, seed: int = 0) -> tupl
     Raises:
         ValueError: fewer than four rows or two columns, or values that are not finite.
     """
-    if len(embeddings) < 4 or embeddings.shape[1] < 2:
-        raise ValueError(f"A projection needs at least 4 embeddings of 2 dimensions; got shape {embeddings.shape}.")
+    if len(embeddings) < FEWEST or embeddings.shape[1] < 2:
+        raise ValueError(
+            f"A projection needs at least {FEWEST} embeddings of 2 dimensions; got shape {embeddings.shape}."
+        )
     if not np.isfinite(embeddings).all():
         raise ValueError("Embeddings must be finite to be projected; some are NaN or infinite.")
     # Imported here: scikit-learn takes a second to load, and a report without embeddings does not need it.

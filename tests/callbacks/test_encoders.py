@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from supcon_tf.callbacks.embedding_map import EmbeddingMap
 from supcon_tf.callbacks.encoders import LooksAtFeatures, texts_of
-from tests.callbacks.fits import SPLIT, encoder_and_model, fit
+from supcon_tf.callbacks.knn_accuracy import KNNAccuracy
+from supcon_tf.callbacks.projector_log import ProjectorLog
+from tests.callbacks.fits import LABELS, SPLIT, encoder_and_model, fit
 
 
 class Seen(LooksAtFeatures):
@@ -31,3 +35,40 @@ def test_what_cannot_be_is_refused():
         Seen(every=0)
     with pytest.raises(ValueError, match="name every class"):
         texts_of(np.array([2]), ["a", "b"])
+
+
+FEW = tuple(part[:3] for part in SPLIT)
+BATCHES = tf.data.Dataset.from_tensor_slices(SPLIT).batch(8)
+
+
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (
+            lambda folder, **how: KNNAccuracy(SPLIT, SPLIT, **how),
+            "from 1 to 24, the number of images in `train`; got 200",
+        ),
+        (lambda folder, **how: KNNAccuracy(BATCHES, BATCHES, neighbours=25, **how), "from 1 to 24, .* got 25"),
+        (
+            lambda folder, **how: KNNAccuracy(SPLIT, SPLIT, neighbours=0, **how),
+            "1 or more and `temperature` above 0; got 0, 0.1",
+        ),
+        (lambda folder, **how: KNNAccuracy(BATCHES.repeat(), SPLIT, neighbours=5, **how), "`train` never ends"),
+        (
+            lambda folder, **how: KNNAccuracy(SPLIT, (SPLIT[0], LABELS + 0.5), neighbours=24, **how),
+            "labels of `test` must be whole numbers",
+        ),
+        (lambda folder, **how: KNNAccuracy(SPLIT, SPLIT, neighbours=24, temperature=0, **how), "got 24, 0"),
+        (lambda folder, **how: EmbeddingMap(folder, FEW, **how), "a map needs 4 images or more; `data` has 3"),
+        (lambda folder, **how: EmbeddingMap(folder, BATCHES, class_names="ab", **how), "name every class"),
+        (lambda folder, **how: ProjectorLog(folder, SPLIT, class_names="ab", **how), "name every class"),
+        (lambda folder, **how: ProjectorLog(folder, SPLIT[:1], **how), "`data` must be \\(images, labels\\)"),
+    ],
+)
+def test_what_a_look_would_refuse_is_refused_before_the_first_step(make, message, tmp_path):
+    encoder, model = encoder_and_model()
+    before = encoder.get_weights()[0]
+    with pytest.raises(ValueError, match=message):
+        fit(model, make(tmp_path, every=5, encoder=encoder), epochs=5)
+    np.testing.assert_array_equal(encoder.get_weights()[0], before)
+    assert not any(tmp_path.iterdir())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from supcon_tf.callbacks.knn_accuracy import KNNAccuracy
 from supcon_tf.evaluation.encoder import nearest_neighbours
 from tests.callbacks.fits import SPLIT, encoder_and_model, fit
@@ -15,9 +13,3 @@ def test_the_logs_have_the_accuracy_of_the_features_as_they_are():
     assert len(history["val_knn_accuracy"]) == 2
     expected = nearest_neighbours(encoder, SPLIT, SPLIT, neighbours=5, temperature=0.1)["top1"]
     assert history["val_knn_accuracy"][-1] == expected > 0.9
-
-
-def test_more_neighbours_than_images_are_refused():
-    encoder, model = encoder_and_model()
-    with pytest.raises(ValueError, match="neighbours"):
-        fit(model, KNNAccuracy(SPLIT, SPLIT, encoder=encoder))

@@ -66,3 +66,37 @@ def test_neighbours_are_those_of_the_features():
 def test_data_that_mean_nothing_are_refused(data, message):
     with pytest.raises(ValueError, match=message):
         encoder.embed(FLAT, data)
+
+
+def test_it_is_traced_once_for_batches_of_any_size():
+    traced = []
+
+    def flat(images):
+        traced.append(images.shape)
+        return tf.reshape(images, [tf.shape(images)[0], -1])
+
+    embed = encoder.embedder(flat)
+    images, labels = np.random.rand(10, 2, 2, 1).astype("float32"), np.arange(10)
+    for size in (4, 3, 10):
+        features, _ = embed(tf.data.Dataset.from_tensor_slices((images, labels)).batch(size), "train")
+        np.testing.assert_array_equal(features, images.reshape(10, 4))
+    assert [shape.as_list() for shape in traced] == [[None, 2, 2, 1]]
+    embed((np.random.rand(3, 5, 5, 1).astype("float32"), [0, 1, 2]), "of another size")
+    assert len(traced) == 2
+
+
+def test_labels_are_read_without_their_images_and_no_further_than_asked():
+    read = []
+
+    def noted(image, label):
+        read.append(int(label))
+        return image, label
+
+    data = tf.data.Dataset.from_tensor_slices((np.zeros([12, 2, 2, 1]), np.arange(12) % 3))
+    data = data.map(lambda image, label: tf.py_function(noted, [image, label], [tf.float64, tf.int64])).batch(4)
+    assert encoder.labels_in(data, "train", first=5).tolist() == [0, 1, 2, 0, 1]
+    assert len(read) < 12
+    assert encoder.labels_in(data, "train").tolist() == [0, 1, 2] * 4
+    assert encoder.labels_in((np.zeros([2, 1]), np.eye(3)[[2, 0]]), "train").tolist() == [2, 0]
+    with pytest.raises(ValueError, match="`train` has no images"):
+        encoder.labels_in(data.take(0), "train")
