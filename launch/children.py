@@ -5,6 +5,7 @@ A process for each run: one that diverges or runs out of memory leaves the other
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import pathlib
@@ -56,7 +57,9 @@ def _status(arguments: list[str]) -> tuple[int, str]:
             return child.wait(), last
         except BaseException:  # this command is stopped: so is that one, which saves its state first
             child.send_signal(signal.SIGTERM)
-            child.wait()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(timeout=PATIENCE)
+            child.kill()  # of one that has ended this does nothing
             raise
 
 

@@ -13,7 +13,7 @@ import sys
 from absl import app, flags
 
 from launch import catalogue
-from launch.endings import refuse
+from launch.endings import leave, refuse
 from supcon_tf import names, settings
 from supcon_tf.config import Experiment
 from supcon_tf.paths import expanded
@@ -102,8 +102,14 @@ def refuse_strays(rest: list[str]) -> list[str]:
 
 
 def run_app(main, **how) -> None:
-    """Runs a program by absl; `how` are the keywords of `parse`, or nothing for `parse_plainly`."""
-    app.run(main, flags_parser=functools.partial(parse, **how) if how else parse_plainly)
+    """Runs a program by absl and ends the process; `how` are keywords of `parse`, or nothing for `parse_plainly`."""
+    try:
+        app.run(main, flags_parser=functools.partial(parse, **how) if how else parse_plainly)
+    except SystemExit as end:
+        leave(end)
+    except BaseException as error:
+        sys.excepthook(*sys.exc_info())
+        leave(SystemExit(130 if isinstance(error, KeyboardInterrupt) else 1))
 
 
 def chosen(experiment: Experiment, *, only_its_stages: bool = False) -> Experiment:

@@ -78,6 +78,23 @@ def test_a_child_is_asked_to_stop_when_its_parent_is_killed(tmp_path, number):
         assert parent.wait(20) in (-number, 128 + number)
 
 
+def test_a_child_that_does_not_stop_is_killed(monkeypatch):
+    monkeypatch.setattr(children, "PATIENCE", 0.5)
+    deaf = (
+        "import signal, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "print('on', file=sys.stderr); time.sleep(600)"
+    )
+
+    def heard(line):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(children.sys.stderr, "write", heard, raising=False)
+    begun = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        children._status(["-c", deaf])
+    assert time.monotonic() - begun < 60
+
+
 def test_a_run_that_another_process_still_saves_is_waited_for(monkeypatch, tmp_path):
     directory, checks = RunDirectory(tmp_path / RUN.directory), []
     monkeypatch.setattr(RunDirectory, "is_held", lambda self: checks.append(1) or len(checks) < 3)

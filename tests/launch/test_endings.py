@@ -68,6 +68,43 @@ def test_under_nohup_the_end_of_a_terminal_is_no_end():
     assert went_on and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 
 
+@pytest.mark.parametrize(
+    "last, status, said",
+    [
+        ("pass", 0, ""),
+        ("raise ValueError('no such thing')", 2, "error: no such thing"),
+        ("signal.raise_signal(signal.SIGTERM)", 143, "stopped by SIGTERM"),
+        ("1 / 0", 1, "ZeroDivisionError"),
+    ],
+)
+def test_a_command_ends_while_a_pipeline_calls_into_python(last, status, said):
+    """As one that reads files or corrupts images does; taking TensorFlow down would wait for the call without end."""
+    program = (
+        "import atexit, signal, time\n"
+        "from launch.endings import plain_endings, quiet\n"
+        "from launch.flags import run_app\n"
+        "quiet()\n"
+        "import tensorflow as tf\n"
+        "def called(number):\n"
+        "    ends = time.monotonic() + 0.1\n"
+        "    while time.monotonic() < ends: pass\n"
+        "    return number\n"
+        "def main(_):\n"
+        "    global numbers\n"
+        "    atexit.register(print, 'cleared away')\n"
+        "    with plain_endings():\n"
+        "        data = tf.data.Dataset.range(100_000)\n"
+        "        call = lambda number: tf.numpy_function(called, [number], tf.int64)\n"
+        "        numbers = iter(data.map(call, num_parallel_calls=4).batch(4).prefetch(4))\n"
+        "        next(numbers)\n"
+        f"        {last}\n"
+        "run_app(main)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert ended.returncode == status and said in ended.stderr, ended.stderr
+    assert ended.stdout == "cleared away\n"
+
+
 def test_output_that_nobody_reads_ends_with_one_message():
     """As in `... | head`: it is no error of another host, and Python has nothing to add when it ends."""
     program = (
