@@ -166,14 +166,15 @@ def embedder(encoder: Callable[..., tf.Tensor]) -> Callable[[Labelled, str], Emb
 
     traced = tf.function(forward, autograph=False)
 
-    def any_batch(images: tf.Tensor) -> Callable[[tf.Tensor], tf.Tensor]:
-        """For images of this size: the last batch, and other sets, are traced no second time."""
-        return traced.get_concrete_function(tf.TensorSpec([None, *images.shape[1:]], images.dtype))
+    def rows_of(images: tf.Tensor) -> NDArray[np.float32]:
+        """By a graph for any number of images of this size: the last batch, and other sets, are not traced again."""
+        graph = traced.get_concrete_function(tf.TensorSpec([None, *images.shape[1:]], images.dtype))
+        return np.asarray(graph(images))
 
     def embed_all(data: Labelled, name: str) -> Embedded:
         rows, labels = [], []
         for images, classes in _batches(data, name):
-            rows.append(any_batch(images)(images).numpy())
+            rows.append(rows_of(images))
             labels.append(_one_class(np.asarray(classes), name))
         if not rows:
             raise ValueError(f"`{name}` has no images.")
