@@ -188,7 +188,7 @@ def embedder(encoder: Callable[..., tf.Tensor]) -> Callable[[Labelled, str], Emb
 
 
 def labels_in(data: Labelled, name: str, *, first: Optional[int] = None) -> NDArray[np.int64]:
-    """Labels int64 [n] of data as `embed` takes it, without a look at its images.
+    """Labels int64 [n] of data as `embed` takes it, without the encoder.
 
     Args:
         data: (images, labels), or a finite dataset of batches of them.

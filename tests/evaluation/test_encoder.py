@@ -85,18 +85,18 @@ def test_it_is_traced_once_for_batches_of_any_size():
     assert len(traced) == 2
 
 
-def test_labels_are_read_without_their_images_and_no_further_than_asked():
+def test_labels_are_read_no_further_than_asked():
     read = []
 
     def noted(image, label):
         read.append(int(label))
         return image, label
 
-    data = tf.data.Dataset.from_tensor_slices((np.zeros([12, 2, 2, 1]), np.arange(12) % 3))
+    data = tf.data.Dataset.from_tensor_slices((np.zeros([600, 2, 2, 1]), np.arange(600) % 3))
     data = data.map(lambda image, label: tf.py_function(noted, [image, label], [tf.float64, tf.int64])).batch(4)
     assert encoder.labels_in(data, "train", first=5).tolist() == [0, 1, 2, 0, 1]
-    assert len(read) < 12
-    assert encoder.labels_in(data, "train").tolist() == [0, 1, 2] * 4
+    assert len(read) < 300  # TensorFlow may read some batches ahead
+    assert encoder.labels_in(data, "train").tolist() == [0, 1, 2] * 200
     assert encoder.labels_in((np.zeros([2, 1]), np.eye(3)[[2, 0]]), "train").tolist() == [2, 0]
     with pytest.raises(ValueError, match="`train` has no images"):
         encoder.labels_in(data.take(0), "train")
