@@ -72,7 +72,7 @@ class EmbeddingMap(LooksAtFeatures):
 
     def check(self) -> None:
         """Whether there are images enough, and every label has a name."""
-        labels = labels_in(self.data, "data")
+        labels = labels_in(self.data, "data", first=None if self.class_names else FEWEST)
         if len(labels) < FEWEST:
             raise ValueError(f"a map needs {FEWEST} images or more; `data` has {len(labels)}.")
         texts_of(labels, self.class_names)

@@ -166,15 +166,15 @@ def embedder(encoder: Callable[..., tf.Tensor]) -> Callable[[Labelled, str], Emb
 
     traced = tf.function(forward, autograph=False)
 
-    def rows_of(images: tf.Tensor) -> NDArray[np.float32]:
+    def features_of(images: Any) -> NDArray[np.float32]:
         """By a graph for any number of images of this size: the last batch, and other sets, are not traced again."""
-        graph = traced.get_concrete_function(tf.TensorSpec([None, *images.shape[1:]], images.dtype))
-        return np.asarray(graph(images))
+        any_batch = tf.nest.map_structure(lambda part: tf.TensorSpec([None, *part.shape[1:]], part.dtype), images)
+        return np.asarray(traced.get_concrete_function(any_batch)(images))
 
     def embed_all(data: Labelled, name: str) -> Embedded:
         rows, labels = [], []
         for images, classes in _batches(data, name):
-            rows.append(rows_of(images))
+            rows.append(features_of(images))
             labels.append(_one_class(np.asarray(classes), name))
         if not rows:
             raise ValueError(f"`{name}` has no images.")

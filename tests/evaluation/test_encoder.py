@@ -100,3 +100,13 @@ def test_labels_are_read_no_further_than_asked():
     assert encoder.labels_in((np.zeros([2, 1]), np.eye(3)[[2, 0]]), "train").tolist() == [2, 0]
     with pytest.raises(ValueError, match="`train` has no images"):
         encoder.labels_in(data.take(0), "train")
+
+
+def test_an_encoder_may_take_several_inputs():
+    parts = {"left": np.random.rand(7, 2).astype("float32"), "right": np.random.rand(7, 3).astype("float32")}
+    inputs = {name: tf.keras.Input(part.shape[1:], name=name) for name, part in parts.items()}
+    joined = tf.keras.Model(inputs, tf.keras.layers.Concatenate()([inputs["left"], inputs["right"]]))
+    data = tf.data.Dataset.from_tensor_slices((parts, np.arange(7))).batch(4)
+    features, labels = encoder.embed(joined, data)
+    np.testing.assert_array_equal(features, np.concatenate([parts["left"], parts["right"]], 1))
+    assert labels.tolist() == list(range(7))
