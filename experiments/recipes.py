@@ -10,7 +10,7 @@ import dataclasses
 from experiments.cifar10 import cross_entropy_quick, supcon_quick
 from experiments.digits import cross_entropy as digits_cross_entropy
 from experiments.digits import supcon as digits_supcon
-from experiments.imagenet import cross_entropy_resnet50, supcon_resnet50
+from experiments.imagenet import cross_entropy_resnet50, simclr_resnet50, supcon_resnet50, supcon_resnet200
 from supcon_tf.config import Experiment, Stage
 from supcon_tf.tables import values_of
 
@@ -23,6 +23,14 @@ MODULES = {
     "digits": (digits_supcon, digits_cross_entropy),
     "small": (supcon_quick, cross_entropy_quick),
     "paper": (supcon_resnet50, cross_entropy_resnet50),
+}
+
+# The paper's augmentations as its recipes have them: a policy comes with its strength and its jitter.
+AUGMENTS = {
+    "auto_augment": supcon_resnet50.AUGMENT,
+    "rand_augment": dataclasses.replace(supcon_resnet50.AUGMENT, policy="rand_augment"),
+    "sim_augment": simclr_resnet50.AUGMENT,
+    "stacked_rand_augment": supcon_resnet200.AUGMENT,
 }
 
 VALUES = {  # of every setting of a recipe, by its name

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import json
 import pathlib
 import shlex
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from launch.endings import refuse
-from supcon_tf.records import results
+from supcon_tf.records import results, run_numbers
 from supcon_tf.records.directory import RunDirectory
-from supcon_tf.records.files import replace_text
 from supcon_tf.tables import Run
 
 DIVERGED, OUT_OF_MEMORY = 3, 71  # statuses that say something of the run, and nothing of the next one
@@ -26,21 +26,54 @@ PATIENCE = 120.0  # seconds that a process of a killed command has to save its s
 DEATH = 1  # PR_SET_PDEATHSIG of Linux
 
 
-def run_all(run: Run, root: pathlib.Path, data_dir: str) -> None:
+class Corrupted(NamedTuple):
+    """Where corrupted test images come from.
+
+    Attributes:
+        stored: as `--corrupted` of `launch.evaluate`; empty: made in memory.
+        frost_dir: as its `--frost_dir`; empty: generated frost.
+    """
+
+    stored: str = ""
+    frost_dir: str = ""
+
+    @property
+    def flags(self) -> list[str]:
+        """Of `launch.evaluate`."""
+        said = (("corrupted", self.stored), ("frost_dir", self.frost_dir))
+        return [f"--{name}={value}" for name, value in said if value]
+
+    @property
+    def wanted(self) -> dict:
+        """What entries of `measures.json` that count say of their images."""
+        return {"images": "stored"} if self.stored else {"frost_dir": self.frost_dir} if self.frost_dir else {}
+
+
+IN_MEMORY = Corrupted()
+
+
+def run_all(run: Run, root: pathlib.Path, data_dir: str, corrupted: Corrupted = IN_MEMORY) -> None:
     """Trains and measures a run by the commands of `records.results`; a failure that is the run's own is noted.
 
     Raises:
         SystemExit: a command ended in a way that the others would end, too, with its status.
     """
-    _wait_for(RunDirectory(root / run.directory))
-    for command in results.commands_of(run, str(root), data_dir):
+    directory = RunDirectory(root / run.directory)
+    _wait_for(directory)
+
+    def commands() -> Iterator[str]:
+        yield results.commands_of(run, str(root), data_dir)[0]
+        left = run_numbers.missing(run, directory, corrupted.wanted)
+        yield from results.commands_of(left, str(root), data_dir, corrupted=corrupted.flags)[1:]
+
+    for command in commands():
         status, last = _status(shlex.split(command)[1:])
         if status in (DIVERGED, OUT_OF_MEMORY):
-            _note(root, run, last)
+            results.note(root, run, last)
             return
         if status:
             sys.exit(status if status > 0 else 128 - status)
-    _note(root, run, "")
+    results.note(root, run, "")
 
 
 def _status(arguments: list[str]) -> tuple[int, str]:
@@ -76,13 +109,3 @@ def _wait_for(directory: RunDirectory) -> None:
         if time.monotonic() > ends:
             refuse(f"another process is training in {directory}; wait for it, or use another --workdir.")
         time.sleep(0.5)
-
-
-def _note(root: pathlib.Path, run: Run, why: str) -> None:
-    """Notes why a run has no result; without a reason, that it has one."""
-    known = results.failures(root)
-    changed = {name: reason for name, reason in known.items() if name != run.directory}
-    if why:
-        changed[run.directory] = why.removeprefix("error: ")
-    if changed != known:
-        replace_text(root / results.FAILURES, json.dumps(changed, indent=1) + "\n")

@@ -19,13 +19,13 @@ from absl import flags
 
 from experiments.tables import TABLES
 from launch import catalogue
-from launch.children import run_all
+from launch.children import Corrupted, run_all
 from launch.endings import plain_endings, quiet
 from launch.flags import define_directory, refuse_strays, run_app
 from supcon_tf import settings
 from supcon_tf.config import Experiment
 from supcon_tf.names import one_of
-from supcon_tf.records import metrics, results, words
+from supcon_tf.records import metrics, results, run_numbers, words
 from supcon_tf.records.directory import RunDirectory
 from supcon_tf.tables import BUDGETS, Cell, Run, Table, runs_of
 
@@ -35,11 +35,18 @@ flags.DEFINE_list("table", [], f"tables, separated by commas: all, or of {', '.j
 flags.DEFINE_enum("budget", "digits", BUDGETS, "embedded digits in minutes, CIFAR-10 in hours, or the paper's own runs")
 define_directory("workdir", "directory of all runs and tables; made if absent, continued if it holds them")
 define_directory("data_dir", "directory of prepared TFDS data sets; default: `data` inside the workdir")
+flags.DEFINE_string(
+    "corrupted", "", "stored corrupted images, as ImageNet-C, for the tables of robustness: as of launch.evaluate; "
+    "default: corrupted in memory, which is not the published benchmark",
+)  # fmt: skip
+define_directory("frost_dir", "folder with the authors' pictures of frost; default: generated ones")
 flags.DEFINE_list("seeds", [], "only these of the seeds that the table asks for; empty: all of them")
 flags.DEFINE_bool("plan", False, "say what is complete and what the rest takes, and run nothing")
 flags.DEFINE_bool("retry", False, "try again what ended without a result, such as runs that diverged")
 
 AFTERWARDS = "the same command goes on, and keeps what is complete"
+ENDED = ("complete", "failed", "damaged")
+TRAINED = "trained, not measured"
 
 
 class Planned(NamedTuple):
@@ -48,7 +55,7 @@ class Planned(NamedTuple):
     Attributes:
         run: of a cell.
         experiment: what it trains.
-        state: "complete", "failed", or how far it is.
+        state: "complete", "failed", "damaged", or how far it is.
         hours: what is left of it; 0 where nothing is.
     """
 
@@ -60,7 +67,7 @@ class Planned(NamedTuple):
     @property
     def is_open(self) -> bool:
         """Whether there is something left to do."""
-        return self.state not in ("complete", "failed")
+        return self.state not in ENDED
 
 
 def main(argv: list[str]) -> None:
@@ -69,6 +76,8 @@ def main(argv: list[str]) -> None:
     with plain_endings(afterwards=AFTERWARDS):
         refuse_strays(argv)
         tables, root = _tables(), _root()
+        if FLAGS.corrupted and FLAGS.frost_dir:
+            raise ValueError("stored images (--corrupted) have their own frost; leave --frost_dir out.")
         planned = [_planned(run, root) for run in runs_of([c for t in tables for c in t.of(FLAGS.budget)])]
         seeds = _seeds(planned)
         if any(each.is_open for each in planned):
@@ -136,7 +145,10 @@ def _named(cell: Cell) -> Iterator[None]:
 
 def _state(run: Run, directory: RunDirectory, root: pathlib.Path) -> str:
     if directory.summary.exists():
-        return "complete" if results.has_all(run, directory) else "trained, not measured"
+        if results.damage(run, directory):
+            return "damaged"
+        left = run_numbers.missing(run, directory, _corrupted().wanted)
+        return TRAINED if left.measures or left.transfers else "complete"
     if run.directory in results.failures(root) and not FLAGS.retry:
         return "failed"
     records = metrics.read(directory.metrics)
@@ -152,7 +164,7 @@ def _with_hours(planned: Sequence[Planned], root: pathlib.Path) -> list[Planned]
     )
     found = []
     for each in planned:
-        trains = each.state not in ("complete", "failed", "trained, not measured")
+        trains = each.state not in (*ENDED, TRAINED)
         done = metrics.read(RunDirectory(root / each.run.directory).metrics) if trains else []
         with _named(each.run.cell):
             found.append(each._replace(hours=speeds.hours(each.experiment, done) if trains else 0.0))
@@ -179,12 +191,16 @@ def _run(tables: Sequence[Table], chosen: Sequence[Planned], root: pathlib.Path,
     for number, each in enumerate(left, 1):
         rest = words.duration(3600 * sum(other.hours for other in left[number - 1 :]))
         print(f"\nrun {number} of {len(left)}, about {rest} left: {each.run.directory}", flush=True)
-        run_all(each.run, root, FLAGS.data_dir or str(root / "data"))
+        run_all(each.run, root, FLAGS.data_dir or str(root / "data"), _corrupted())
         hours[each.run.directory] = 0.0
         _write([table for table in tables if _shows(table, each.run)], root, hours, quietly=True)
     _write(tables, root, hours)
     if left:
         print(f"all in {words.duration(time.perf_counter() - begun)}", flush=True)
+
+
+def _corrupted() -> Corrupted:
+    return Corrupted(FLAGS.corrupted or "", FLAGS.frost_dir or "")
 
 
 def _shows(table: Table, run: Run) -> bool:

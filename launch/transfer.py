@@ -18,6 +18,7 @@ from supcon_tf import names
 from supcon_tf.data.sets.transfer import TRANSFER_SETS, tasks
 from supcon_tf.names import one_of
 from supcon_tf.records.directory import RunDirectory
+from supcon_tf.transfer_budget import Budget
 
 FLAGS = flags.FLAGS
 MEASURES = {"top1": "top-1", "mean_per_class": "mean per class"}
@@ -58,7 +59,7 @@ def main(argv: list[str]) -> None:
         directory.require_run()
         # TensorFlow is loaded here: seconds that a misspelt flag should not cost.
         from supcon_tf.run.restored import experiment_of
-        from supcon_tf.run.transferring import Asked, Budget, table, transfer
+        from supcon_tf.run.transferring import Asked, table, transfer
 
         encoder = experiment_of(directory).encoder.name
         asked = Asked(
@@ -80,7 +81,7 @@ def _seeds() -> tuple:
 
 
 def _budget() -> dict:
-    """Fields of `fine_tuning.Budget`; those that the command line leaves out keep their defaults."""
+    """Fields of `transfer_budget.Budget`; those that the command line leaves out keep their defaults."""
     fields = {"steps": FLAGS.steps, "batch_size": FLAGS.batch_size, "flip": FLAGS.flip}
     fields["crop_area"] = _numbers("crop_area", above=0.0)
     if len(fields["crop_area"]) != 2:

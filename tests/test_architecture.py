@@ -22,7 +22,7 @@ COLUMNS = [
     {"settings", "command"},
     {"encoders"},
     {"config"},
-    {"tables"},
+    {"tables", "transfer_budget"},
     {"augment"},
     {"layers", "distribution", "optim"},
     {"losses"},

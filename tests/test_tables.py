@@ -135,3 +135,22 @@ def test_with_few_images_as_many_are_seen(budget):
         recipe = catalogue.load(cell.experiment)
         for name, stage in settled(cell).stages.items():
             assert abs(stage.epochs - recipe.stages[name].epochs / cell.x) <= 0.5  # whole epochs
+
+
+def test_a_policy_is_the_same_augmentation_in_every_cell_at_the_papers_budget():
+    """With its strength, its jitter and its crops: Table 9 had SimAugment at half the strength of the recipes."""
+    found = {}
+    for name in ("2", "3", "6", "7", "9"):
+        for cell in of_paper.TABLES[name].of("paper"):
+            experiment = settled(cell)
+            for stage in experiment.stages.values() if experiment.data.name == "imagenet2012" else ():
+                found.setdefault(stage.augment.policy, set()).add(stage.augment)
+    assert {"auto_augment", "rand_augment", "sim_augment", "stacked_rand_augment"} <= set(found)
+    assert [policy for policy, augments in found.items() if len(augments) > 1] == []
+
+
+@pytest.mark.parametrize(
+    "name, said", [("2", "PyTorch code"), ("6", "--corrupted"), ("fig3", "--corrupted"), ("8", "no rates")]
+)
+def test_what_separates_the_papers_budget_from_its_numbers_is_told(name, said):
+    assert said in of_paper.TABLES[name].notes["paper"]

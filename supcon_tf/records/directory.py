@@ -9,11 +9,13 @@ import os
 import pathlib
 from typing import Optional, Union
 
+import numpy as np
+
 from supcon_tf import settings
 from supcon_tf.config import LAYOUT, Experiment, numbers_depend_on_layout
 from supcon_tf.paths import shown, spellable
 from supcon_tf.records.environment import environment, software
-from supcon_tf.records.files import read_object, replace_text
+from supcon_tf.records.files import finished, read_arrays, read_object, replace_text
 
 # What a run leaves before its first epoch ends: a directory with these alone is free.
 _EARLY = ("checkpoints", "config.json", "environment.json", "data", "data.json", "lock", "tensorboard")
@@ -161,6 +163,11 @@ class RunDirectory:
         """What a finished run says of itself; ValueError where its file is damaged."""
         return read_object(self.summary, "remove it, and the same command evaluates the run again.")
 
+    def read_evaluation(self, *names: str) -> dict[str, np.ndarray]:
+        """Arrays of `evaluation`, those called `names` or all; ValueError where the file is damaged."""
+        advice = f"Remove it and {self.summary.name}: the command of the run evaluates again."
+        return read_arrays(self.evaluation, advice, names=names)
+
     def write(self, path: pathlib.Path, text: str) -> None:
         """Writes one of the files whole or not at all, after `verify`."""
         self.verify()
@@ -240,7 +247,7 @@ class RunDirectory:
         if self.path.exists() and not self.path.is_dir():
             raise ValueError(f"{self} is a file; name another --workdir.")
         found = sorted(path.name for path in self.path.iterdir()) if self.path.exists() else []
-        foreign = [name for name in found if name.removesuffix(".new") not in _EARLY]
+        foreign = [name for name in found if finished(name) not in _EARLY]
         if foreign:
             raise ValueError(
                 f"{self} is not empty and is no run directory (it has {', '.join(foreign[:3])}"

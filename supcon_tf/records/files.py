@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
 import pathlib
+import re
+import secrets
+import time
 import zipfile
+import zlib
+from collections.abc import Sequence
 from typing import BinaryIO, Callable
 
 import numpy as np
 
 from supcon_tf.paths import ESCAPED
 
-_NEW = ".new"
+_NEW = re.compile(r"(\.[0-9a-f]{8})?\.new$")
+_LEFT = 3600.0  # seconds after which a file that was not finished is of a process that was killed
 
 
 def replace_text(path: pathlib.Path, text: str) -> None:
@@ -24,17 +31,48 @@ def replace_text(path: pathlib.Path, text: str) -> None:
 def replace(path: pathlib.Path, write: Callable[[BinaryIO], object]) -> None:
     """As `replace_text`, by a function that is handed the open file.
 
-    What is written first lies beside it as `<name>.new`. A file or link of that name, from an interruption or from
-    somebody else, is removed and not opened. A link in the place of the file itself is replaced, not followed.
+    What is written first lies beside it, under a name that no other process writes to: of two that replace a file at
+    once the later one wins, and both write it whole. A link in the place of the file itself is replaced, not followed.
     """
-    new = path.with_name(path.name + _NEW)
-    new.unlink(missing_ok=True)
+    for left in path.parent.glob(f"{glob.escape(path.name)}.*.new"):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - left.lstat().st_mtime > _LEFT:
+                left.unlink()
+    new = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
     number = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-    with _named(path), os.fdopen(number, "wb") as file:
-        write(file)
-        file.flush()
-        os.fsync(file.fileno())  # or the new name could be there after a power cut, and not the text
-    new.replace(path)
+    try:
+        with _named(path), os.fdopen(number, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())  # or the new name could be there after a power cut, and not the text
+        new.replace(path)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
+
+
+def finished(name: str) -> str:
+    """The name of the file that one is to be: what an interruption left says which file it was to replace.
+
+    Example:
+        >>> finished("config.json.0123abcd.new"), finished("config.json")
+        ('config.json', 'config.json')
+    """
+    return _NEW.sub("", name)
+
+
+@contextlib.contextmanager
+def alone(path: pathlib.Path):
+    """A block that one process at a time is in: who reads a file there and writes it changed loses nothing.
+
+    Args:
+        path: of the file; a `lock` beside it, `<name>.lock`, stays.
+    """
+    import fcntl  # Linux and macOS
+
+    with open(path.with_name(path.name + ".lock"), "a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def replace_arrays(path: pathlib.Path, arrays: dict[str, np.ndarray], *, compressed: bool = False) -> None:
@@ -65,6 +103,18 @@ def replace_arrays(path: pathlib.Path, arrays: dict[str, np.ndarray], *, compres
                     np.lib.format.write_array(entry, np.asanyarray(array), allow_pickle=False)
 
     replace(path, write)
+
+
+def read_arrays(path: pathlib.Path, advice: str, *, names: Sequence[str] = ()) -> dict[str, np.ndarray]:
+    """Arrays of a file, those called `names` or all; ValueError with `advice` where it is missing or damaged."""
+    try:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in names or arrays.files}
+    except FileNotFoundError as error:
+        raise ValueError(f"{path} is missing. {advice}") from error
+    except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        told = error.args[0] if isinstance(error, KeyError) else error
+        raise ValueError(f"{path} is damaged ({told}). {advice}") from error
 
 
 def append_line(path: pathlib.Path, line: str) -> None:

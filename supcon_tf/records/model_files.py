@@ -9,7 +9,7 @@ from typing import Optional
 
 from supcon_tf.paths import shown
 from supcon_tf.records.exported import FACTS
-from supcon_tf.records.files import read_object
+from supcon_tf.records.files import finished, read_object
 
 KERAS = (".keras", ".h5", ".hdf5")
 _PROGRAM = ("saved_model.pb", "saved_model.pbtxt")  # what makes a directory a SavedModel
@@ -115,7 +115,7 @@ def check_place(place: pathlib.Path, model: pathlib.Path) -> None:
     if place.exists() and not place.is_dir():
         raise ValueError(f"{shown(str(place))} is a file; name a directory with --to.")
     found = sorted(entry.name for entry in place.iterdir()) if place.exists() else []
-    foreign = [name for name in found if name.removesuffix(".new") not in _OWN]
+    foreign = [name for name in found if finished(name) not in _OWN]
     if foreign:
         listed = ", ".join(map(shown, foreign[:3])) + (" ..." if len(foreign) > 3 else "")
         raise ValueError(

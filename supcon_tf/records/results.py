@@ -7,19 +7,19 @@ computed from the run's own answers and must be the one of its summary.
 
 from __future__ import annotations
 
-import hashlib
+import dataclasses
 import json
 import pathlib
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
 import numpy as np
 
-from supcon_tf.records import measures as measures_file
+from supcon_tf.records import run_numbers
 from supcon_tf.records.directory import RunDirectory
-from supcon_tf.records.files import read_object, replace_arrays, replace_text
-from supcon_tf.tables import NUMBERS, TRANSFER, Cell, Run, Table, runs_of
+from supcon_tf.records.files import alone, read_object, replace_arrays, replace_text
+from supcon_tf.tables import NUMBERS, Cell, Run, Table, runs_of
 
 FAILURES = "failures.json"
 ADVICE = "write it again with launch.reproduce."
@@ -41,24 +41,30 @@ def collected(
         root: directory of all runs.
         hours: what a run is predicted to cost, by its directory below root.
 
+    A run with a damaged file, or whose summary is not what its answers say, is one that failed, with what to do.
+
     Returns:
         (the JSON object; the answers of runs and the labels of their test images, by the names that values give them).
-
-    Raises:
-        ValueError: a file of a run is damaged, or its summary is not what its answers say.
     """
     arrays: dict[str, np.ndarray] = {}
-    failed = failures(root)
+    known = failures(root)
     cells = []
     for cell in table.of(budget):
-        own = runs_of([cell])
-        values = [_value(run, cell, RunDirectory(root / run.directory), arrays) for run in own]
+        own, values, failed = runs_of([cell]), [], {}
+        for run in own:
+            try:
+                values.append(_value(run, cell, RunDirectory(root / run.directory), arrays))
+            except ValueError as why:
+                values.append(None)
+                failed[run.seed] = str(why)
+            if values[-1] is None and run.directory in known:
+                failed.setdefault(run.seed, known[run.directory])
         cells.append(
             {
                 "row": cell.row, "column": cell.column, "x": cell.x, "number": cell.number, "paper": cell.paper,
                 "experiment": cell.experiment, "settings": dict(cell.settings), "seeds": cell.seeds,
                 "values": [value for value in values if value],
-                "failed": {run.seed: failed[run.directory] for run in own if run.directory in failed},
+                "failed": failed,
                 "hours": sum((hours or {}).get(run.directory, 0.0) for run, value in zip(own, values) if not value),
             }
         )  # fmt: skip
@@ -73,17 +79,26 @@ def failures(root: pathlib.Path) -> dict[str, str]:
     return read_object(path, "remove it, and these runs are tried again.") if path.exists() else {}
 
 
-def has_all(run: Run, directory: RunDirectory) -> bool:
-    """Whether everything that is asked of a trained run is measured."""
-    entries = measures_file.read(directory.measures)
-    own = read_object(directory.config)["data"]["name"]
-    there = {entry["measure"] for entry in entries if entry["made"]["data"]["name"] == own}
-    moved = {
-        (entry["measure"].removeprefix("transfer_"), (number.get("details") or {}).get("set"))
-        for entry in entries
-        for number in entry.get("numbers", [])
-    }
-    return set(run.measures) <= there and set(run.transfers) <= moved
+def damage(run: Run, directory: RunDirectory) -> str:
+    """What is wrong with the files of a trained run, and what to do; empty where nothing is."""
+    try:
+        run_numbers.missing(run, directory)
+        _value(run, dataclasses.replace(run.cell, number="top1"), directory, {})
+    except ValueError as why:
+        return str(why)
+    return ""
+
+
+def note(root: pathlib.Path, run: Run, why: str) -> None:
+    """Notes why a run has no result; without a reason, that it has one."""
+    root.mkdir(parents=True, exist_ok=True)
+    with alone(root / FAILURES):
+        known = failures(root)
+        changed = {name: reason for name, reason in known.items() if name != run.directory}
+        if why:
+            changed[run.directory] = why.removeprefix("error: ")
+        if changed != known:
+            replace_text(root / FAILURES, json.dumps(changed, indent=1) + "\n")
 
 
 def write(folder: pathlib.Path, found: dict, arrays: Mapping[str, np.ndarray]) -> pathlib.Path:
@@ -107,21 +122,19 @@ def _value(run: Run, cell: Cell, directory: RunDirectory, arrays: dict) -> Optio
     """What a run says of a cell, and where that comes from; None where it does not say it yet."""
     if not directory.summary.exists():
         return None
-    summary, number = read_object(directory.summary), NUMBERS[cell.number]
-    if number.measure:
-        found = _measured(directory, number.entry, cell.column if number.measure == TRANSFER else "")
-        if found is None:
-            return None
-        stored, n, answers = found["value"], found["n"], {}
-    else:
-        stored, n = summary[number.entry], summary["test_images"]
-        answers = _answers(directory, run, stored, arrays)
+    found = run_numbers.value_of(cell, directory)
+    if found is None:
+        return None
+    summary = directory.read_summary()
+    if not NUMBERS[cell.number].measure:
+        answered = run_numbers.answers(directory, summary[NUMBERS[cell.number].entry])
+        labels = run_numbers.name_of(answered["labels"])
+        arrays[labels], arrays[run.directory] = answered["labels"], answered["predictions"]
+        found.update(answers=run.directory, labels=labels)
     environment = read_object(directory.environment)
     return {
         "seed": run.seed,
-        "value": number.of(stored),
-        "n": n,
-        **answers,
+        **found,
         "command": commands_of(run, "RUNS", "DATA_DIR")[0],
         "commit": environment.get("commit", ""),
         "python": environment.get("python", ""),
@@ -130,45 +143,28 @@ def _value(run: Run, cell: Cell, directory: RunDirectory, arrays: dict) -> Optio
     }
 
 
-def commands_of(run: Run, runs: str, data_dir: Optional[str]) -> list[str]:
-    """What makes a run: the command that trains it, and those that measure what a table asks of it beside."""
+def commands_of(run: Run, runs: str, data_dir: Optional[str], *, corrupted: Sequence[str] = ()) -> list[str]:
+    """What makes a run: the command that trains it, and those that measure what a table asks of it beside.
+
+    Args:
+        run: of a table; or what is missing of it.
+        runs: directory of all runs.
+        data_dir: of prepared TFDS data sets; None: not said.
+        corrupted: flags of `launch.evaluate` that say where corrupted images come from.
+    """
     where = shlex.quote(f"{runs}/{run.directory}")
     data = f" --data_dir={shlex.quote(data_dir)}" if data_dir else ""
     said = shlex.join([f"--experiment={run.cell.experiment}", *run.cell.flags, f"--seed={run.seed}"])
     made = [f"python -m launch.train {said} --workdir={where}{data}"]
     if run.measures:
-        made.append(f"python -m launch.evaluate --run={where} --measures={','.join(run.measures)}{data}")
+        beside = shlex.join(
+            [f"--measures={','.join(run.measures)}", *(corrupted if "robustness" in run.measures else ())]
+        )
+        made.append(f"python -m launch.evaluate --run={where} {beside}{data}")
     for way in dict.fromkeys(way for way, _ in run.transfers):
         sets = ",".join(name for own, name in run.transfers if own == way)
         made.append(f"python -m launch.transfer --run={where} --how={way} --sets={sets}{data}")
     return made
-
-
-def _measured(directory: RunDirectory, name: str, moved_to: str) -> Optional[dict]:
-    """A number of `measures.json`, of the run's own images or of a set it was moved to; None where it is not there."""
-    own = read_object(directory.config)["data"]["name"]
-    for entry in measures_file.read(directory.measures):
-        for number in entry.get("numbers", []):
-            of = (number.get("details") or {}).get("set") if moved_to else entry["made"]["data"]["name"]
-            if number["name"] == name and of == (moved_to or own):
-                return number
-    return None
-
-
-def _answers(directory: RunDirectory, run: Run, accuracy: float, arrays: dict) -> dict:
-    """Keeps a run's answers and their labels; ValueError where they do not make its accuracy."""
-    with np.load(directory.evaluation) as found:
-        labels, predictions = found["labels"], found["predictions"]
-    own = float(np.mean(predictions == labels))
-    if abs(own - accuracy) > 1e-6:
-        raise ValueError(
-            f"{directory}: its answers are right {own:.6f} of the time, and its summary says {accuracy:.6f}; remove "
-            "the directory, and the run is made again."
-        )
-    kind = np.uint8 if labels.max() < 256 else np.uint16
-    named = f"labels/{hashlib.sha256(labels.astype(np.int64).tobytes()).hexdigest()[:12]}"
-    arrays[named], arrays[run.directory] = labels.astype(kind), predictions.astype(kind)
-    return {"answers": run.directory, "labels": named}
 
 
 def _is_cell(cell: Any) -> bool:

@@ -14,7 +14,8 @@ from supcon_tf.report.page import TONES
 from supcon_tf.report.seeds import interval
 from supcon_tf.tables import NUMBERS
 
-LEFT, RIGHT, HIGH = 214, 16, 24  # of the dots: space for names, space at the end, height of a row
+RIGHT, HIGH = 16, 24  # of the dots: space at the end, height of a row
+LETTER, LONGEST = 6.6, 46  # width of a letter of a name; letters that a name is cut to
 
 
 def figure(found: dict) -> str:
@@ -49,7 +50,10 @@ def standalone(html: str) -> str:
 
 
 def _curves(cells: Sequence[dict], across: str) -> str:
-    """Means over a setting, a curve a row, a thin one for each seed; where the values lie far apart, over their log."""
+    """Means over a setting, a curve a row, a thin one for each seed; where the values lie far apart, over their log.
+
+    Where a run failed there is no mean: it would be that of those that did not.
+    """
     rows = list(dict.fromkeys(cell["row"] for cell in cells))
     places = [cell["x"] for cell in cells]
     logarithmic = min(places) > 0 and max(places) / min(places) >= 16
@@ -60,7 +64,8 @@ def _curves(cells: Sequence[dict], across: str) -> str:
         for seed in sorted({value["seed"] for cell in own for value in cell["values"]}):
             y = np.array([_of_seed(cell, seed) for cell in own])
             lines.append(Line(x, y, tone, "seed", f"{row}, seed {seed}"))
-        means = np.array([np.mean([value["value"] for value in cell["values"]]) for cell in own])
+        means = np.array([math.nan if cell["failed"] else np.mean([value["value"] for value in cell["values"]])
+                          for cell in own])  # fmt: skip
         lines.append(Line(x, means, tone, "mean", row))
     chart = line_chart(lines, across=f"log2 of {across}" if logarithmic else across)
     return chart + key(rows)
@@ -74,25 +79,37 @@ def _dots(cells: Sequence[dict]) -> str:
     """A row a cell: a dot a seed, a stroke from end to end of the interval, and the mean across it."""
     values = [value["value"] for cell in cells for value in cell["values"]]
     ends = [end for cell in cells for end in _ends(cell)]
+    names, rows = _names(cells), list(dict.fromkeys(cell["row"] for cell in cells))
+    left = 14 + LETTER * max(map(len, names))
     frame = Frame(
-        LEFT, WIDTH - RIGHT, 22, 22 + HIGH * len(cells), padded(min(values + ends), max(values + ends)), (0, 1)
+        left, WIDTH - RIGHT, 22, 22 + HIGH * len(cells), padded(min(values + ends), max(values + ends)), (0, 1)
     )
-    columns = list(dict.fromkeys(cell["column"] for cell in cells))
+    by_row = len(rows) < len(cells)  # several cells a row: a tone for each row
     marks = [_scale(frame)]
-    for number, cell in enumerate(cells):
-        marks.append(_row(frame, cell, frame.top + HIGH * (number + 0.5), columns.index(cell["column"])))
-    return svg(WIDTH, frame.bottom + 6, marks, label="dots of runs") + (key(columns) if any(columns) else "")
+    for number, (cell, name) in enumerate(zip(cells, names)):
+        tone = rows.index(cell["row"]) if by_row else 0
+        marks.append(_row(frame, cell, name, y=frame.top + HIGH * (number + 0.5), tone=tone))
+    return svg(WIDTH, frame.bottom + 6, marks, label="dots of runs")
 
 
-def _row(frame: Frame, cell: dict, y: float, tone: int) -> str:
-    name = cell["row"] if len(cell["row"]) < 32 else cell["row"][:31] + "\u2026"
-    marks = [f'<text class="set" text-anchor="end" x="{LEFT - 10}" y="{y + 4:.1f}">'
-             f"<title>{escape(cell['row'])}</title>{escape(name)}</text>"]  # fmt: skip
+def _names(cells: Sequence[dict]) -> list[str]:
+    """What each cell is called beside its dots: its row, and its column where there are several."""
+    several = len({cell["column"] for cell in cells}) > 1
+    names = [f"{cell['row']}, {cell['column']}" if several else cell["row"] for cell in cells]
+    return [name if len(name) <= LONGEST else name[: LONGEST - 1] + "\u2026" for name in names]
+
+
+def _row(frame: Frame, cell: dict, name: str, *, y: float, tone: int) -> str:
+    marks = [f'<text class="set" text-anchor="end" x="{frame.left - 8:.1f}" y="{y + 4:.1f}">'
+             f"<title>{escape(cell['row'])}, {escape(cell['column'])}</title>{escape(name)}</text>"]  # fmt: skip
     for value in cell["values"]:
         title = escape(f"{cell['row']}, {cell['column']}, seed {value['seed']}: {value['value']:.4g}")
         marks.append(f'<circle class="seed" cx="{frame.x_at(value["value"]):.1f}" cy="{y:.1f}" r="3.5">'
                      f"<title>{title}</title></circle>")  # fmt: skip
-    ends = _ends(cell)
+    if cell["failed"]:
+        marks.append(f'<text class="tick" text-anchor="end" x="{frame.right}" y="{y + 4:.1f}">'
+                     f"{len(cell['failed'])} of {cell['seeds']} failed</text>")  # fmt: skip
+    ends = [] if cell["failed"] else _ends(cell)
     if ends:
         low, high = (frame.x_at(end) for end in ends)
         middle = frame.x_at(float(np.mean([value["value"] for value in cell["values"]])))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pathlib
+import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Optional
 
@@ -17,6 +18,7 @@ from supcon_tf.report.seeds import LEVEL, difference, interval
 from supcon_tf.tables import NUMBERS, Number
 
 BAR = 24  # characters of the text's picture of a value
+STACK = ("tensorflow", "keras")  # packages whose versions decide numbers
 
 
 class Line(NamedTuple):
@@ -54,7 +56,7 @@ def as_text(found: dict) -> str:
     """The table for a terminal, with a bar where each value lies between the least and the greatest."""
     lines = lines_of(found)
     head, rows = _columns(found, lines)
-    bars = _bars(lines)
+    bars = _bars(lines, [cell["number"] for cell in found["cells"]])
     rows = [[*row, bar] for row, bar in zip(rows, bars)]
     widths = [max(map(len, column)) for column in zip([*head, ""], *rows)]
     cells = ["  ".join(cell.ljust(wide) for cell, wide in zip(row, widths)).rstrip() for row in [[*head, ""], *rows]]
@@ -90,7 +92,6 @@ def as_page(found: dict) -> str:
     notes = [page.note(text) for text in _notes(found, lines)]
     values = [value for cell in found["cells"] for value in cell["values"]]
     commands = "\n".join(dict.fromkeys(value["command"] for value in values)) or "nothing has run yet"
-    versions = "\n".join(_surroundings(values)) or "nothing has run yet"
     header = f"<header>\n<h1>{page.escape(_title(found))}</h1>\n</header>"
     return page.document(
         _title(found),
@@ -98,13 +99,7 @@ def as_page(found: dict) -> str:
             header,
             page.section("Measured, beside the paper", [table, *notes]),
             page.section("As a figure", [f"<figure>{figure(found)}</figure>"]),
-            page.section(
-                "Commands and surroundings",
-                [
-                    page.details("Commands", f"<pre>{page.escape(commands)}</pre>"),
-                    f"<pre>{page.escape(versions)}</pre>",
-                ],
-            ),
+            page.section("Commands", [page.details("Commands", f"<pre>{page.escape(commands)}</pre>")]),
         ],
     )  # fmt: skip
 
@@ -138,7 +133,7 @@ def _line(cell: dict, reference: Optional[dict]) -> Line:
         "" if cell["paper"] is None else _shown(number, cell["paper"]),
         _beside(number, values, cell, reference),
         ", ".join(filter(None, (words.duration(float(np.mean(seconds))) if seconds else "", left))),
-        math.nan if cell["failed"] else mean,
+        math.nan if cell["failed"] or len(_protocols(cell)) > 1 else mean,
     )
 
 
@@ -149,6 +144,8 @@ def _ours(cell: dict, number: Number, mean: float, half: float) -> str:
         return f"{len(cell['failed'])} of {cell['seeds']} failed" + (f", else {others}" if others else "")
     if math.isnan(mean):
         return "not measured"
+    if len(_protocols(cell)) > 1:
+        return "in several ways: " + ", ".join(_shown(number, value["value"]) for value in cell["values"])
     return _shown(number, mean) + ("" if math.isnan(half) else f" ± {_shown(number, half)}")
 
 
@@ -156,10 +153,17 @@ def _beside(number: Number, values: Sequence[float], cell: dict, reference: Opti
     if reference is None or reference is cell or reference["number"] != cell["number"]:
         return ""
     others = [value["value"] for value in reference["values"]]
+    if values and others and _protocols(cell) != _protocols(reference):
+        return "measured otherwise"
     if min(len(values), len(others)) < 2 or cell["failed"] or reference["failed"]:
         return ""
     apart, half = difference(values, others)
     return f"{'+' if apart >= 0 else '-'}{_shown(number, abs(apart))} ± {_shown(number, half)}"
+
+
+def _protocols(cell: dict) -> set:
+    """How the values of a cell were measured: in one way, or they have no mean."""
+    return {value.get("protocol", "") for value in cell["values"]}
 
 
 def _shown(number: Number, value: float) -> str:
@@ -204,26 +208,33 @@ def _notes(found: dict, lines: Sequence[Line]) -> list[str]:
                      + ("; of a difference, Welch's." if any(line.beside for line in lines) else "."))  # fmt: skip
     if any(len(cell["values"]) == 1 for cell in found["cells"]):
         notes.append("One seed has no interval: its spread is not known.")
+    notes += _surroundings([value for cell in found["cells"] for value in cell["values"]])
     failed = dict.fromkeys(why for cell in found["cells"] for why in cell["failed"].values())
     return notes + [f"Failed: {why}" for why in failed]
 
 
 def _surroundings(values: Sequence[dict]) -> list[str]:
-    """Commits and versions of all runs, each once."""
-    found = {}
-    for value in values:
-        packages = ", ".join(f"{name} {version}" for name, version in value["packages"].items())
-        found[f"commit {value['commit'] or 'unknown'}; Python {value['python']}; {packages}"] = None
-    return list(found)
+    """How, at which commits and with which versions values were measured: all there are, since they may be mixed."""
+    if not values:
+        return []
+    commits = dict.fromkeys(value["commit"] or "unknown" for value in values)
+    versions = dict.fromkeys(
+        f"Python {value['python']}, " + ", ".join(f"{name} {value['packages'].get(name, '?')}" for name in STACK)
+        for value in values
+    )
+    made = (
+        f"Measured at commit{'s' if len(commits) > 1 else ''} {', '.join(commits)} with {'; and with '.join(versions)}."
+    )
+    how = dict.fromkeys(re.sub(r"severity \d", "each severity", value.get("protocol", "")) for value in values)
+    return [made, *(f"How: {protocol}." for protocol in how if protocol)]
 
 
-def _bars(lines: Sequence[Line]) -> list[str]:
-    """Where each mean lies between the least and the greatest, as characters."""
-    known = [line.value for line in lines if not math.isnan(line.value)]
-    if len(set(known)) < 2:
-        return ["" for _ in lines]
-    low, high = min(known), max(known)
-    return [
-        "" if math.isnan(line.value) else "|" + "·" * round(BAR * (line.value - low) / (high - low)) + "●"
-        for line in lines
-    ]
+def _bars(lines: Sequence[Line], numbers: Sequence[str]) -> list[str]:
+    """Where each mean lies between the least and the greatest of its number, as characters."""
+    found = []
+    for line, name in zip(lines, numbers):
+        known = [other.value for other, own in zip(lines, numbers) if own == name and not math.isnan(other.value)]
+        apart = max(known, default=0.0) - min(known, default=0.0)
+        filled = 0.0 if math.isnan(line.value) or not apart else (line.value - min(known)) / apart
+        found.append("" if math.isnan(line.value) or not apart else "|" + "·" * round(BAR * filled) + "●")
+    return found

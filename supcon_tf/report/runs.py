@@ -9,8 +9,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
-import zipfile
-import zlib
 from collections.abc import Sequence
 from typing import Any, Optional
 
@@ -114,7 +112,7 @@ class RunGroup:
         """The first run that kept its `evaluation.npz`, and the arrays in it; (None, {}) where no run did."""
         for run in self.runs:
             if run.directory.evaluation.exists():
-                return run, _read_arrays(run.directory.evaluation)
+                return run, run.directory.read_evaluation()
         return None, {}
 
     def settings(self) -> dict[str, str]:
@@ -204,13 +202,3 @@ def merged(tables: Sequence[dict[str, str]]) -> dict[str, str]:
 
 def _number(value: Any) -> float:
     return float("nan") if value is None else float(value)
-
-
-def _read_arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
-    except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(
-            f"{path} is damaged ({error}). Remove it and summary.json: the command of the run evaluates again."
-        ) from error

@@ -16,45 +16,18 @@ import shutil
 from collections.abc import Sequence
 from typing import Callable, NamedTuple, Optional
 
-import numpy as np
-
 from supcon_tf.config import LAYOUT, Augment, Data, Experiment, Stage
 from supcon_tf.records.directory import RunDirectory
 from supcon_tf.records.files import replace_text
 from supcon_tf.run.experiment import run_experiment
 from supcon_tf.settings import to_json
+from supcon_tf.transfer_budget import Budget
 
-RATES = tuple(float(f"{rate:.3g}") for rate in np.logspace(-4, -1, 7))
-DECAYS = (*(float(f"{decay:.3g}") for decay in np.logspace(-6, -3, 7)), 0.0)
 SCORES = {  # in `summary.json`
     "top-1": "test_accuracy",
     "mean per class": "test_mean_per_class_accuracy",
     "11-point mAP": "test_mean_average_precision",
 }
-
-
-class Budget(NamedTuple):
-    """What fine-tuning may cost; the defaults are the protocol's.
-
-    Attributes:
-        steps: of each run, rounded to whole epochs.
-        batch_size: images of the global batch.
-        rates: learning rates at the start; they fall to 0 by a cosine.
-        decays: each is divided by the learning rate to be the coefficient of the L2 penalty.
-        crop_area: smallest and largest share of an image that a crop has.
-        flip: whether half of the images are mirrored.
-
-    Example:
-        >>> len(Budget().rates) * len(Budget().decays), Budget().rates[1], Budget().decays[-2:]
-        (56, 0.000316, (0.001, 0.0))
-    """
-
-    steps: int = 20_000
-    batch_size: int = 256
-    rates: tuple = RATES
-    decays: tuple = DECAYS
-    crop_area: tuple = (0.08, 1.0)
-    flip: bool = True
 
 
 class Setting(NamedTuple):

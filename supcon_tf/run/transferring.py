@@ -31,9 +31,10 @@ from supcon_tf.records.measures import interval_of, value_of
 from supcon_tf.report.report import write_report
 from supcon_tf.run.context import own_state
 from supcon_tf.run.evaluating import Kept
-from supcon_tf.run.fine_tuning import Budget, Part, Place, tuned
+from supcon_tf.run.fine_tuning import Part, Place, tuned
 from supcon_tf.run.predictions import Predictor
 from supcon_tf.run.restored import Restored, experiment_of, restored
+from supcon_tf.transfer_budget import Budget
 
 SCORES = {"top-1": "top1", "mean per class": "mean_per_class", "11-point mAP": "mean_average_precision"}
 OF_SETS = "11-point mAP"  # the measure where an image has a set of labels, and only there
@@ -221,7 +222,7 @@ def _linear(directory: RunDirectory, target: Target, asked: Asked) -> Row:
 
 def _fine_tuned(directory: RunDirectory, target: Target, asked: Asked, trained: Restored, data_dir: str) -> Row:
     budget, image, task = asked.budget, trained.image, target.task
-    made = target.made(seeds=asked.seeds, budget=budget._asdict())
+    made = target.made(seeds=asked.seeds, budget=budget.as_json())
     weights = hashlib.sha256(json.dumps([made["weights"], made["fingerprint"], made["software"]]).encode()).hexdigest()
     name = re.sub(r"[^A-Za-z0-9.-]+", "_", task.name)[-60:]
     seen = {"image_size": trained.size, "evaluation_crop": image["crop"], "evaluation_padding": image["padding"]}

@@ -30,7 +30,7 @@ WAITS = (
 def commands(monkeypatch, *programs):
     """Makes these programs the commands of every run."""
     made = [f"python -c {children.shlex.quote(program)}" for program in programs]
-    monkeypatch.setattr(results, "commands_of", lambda *_: made)
+    monkeypatch.setattr(results, "commands_of", lambda *_, **__: made)
 
 
 def fails(status, message):
@@ -45,6 +45,18 @@ def test_a_failure_of_the_run_itself_is_noted_and_the_others_go_on(monkeypatch, 
     commands(monkeypatch, "")
     children.run_all(RUN, tmp_path, "data")  # with --retry it works
     assert results.failures(tmp_path) == {}
+
+
+def test_only_what_is_missing_is_measured_and_on_the_corrupted_images_that_are_named(monkeypatch, tmp_path):
+    """`launch.evaluate` was asked for all measures again, and put images made in memory in the place of stored ones."""
+    begun = []
+    monkeypatch.setattr(children, "_status", lambda arguments: (begun.append(arguments[1:]), (0, ""))[1])
+    monkeypatch.setattr(children.run_numbers, "missing", lambda run, *_: run._replace(measures=("robustness",)))
+    run = RUN._replace(measures=("calibration", "robustness"))
+    children.run_all(run, tmp_path, "data", children.Corrupted(stored="folder:imagenet c"))
+    assert [program for program, *_ in begun] == ["launch.train", "launch.evaluate"]
+    assert begun[1][2:4] == ["--measures=robustness", "--corrupted=folder:imagenet c"]
+    assert children.Corrupted(stored="x").wanted == {"images": "stored"} and children.IN_MEMORY.wanted == {}
 
 
 @pytest.mark.parametrize("status", [1, 2, 74, 130])

@@ -45,6 +45,7 @@ def command(*flags, program=PROGRAM):
         (["--table=4", "--workdir=x"], "table 4 has no cells at budget digits; it has paper"),
         (["--table=1"], "say where the runs live: --workdir="),
         (["--table=1", "--workdir=x", "--seeds=one"], "--seeds must be whole numbers"),
+        (["--table=6", "--workdir=x", "--corrupted=folder:c", "--frost_dir=f"], "leave --frost_dir out"),
     ],
 )
 def test_what_cannot_be_is_refused_with_one_message(flags, message):

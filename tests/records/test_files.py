@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import errno
+import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
-from supcon_tf.records.files import append_line, read_object, replace, replace_arrays, replace_text
+from supcon_tf.records.files import (
+    append_line,
+    finished,
+    read_arrays,
+    read_object,
+    replace,
+    replace_arrays,
+    replace_text,
+)
 
 
 def test_a_file_is_replaced(tmp_path):
@@ -106,3 +115,52 @@ def test_arrays_that_do_not_fit_on_the_disk_are_one_error(tmp_path):
     command = [sys.executable, "-c", program, tmp_path / "x.npz"]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, env={"PYTHONPATH": ":".join(sys.path)})
     assert (ended.stdout, ended.stderr) == ("File too large\n", "")
+
+
+WRITER = """
+import pathlib, sys
+from supcon_tf.records.files import alone, read_object, replace_text
+import json
+path = pathlib.Path(sys.argv[1])
+for number in range(200):
+    with alone(path):
+        known = read_object(path) if path.exists() else {}
+        replace_text(path, json.dumps({**known, f"{sys.argv[2]}-{number}": "x" * 200}))
+"""
+
+
+def test_two_processes_that_write_one_file_lose_nothing(tmp_path):
+    """With one name for what is written first, each found the other's file or none there, and ended."""
+    path = tmp_path / "failures.json"
+    both = [subprocess.Popen([sys.executable, "-c", WRITER, str(path), name]) for name in ("a", "b")]
+    while any(process.poll() is None for process in both):
+        if path.exists():
+            read_object(path)  # whole at any moment
+    assert [process.wait() for process in both] == [0, 0]
+    assert len(read_object(path)) == 400
+
+
+def test_two_writers_without_a_lock_write_whole_files(tmp_path):
+    path, program = tmp_path / "table.json", WRITER.replace("with alone(path):", "if True:").replace("**known, ", "")
+    both = [subprocess.Popen([sys.executable, "-c", program, str(path), name]) for name in ("a", "b")]
+    assert [process.wait() for process in both] == [0, 0] and len(read_object(path)) == 1
+    assert [found.name for found in tmp_path.iterdir()] == ["table.json"]
+
+
+def test_what_a_killed_process_left_is_removed_when_it_is_old(tmp_path):
+    path, old, young = tmp_path / "x", tmp_path / "x.0123abcd.new", tmp_path / "x.4567abcd.new"
+    for left in (old, young):
+        left.write_text("half")
+    os.utime(old, (0, 0))
+    replace_text(path, "whole")
+    assert not old.exists() and young.exists() and finished(young.name) == "x"
+
+
+def test_arrays_that_are_not_there_are_told(tmp_path):
+    path = tmp_path / "x.npz"
+    with pytest.raises(ValueError, match=r"x\.npz is missing\. Make it"):
+        read_arrays(path, "Make it.")
+    replace_arrays(path, {"a": np.arange(3), "b": np.zeros(2)})
+    assert list(read_arrays(path, "")) == ["a", "b"] and list(read_arrays(path, "", names=["b"])) == ["b"]
+    with pytest.raises(ValueError, match=r"x\.npz is damaged \(.*c.*\)\. Make it"):
+        read_arrays(path, "Make it.", names=["c"])

@@ -50,3 +50,23 @@ def test_the_name_of_an_axis_is_not_cut_off():
     x, y = re.search(r'text-anchor="middle" x="([\d.]+)" y="([\d.]+)">log2 of batch size', html).groups()
     wide, high = re.search(r'viewBox="0 0 (\d+) (\d+)"', html).groups()
     assert 0.25 * int(wide) < float(x) < 0.75 * int(wide) and float(y) < int(high)
+
+
+def test_a_dot_row_is_named_by_row_and_column_where_there_are_several():
+    """Eleven columns in seven tones, under two names, could not be told apart."""
+    columns = [f"setting {number}" for number in range(11)]
+    html = figure(table(*(cell(row, [98.0, 97.0], column=column) for row in ("SupCon", "other") for column in columns)))
+    names = re.findall(r"</title>([^<]+)</text>", html)
+    assert names == [f"{row}, {column}" for row in ("SupCon", "other") for column in columns]
+    assert set(re.findall(r'<g class="(tone-\d)"', html)) == {"tone-0", "tone-1"}
+
+
+def test_a_figure_draws_no_mean_that_the_table_refuses():
+    failed = {"1": "diverged", "2": "diverged"}
+    dots = figure(table(cell("a", [98.4], failed=failed), cell("b", [90.0, 91.0])))
+    assert "2 of 3 failed" in dots and dots.count('class="whisker"') == 1
+    curve = [cell("a", [number], column=str(x), x=x) for x, number in ((1, 90.0), (2, 91.0), (3, 92.0))]
+    whole = figure(table(*curve, across="epochs"))
+    curve[1]["failed"] = failed
+    path = re.search(r'<path class="line mean[^"]*" d="([^"]+)"', figure(table(*curve, across="epochs")))[1]
+    assert path != re.search(r'<path class="line mean[^"]*" d="([^"]+)"', whole)[1]

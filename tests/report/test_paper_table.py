@@ -94,3 +94,50 @@ def test_a_document_may_ask_for_some_columns():
     assert head == "|  | measured | paper |"
     with pytest.raises(ValueError, match="no column is called 'price'; there are on, measure"):
         paper_table.as_markdown(FOUND, only=["price"])
+
+
+def with_values(made, *, protocol=None, commit="abc", tensorflow="2.15.1"):
+    packages = {"tensorflow": tensorflow, "keras": "2.15.0"}
+    beside = {"commit": commit, "packages": packages, **({"protocol": protocol} if protocol else {})}
+    return {**made, "values": [{**value, **beside} for value in made["values"]]}
+
+
+@pytest.mark.parametrize("form", [paper_table.as_text, paper_table.as_markdown, paper_table.as_page])
+def test_every_form_says_at_which_commits_and_with_what_values_were_measured(form):
+    """Of runs at two commits and with two TensorFlows only the page did, at its end."""
+    old, new = cell("SupCon", [98.0, 98.4]), cell("cross-entropy", [97.0, 97.6])
+    told = form(table(with_values(old, commit="0ld"), with_values(new, commit="1ew", tensorflow="2.21.0")))
+    assert "at commits 0ld, 1ew with Python 3.11, tensorflow 2.15.1, keras 2.15.0; and with" in told
+    assert "tensorflow 2.21.0" in told
+
+
+def test_numbers_that_were_measured_otherwise_have_no_difference():
+    ours = with_values(cell("SupCon", [50.0, 51.0], number="mce"), protocol="corrupted in memory")
+    theirs = with_values(cell("cross-entropy", [60.0, 61.0], number="mce"), protocol="stored images of ImageNet-C")
+    text = paper_table.as_text(table(ours, theirs))
+    assert "measured otherwise" in text and "How: corrupted in memory." in text and "How: stored images" in text
+    same = paper_table.as_text(table(ours, with_values(theirs, protocol="corrupted in memory")))
+    assert "measured otherwise" not in same and "+10.0 ± " in same
+
+
+def test_a_mean_over_two_ways_of_measuring_is_not_shown():
+    mixed = with_values(cell("SupCon", [50.0, 51.0], number="mce"), protocol="in memory")
+    mixed["values"][1]["protocol"] = "stored"
+    (line,) = paper_table.lines_of(table(mixed))
+    assert line.ours == "in several ways: 50.0, 51.0" and np.isnan(line.value)
+
+
+def test_severities_are_one_way_of_measuring():
+    cells = [with_values(cell("SupCon", [40.0, 41.0], column=f"{n}", number=f"top1_severity_{n}"),
+                         protocol=f"mean over corruptions at severity {n}; in memory") for n in (1, 2)]  # fmt: skip
+    assert paper_table.as_text(table(*cells)).count("How: ") == 1
+
+
+def test_bars_have_a_scale_for_each_number():
+    """ECE lay beside accuracies of 98 on one scale: all its bars were empty."""
+    cells = [cell(name, [value], number=number, column=number) for number, values in
+             {"top1": (90.0, 98.0), "ece": (0.01, 0.12)}.items() for name, value in zip("ab", values)]  # fmt: skip
+    bars = [
+        line.rsplit("|", 1)[1] for line in paper_table.as_text(table(*cells, reference="")).splitlines() if "|" in line
+    ]
+    assert bars == ["●", "·" * 24 + "●"] * 2

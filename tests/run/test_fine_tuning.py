@@ -10,7 +10,8 @@ import pytest
 
 from supcon_tf.config import Data
 from supcon_tf.run import fine_tuning
-from supcon_tf.run.fine_tuning import Budget, Part, Place, Setting, chosen, tuned
+from supcon_tf.run.fine_tuning import Part, Place, Setting, chosen, tuned
+from supcon_tf.transfer_budget import Budget
 from tests.run.conftest import TRAINED
 
 CHOOSING, WHOLE = Part(Data(name="dtd", train_split="train", test_split="validation"), 1880), Part(Data("dtd"), 3760)

@@ -20,8 +20,8 @@ from supcon_tf.data.sets.transfer import TABLE_4, TRANSFER_SETS, tasks
 from supcon_tf.evaluation.average_precision import mean_average_precision
 from supcon_tf.evaluation.linear_probe import linear_probe
 from supcon_tf.run import transferring
-from supcon_tf.run.fine_tuning import Budget
 from supcon_tf.run.transferring import Asked, table, transfer
+from supcon_tf.transfer_budget import Budget
 from tests.data import image_folder
 
 COUNTS = {"train": 200, "validation": 100, "test": 150}
