@@ -24,11 +24,11 @@ def load(name: str) -> Experiment:
     """The experiment called `name`, as its file describes it.
 
     Raises:
-        ValueError: no experiment has this name; the message gives the nearest name and the list.
+        ValueError: no experiment has this name; the message gives the nearest name, or the list.
     """
     known = names()
     if name not in known:
-        raise ValueError(f"no experiment is called '{name}'.{nearest(name, known)}\n{listing()}")
+        raise ValueError(f"no experiment is called '{name}'.{nearest(name, known) or f'{chr(10)}{listing()}'}")
     return dataclasses.replace(_module(name).config(), name=name)
 
 

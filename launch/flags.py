@@ -12,7 +12,7 @@ import sys
 
 from absl import app, flags
 
-from launch import catalogue
+from launch import catalogue, flag_help
 from launch.endings import leave, refuse
 from supcon_tf import names, settings
 from supcon_tf.config import Experiment
@@ -64,22 +64,25 @@ def parse(argv: list[str], *, experiment_flag: str, usage: str, default: bool = 
 
     Exits with status 2 and one message on standard error when a name or value is wrong; with 0 after `--help`.
     """
-    asks_help = any(argument in ("--help", "-help", "-h", "--helpfull", "--helpshort") for argument in argv[1:])
+    section, shown = flag_help.asked(argv), []
     try:
         named = _peek(argv, experiment_flag)
-        if (asks_help or default) and not named:
+        listing = "" if named else f"{catalogue.listing()}\n\n"
+        if (section is not None or default) and not named:
             named = HELPS_WITH
         if not named:
             raise ValueError(f"name one with --{experiment_flag}.\n{catalogue.listing()}")
         shown = [catalogue.load(name) for name in named.split(",")]  # all of them, so that every name is checked
+        own = _own_flags(argv[0])
         _define(shown[0], module=argv[0])
-        if asks_help:
-            print(f"{usage}\n{catalogue.listing()}\n\nThe values shown are those of --{experiment_flag}={named}.\n")
-            print(flags.FLAGS.module_help(argv[0]))
+        if section is not None:
+            values = flag_help.text(shown[0], own=own, section=section)
+            print(f"{usage}\n{listing}The values shown are those of --{experiment_flag}={named}.\n\n{values}")
             sys.exit(0)
         return refuse_strays(flags.FLAGS(argv))
     except flags.UnrecognizedFlagError as error:
-        refuse(f"no flag is called --{error.flagname}.{names.nearest(error.flagname, _own_flags(argv[0]))}")
+        read = [name for name in _own_flags(argv[0]) if not _of_absent_stages(name, shown)]
+        refuse(f"no flag is called --{error.flagname}.{names.nearest(error.flagname, read)}")
     except (ValueError, flags.Error) as error:
         refuse(str(error))
 
@@ -107,6 +110,8 @@ def run_app(main, **how) -> None:
         app.run(main, flags_parser=functools.partial(parse, **how) if how else parse_plainly)
     except SystemExit as end:
         leave(end)
+    except BrokenPipeError:  # of what reads the help, as `head` does
+        leave(SystemExit(74))
     except BaseException as error:
         sys.excepthook(*sys.exc_info())
         leave(SystemExit(130 if isinstance(error, KeyboardInterrupt) else 1))
@@ -176,6 +181,12 @@ def _define(experiment: Experiment, *, module: str) -> None:
         serializer = _SettingSerializer()
         parser = _SettingParser(setting)
         flags.DEFINE(parser, setting.name, setting.value, setting.help, serializer=serializer, module_name=module)
+
+
+def _of_absent_stages(name: str, experiments: list[Experiment]) -> bool:
+    """Whether a flag is about a stage that none of the experiments has."""
+    stage = name.split(".")[0]
+    return stage in names.STAGE_KINDS and not any(stage in experiment.stages for experiment in experiments)
 
 
 def _peek(argv: list[str], flag: str) -> str:

@@ -119,6 +119,17 @@ def one_of(what: str, value: Any, known: Iterable[str]) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """A hint, "Did you mean x?", for a misspelt name of a list too long to print; nothing where none is near."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    """A hint, "Did you mean x?", for a misspelt name of a list too long to print; nothing where none is near.
+
+    Dotted names that end in the whole of it are all named: which of them is meant cannot be guessed.
+
+    Example:
+        >>> nearest("temperature", ["loss.temperature", "knn.temperature", "loss.name"])
+        ' Did you mean `loss.temperature` or `knn.temperature`?'
+    """
+    known = list(known)
+    ending = [each for each in known if each.endswith(f".{name}")]
+    if ending:
+        return f" Did you mean {' or '.join(f'`{each}`' for each in ending)}?"
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     return f" Did you mean `{close[0]}`?" if close else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import threading
 from typing import Optional
@@ -59,6 +60,9 @@ class HeldBack:
             self._at_once = False
 
     def _remember(self, number, frame) -> None:
+        if number == signal.SIGINT and not self.arrived:
+            with contextlib.suppress(OSError):  # there may be no terminal
+                os.write(2, b"\nstopping, when this step is done\n")  # whatever is being printed meanwhile
         self.arrived = self.arrived or number
         if self._at_once:
             self._at_once = False  # the next one does not disturb what ends

@@ -85,3 +85,12 @@ def test_in_another_thread_it_does_nothing(delivered):
     thread.start()
     thread.join()
     assert seen == [None]
+
+
+def test_ctrl_c_is_answered_at_once(capfd):
+    """It is obeyed when the step is done, which may be a first one that is traced: a person pressed again."""
+    with pytest.raises(KeyboardInterrupt), HeldBack():
+        signal.raise_signal(signal.SIGINT)
+        assert "stopping, when this step is done" in capfd.readouterr().err
+        signal.raise_signal(signal.SIGINT)
+        assert capfd.readouterr().err == ""
