@@ -13,12 +13,14 @@ as not measured, with its cost. The pictures of docs/pictures/ that explain the 
 
 from __future__ import annotations
 
+import json
 import os
 import pathlib
 import re
 import shutil
 from collections.abc import Sequence
 
+import numpy as np
 from absl import flags
 
 from launch.endings import plain_endings, quiet
@@ -35,6 +37,7 @@ define_directory("tables_of", "directory of launch.reproduce, whose measured tab
 
 ROOT = pathlib.Path(__file__).parents[1]
 RESULTS = ROOT / "experiments" / "results"
+MEANS = ("validation_accuracy", "seconds")  # of trials that differ in their seed alone
 BLOCK = re.compile(r"(<!-- results: (?P<what>[^\n]+) -->\n).*?(<!-- end -->)", re.S)
 
 
@@ -103,7 +106,7 @@ def trials(found: dict, only: Sequence[str] = ()) -> str:
     Raises:
         ValueError: there is no trial that differs from its recipe in one of the settings and in none but them.
     """
-    tried, common = _without_common(found["trials"])
+    tried, common = _without_common(_over_seeds(found["trials"]))
     if only:
         methods = {each["method"] for each in tried if each["settings"] and set(each["settings"]) <= set(only)}
         tried = [each for each in tried if each["method"] in methods and set(each["settings"]) <= set(only)]
@@ -119,10 +122,23 @@ def trials(found: dict, only: Sequence[str] = ()) -> str:
     counts = [
         f"{sum(row[0] == method for row in rows)} of {method}" for method in dict.fromkeys(row[0] for row in rows)
     ]
+    seeds = " or ".join(sorted({"one seed" if trial["seeds"] == 1 else f"{trial['seeds']} seeds" for trial in tried}))
     judged = sorted({f"{trial['images']:,} images of {trial['judged_on']}" for trial in tried})
     all_with = f" All with {', '.join(common)}." if common else ""
     judged_on = f"Judged on {' or '.join(judged)}, never on a test image."
-    return f"{table}\n\n{judged_on} {', '.join(counts)}, one seed each.{all_with}"
+    return f"{table}\n\n{judged_on} {', '.join(counts)}, {seeds} each.{all_with}"
+
+
+def _over_seeds(tried: Sequence[dict]) -> list[dict]:
+    """Trials that differ in their seed alone as one, with the means of theirs, and "seeds", how many they are."""
+    found: dict[str, list[dict]] = {}
+    for trial in tried:
+        same = {name: trial[name] for name in ("method", "settings", "device", "judged_on", "images")}
+        found.setdefault(json.dumps(same, sort_keys=True), []).append(trial)
+    return [
+        {**own[0], "seeds": len(own), **{name: float(np.mean([trial[name] for trial in own])) for name in MEANS}}
+        for own in found.values()
+    ]
 
 
 def _without_common(tried: Sequence[dict]) -> tuple[list[dict], list[str]]:

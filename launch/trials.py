@@ -33,8 +33,8 @@ flags.DEFINE_list("recipes", [], "experiments, one of each method, that runs are
 flags.DEFINE_string("commit", "", "of runs whose environment does not name theirs")
 
 METHODS = {"contrastive": "SupCon", "joint": "SupCon, joint", "cross_entropy": "cross-entropy"}  # by the first stage
-# What says nothing of how a run trained: names, and what was looked at on the way.
-BESIDE = ("name", "data.train_split", "data.test_split", "data.held_out", "knn", "evaluate_every")
+# What says nothing of how a run trained: names, its seed, and what was looked at on the way.
+BESIDE = ("name", "seed", "data.train_split", "data.test_split", "data.held_out", "knn", "evaluate_every")
 
 
 def main(argv: list[str]) -> None:
@@ -88,7 +88,7 @@ def trial_of(run: pathlib.Path, recipes: list[Experiment], *, on: str, commit: s
         "method": METHODS[next(iter(experiment.stages))],
         "experiment": recipe.name,
         "settings": changed,
-        "judged_on": data.test_split or f"a share of {data.held_out:g} of the training images",
+        "judged_on": data.test_split or f"the training images, {data.held_out:g} of them held out",
         "validation_accuracy": summary["test_accuracy"],
         "images": summary["test_images"],
         "seed": experiment.seed,

@@ -92,6 +92,15 @@ def test_trials_the_best_of_each_method_first(folder):
     assert lines[-1] == told
 
 
+def test_trials_that_differ_in_their_seed_alone_are_one_with_their_mean(folder):
+    row = {"method": "SupCon", "settings": {}, "device": "CPU", "images": 2000, "judged_on": "train[90%:]"}
+    measured = [{"validation_accuracy": share, "seconds": 60 * (1 + seed), "seed": seed}
+                for seed, share in enumerate((0.5, 0.75))]  # fmt: skip
+    (folder / "trials_x.json").write_text(json.dumps({"trials": [{**row, **each} for each in measured]}))
+    lines = command.shown("trials_x", folder / "README.md").splitlines()
+    assert lines[2] == "| SupCon | nothing | 62.50 | CPU | 1.5 min |" and "1 of SupCon, 2 seeds each." in lines[-1]
+
+
 def test_what_all_trials_have_and_their_recipes_have_not_is_said_once(folder):
     """As where a recipe changed after its trials."""
     row = {"method": "SupCon", "settings": {"precision": "mixed_bfloat16", "data.views": 2}, "validation_accuracy": 0.5,

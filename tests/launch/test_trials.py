@@ -32,8 +32,9 @@ def tried(data=HELD, **changes):
 def test_a_trial_is_what_differs_and_what_was_reached(tmp_path):
     """Names, splits, and what was looked at on the way are no differences; nor are fields of absent stages."""
     experiment = tried(linear=Stage(epochs=2, evaluate_every=2), contrastive=Stage(epochs=4), joint=Stage(batch_size=8))
+    experiment = dataclasses.replace(experiment, seed=1)
     found = trials.trial_of(write(tmp_path / "run", experiment, commit=""), [RECIPE], on="a core", commit="def")
-    assert found["settings"] == {"contrastive.epochs": 4}
+    assert found["settings"] == {"contrastive.epochs": 4} and found["seed"] == 1
     assert (found["method"], found["experiment"], found["commit"]) == ("SupCon", "data.recipe", "def")
     assert (found["validation_accuracy"], found["seconds"], found["judged_on"]) == (0.75, 70.0, "train[90%:]")
 
@@ -43,7 +44,7 @@ def test_a_run_that_was_judged_on_test_images_is_refused(tmp_path):
     with pytest.raises(ValueError, match="was judged on test images"):
         trials.trial_of(run, [RECIPE], on="a core")
     held = trials.trial_of(write(tmp_path / "held", tried(data={"held_out": 0.1})), [RECIPE], on="a core")
-    assert held["judged_on"] == "a share of 0.1 of the training images" and held["settings"] == {}
+    assert held["judged_on"] == "the training images, 0.1 of them held out" and held["settings"] == {}
 
 
 def test_runs_of_other_data_are_left_out_and_of_other_methods_refused(tmp_path, capsys):
