@@ -31,6 +31,23 @@ def inner_layers(layer: tf.keras.layers.Layer) -> list[tf.keras.layers.Layer]:
     return list(layer._flatten_layers())
 
 
+def give_weights(layer: tf.keras.layers.Layer, values: list[np.ndarray]) -> None:
+    """Gives a layer or a network the weights of another, in their order."""
+    layer.set_weights(values)
+    renew_copies(layer)
+
+
+def renew_copies(layer: tf.keras.layers.Layer) -> None:
+    """Makes the layers that compute with copies of their weights copy them again: `Normalization` does.
+
+    To be called wherever weights come by other ways than a file of Keras: by `set_weights` or by a checkpoint of
+    TensorFlow, neither of which tells the layers.
+    """
+    for inner in inner_layers(layer):
+        if isinstance(inner, tf.keras.layers.Normalization):
+            inner.finalize_state()
+
+
 def symbolic_outputs(layer: tf.keras.layers.Layer) -> list[Any]:
     """What a layer gives, once for each place where it stands: `output` of a nested model is that of its own graph."""
     nodes = layer._inbound_nodes

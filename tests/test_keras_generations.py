@@ -38,6 +38,26 @@ def test_a_nested_model_gives_something_in_its_own_graph_and_in_the_outer_one():
     assert len(keras_generations.symbolic_outputs(outer.layers[-1])) == 1
 
 
+def test_layers_that_compute_with_copies_of_their_weights_take_new_ones(tmp_path):
+    def normalizing():
+        return tf.keras.Sequential([tf.keras.Input([2]), tf.keras.layers.Normalization()])
+
+    adapted, rows = normalizing(), np.float32([[1, 2], [3, 8]])
+    adapted.layers[0].adapt(rows)
+    expected = adapted(rows).numpy()
+    np.testing.assert_allclose(expected, [[-1, -1], [1, 1]], atol=1e-5)
+    given, restored = normalizing(), normalizing()
+    keras_generations.give_weights(given, adapted.get_weights())
+    tf.train.Checkpoint(of=adapted).write(str(tmp_path / "x"))
+    tf.train.Checkpoint(of=restored).read(str(tmp_path / "x")).assert_existing_objects_matched()
+    np.testing.assert_allclose(
+        restored(rows), rows, atol=1e-5
+    )  # Control: it has its weights, and computes with others.
+    keras_generations.renew_copies(restored)
+    for network in (given, restored):
+        np.testing.assert_array_equal(network(rows), expected)
+
+
 def test_a_variable_has_its_whole_name_and_is_tensorflows():
     layer = tf.keras.layers.Dense(2, name="stem")
     keras_generations.build_under_own_name(layer, (None, 3))

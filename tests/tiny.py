@@ -12,11 +12,17 @@ CLASSES, SIDE, FEATURES = 3, 8, 16
 
 
 def tiny_networks(
-    *, cross_replica_batch_norm: bool = True, classes: int = CLASSES, last_batch_norm: bool = False
+    *,
+    cross_replica_batch_norm: bool = True,
+    classes: int = CLASSES,
+    last_batch_norm: bool = False,
+    normalized: bool = False,
 ) -> Networks:
-    """Two convolutions with batch norm, both heads; the same weights at every call."""
+    """Two convolutions with batch norm, both heads; the same weights at every call. `normalized`: pixels are, first."""
     tf.keras.utils.set_random_seed(1)
     inputs = x = tf.keras.Input([SIDE, SIDE, 1])
+    if normalized:
+        x = tf.keras.layers.Normalization()(x)
     for filters in (8, FEATURES):
         x = tf.keras.layers.Conv2D(filters, 3, strides=2, padding="same", use_bias=False)(x)
         x = tf.keras.layers.ReLU()(batch_norm(cross_replica=cross_replica_batch_norm)(x))

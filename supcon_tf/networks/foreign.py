@@ -101,6 +101,20 @@ def _of_keras(name: str, image_shape: tuple) -> tf.keras.Model:
         raise ValueError(f"{name} cannot be made for images {list(image_shape)}: {first_line(error)}") from error
 
 
+def halves_scaling(name: str) -> bool:
+    """Whether Keras divides the pixels of this network by sqrt(d) where it loads weights of its own, and only there.
+
+    d are ImageNet's deviations. Weights of EfficientNet (not V2) hold d for variances, so that its `Normalization`
+    divides by sqrt(d) alone; with `weights="imagenet"` a `Rescaling` without weights does the rest. Of all applications
+    its graph alone depends on `weights`.
+
+    Example:
+        >>> halves_scaling("keras:EfficientNetB0"), halves_scaling("keras:EfficientNetV2B0"), halves_scaling("resnet18")
+        (True, False, False)
+    """
+    return form_of(name) == "keras" and application(name).__module__.endswith(".efficientnet")
+
+
 def _of_function(name: str, image_shape: tuple) -> tf.keras.Model:
     module, function = name.split(":")
     try:

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from supcon_tf.encoders import AUTO, form_of
 from supcon_tf.names import ENCODERS
-from supcon_tf.networks.foreign import as_encoder, network_of
+from supcon_tf.networks.foreign import as_encoder, halves_scaling, network_of
 from supcon_tf.networks.frozen import freeze
 from supcon_tf.networks.pixels import pixel_scaling, range_of
 from supcon_tf.networks.resnet import resnet
@@ -71,7 +71,7 @@ def build_encoder(
     else:
         network = network_of(name, image_shape)
     if weights:
-        load_weights(network, weights)
+        load_weights(network, weights, halves_scaling=halves_scaling(name))
     blue_first = range_of(name, pixels) == "caffe"
     if blue_first or not own:
         network = as_encoder(network, image_shape, name=name, blue_first=blue_first, cross_replica_batch_norm=across)

@@ -9,6 +9,7 @@ from typing import Callable
 import tensorflow as tf
 
 from supcon_tf.failures import first_line
+from supcon_tf.keras_generations import give_weights
 from supcon_tf.networks.networks import build_networks
 from supcon_tf.run.context import own_state
 from supcon_tf.run.restored import Restored
@@ -61,7 +62,7 @@ def in_float32(trained: Restored) -> Restored:
             classes=len(trained.class_names),
         )
     for name, part in networks.parts().items():
-        part.set_weights(trained.networks.parts()[name].get_weights())
+        give_weights(part, trained.networks.parts()[name].get_weights())
     return dataclasses.replace(trained, experiment=experiment, networks=networks)
 
 

@@ -16,6 +16,7 @@ from supcon_tf.data.sets.source import Facts, Source
 from supcon_tf.encoders import Encoder, form_of
 from supcon_tf.evaluation.features import forward_on
 from supcon_tf.failures import first_line
+from supcon_tf.keras_generations import renew_copies
 from supcon_tf.names import STAGE_KINDS
 from supcon_tf.networks.networks import Networks, build_networks
 from supcon_tf.paths import expanded, shown
@@ -165,6 +166,7 @@ def restored(directory: RunDirectory, strategy: tf.distribute.Strategy) -> Resto
     try:
         saved = tf.train.Checkpoint(**networks.parts()).read(str(checkpoint))
         saved.assert_existing_objects_matched().expect_partial()
+        renew_copies(networks.encoder)
     except (AssertionError, IndexError, ValueError, tf.errors.OpError) as error:
         raise ValueError(f"{checkpoint} is not of this run's networks ({first_line(error)}).") from error
     names, sets = tuple(expected["class_names"]), expected.get("label_sets", False)

@@ -18,7 +18,7 @@ from typing import NamedTuple, Optional
 import tensorflow as tf
 
 from supcon_tf.distribution.collectives import gather_rows
-from supcon_tf.keras_generations import tensorflow_variable
+from supcon_tf.keras_generations import give_weights, tensorflow_variable
 from supcon_tf.losses.queue import Queue
 from supcon_tf.networks.networks import Networks
 from supcon_tf.training.gradient_cache import outputs_of
@@ -60,7 +60,7 @@ class MomentumQueue:
         self._project = functools.partial(self._follower.project, training=batch_statistics)
         leaders, followers = networks.parts(), self._follower.parts()
         for name in FOLLOWED:
-            followers[name].set_weights(leaders[name].get_weights())
+            give_weights(followers[name], leaders[name].get_weights())
         self._pairs = [
             (tensorflow_variable(follower), tensorflow_variable(leader))
             for name in FOLLOWED

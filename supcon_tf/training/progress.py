@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from supcon_tf.keras_generations import scales_loss
+from supcon_tf.keras_generations import renew_copies, scales_loss
 from supcon_tf.training.checkpoints import StageCheckpoints
 from supcon_tf.training.observer import Observer
 from supcon_tf.training.plan import StagePlan
@@ -31,6 +31,8 @@ class Progress:
         self._scales = scales_loss(plan.state.optimizer)
         self.patience = PATIENCE if self._scales else 1
         self.done, saved = checkpoints.restore()
+        for networks in filter(None, (plan.state.networks, plan.state.networks.follower)):
+            renew_copies(networks.encoder)
         self.epoch = saved.get("epoch", 1)
         self.tally = begin(self._update, saved)
         observer.seen = saved.get("seen", [])

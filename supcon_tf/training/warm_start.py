@@ -7,6 +7,7 @@ import pathlib
 import tensorflow as tf
 
 from supcon_tf.failures import first_line
+from supcon_tf.keras_generations import renew_copies
 from supcon_tf.names import STAGE_KINDS
 from supcon_tf.networks.networks import Networks
 from supcon_tf.training.checkpoints import newest_whole
@@ -38,6 +39,7 @@ def load_encoder(networks: Networks, run: pathlib.Path) -> pathlib.Path:
         tf.train.Checkpoint(encoder=networks.encoder).read(
             str(newest)
         ).assert_existing_objects_matched().expect_partial()
+        renew_copies(networks.encoder)
     except (AssertionError, IndexError, ValueError, tf.errors.OpError) as error:
         raise ValueError(
             f"`encoder_from`: the encoder in {newest} is not the one of this run ({first_line(error)}). Give the "

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 import warnings
+from unittest import mock
 
+import h5py
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from supcon_tf.keras_generations import KERAS_3
 from supcon_tf.networks.registry import build_encoder
-from supcon_tf.networks.weights import load_weights
+from supcon_tf.networks.weights import IMAGENET_DEVIATION, load_weights
 
 
 def network(width=4, *, top=False, deep=False):
@@ -78,3 +83,72 @@ def test_an_encoder_of_ours_begins_with_them(tmp_path):
     x = tf.random.normal([2, 8, 8, 1])
     np.testing.assert_array_equal(again(x), first(x))
     assert np.abs(build_encoder("resnet18", **how)(x) - first(x)).max() > 1e-3  # Control.
+
+
+def normalizing(deviation, *, rescaled=False):
+    """Pixels brought to moments, as EfficientNet begins; `rescaled`: with the layer that Keras adds."""
+    scaling = tf.keras.layers.Rescaling([1 / np.sqrt(d) for d in deviation])
+    layers = [tf.keras.Input([4, 4, 3]), tf.keras.layers.Normalization(name="normal"), *[scaling] * rescaled]
+    model = tf.keras.Sequential([*layers, tf.keras.layers.GlobalAveragePooling2D(name="pool")])
+    normal = model.get_layer("normal")
+    for variable, value in zip(normal.weights, (deviation, deviation)):
+        variable.assign(value)
+    normal.finalize_state()
+    return model
+
+
+@pytest.mark.parametrize("ending", [".weights.h5", ".h5", ".keras"])
+@pytest.mark.parametrize(
+    "deviation, rescaled", [(IMAGENET_DEVIATION, True), ((0.3, 0.2, 0.1), False)], ids=["imagenet", "own"]
+)
+def test_pixels_are_scaled_as_by_keras_and_once(tmp_path, ending, deviation, rescaled):
+    """What was loaded, saved and loaded again is the same network."""
+    x = np.random.default_rng(0).random((2, 4, 4, 3), np.float32)
+    theirs = normalizing(deviation, rescaled=rescaled)
+    expected, file = theirs(x).numpy(), saved(theirs, tmp_path / f"theirs{ending}")
+    for again in ("once", "twice"):
+        model = normalizing((1.0, 1.0, 1.0))
+        load_weights(model, file, halves_scaling=True)
+        np.testing.assert_allclose(model(x), expected, rtol=1e-5)
+        file = saved(model, tmp_path / f"{again}{ending}")
+
+
+def test_a_model_that_was_trained_without_the_layer_stays(tmp_path):
+    theirs, model = normalizing(IMAGENET_DEVIATION), normalizing((1.0, 1.0, 1.0))
+    load_weights(model, saved(theirs, tmp_path / "x.keras"), halves_scaling=True)
+    x = np.random.default_rng(0).random((2, 4, 4, 3), np.float32)
+    np.testing.assert_allclose(model(x), theirs(x), rtol=1e-6)
+
+
+def of_keras_io(network, path):
+    """Weights layer by layer, as keras.io publishes them."""
+    if KERAS_3:  # which reads such files and writes none
+        layout = importlib.import_module("keras.src.legacy.saving.legacy_h5_format")
+        with h5py.File(path, "w") as file:
+            layout.save_weights_to_hdf5_group(file, network)
+    else:
+        network.save_weights(path)
+    return str(path)
+
+
+@pytest.mark.slow
+def test_efficientnet_is_the_network_that_keras_makes_of_its_weights(tmp_path):
+    how = {"include_top": False, "pooling": "avg", "input_shape": (32, 32, 3)}
+    make = tf.keras.applications.EfficientNetB0
+    plain = make(**how, weights=None)
+    normal = next(layer for layer in plain.layers if isinstance(layer, tf.keras.layers.Normalization))
+    for variable, value in zip(normal.weights, ((0.485, 0.456, 0.406), IMAGENET_DEVIATION)):
+        variable.assign(tf.reshape(tf.constant(value), variable.shape))
+    file = of_keras_io(plain, tmp_path / "efficientnetb0_notop.h5")
+    module = sys.modules[make.__module__]
+    with mock.patch.object(getattr(module, "file_utils" if KERAS_3 else "data_utils"), "get_file", return_value=file):
+        theirs = make(**how, weights="imagenet")
+    x = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype(np.float32)
+    expected = theirs(x).numpy()
+    build = {"image_shape": (32, 32, 3), "cross_replica_batch_norm": False}
+    ours = build_encoder("keras:EfficientNetB0", **build, weights=file)
+    np.testing.assert_allclose(ours(x), expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
+    for model in (ours, theirs):  # by way of a model file of this package, and of one of Keras
+        model.save(tmp_path / "whole.keras")
+        again = build_encoder("keras:EfficientNetB0", **build, weights=str(tmp_path / "whole.keras"))
+        np.testing.assert_allclose(again(x), expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())

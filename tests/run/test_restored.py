@@ -11,10 +11,15 @@ import tensorflow as tf
 
 from supcon_tf import settings
 from supcon_tf.config import Data
+from supcon_tf.names import STAGE_KINDS
 from supcon_tf.records.directory import RunDirectory
+from supcon_tf.run import restored as restored_module
 from supcon_tf.run.restored import experiment_of, restored, source_of
+from supcon_tf.training.checkpoints import StageCheckpoints
+from supcon_tf.training.state import StageState
 from tests.data import image_folder
 from tests.run.conftest import TRAINED
+from tests.tiny import tiny_networks
 
 
 def of(directory):
@@ -35,6 +40,20 @@ def test_the_networks_answer_as_the_run_recorded(trained_run):
     )
     answers = np.argmax(trained.networks.classify(images, training=False), 1)
     np.testing.assert_array_equal(answers, recorded["predictions"][:40])
+
+
+def test_its_encoder_normalises_as_it_was_trained(trained_run, tmp_path, monkeypatch):
+    """`Normalization` computes with copies of its weights, and a checkpoint has those alone."""
+    then, directory = tiny_networks(normalized=True, classes=10), shutil.copytree(trained_run, tmp_path / "run")
+    images = np.random.default_rng(0).uniform(3, 9, (4, 8, 8, 1)).astype(np.float32)
+    then.encoder.layers[1].adapt(images)
+    state = StageState.create(then, STAGE_KINDS["linear"].trains, tf.keras.optimizers.SGD())
+    state.step.assign(10**6)
+    StageCheckpoints(state, directory / "checkpoints" / "linear").save({})
+    monkeypatch.setattr(restored_module, "build_networks", lambda *_, **__: tiny_networks(normalized=True, classes=10))
+    trained = of(directory)
+    assert trained.checkpoint.name == "step-1000000"
+    np.testing.assert_allclose(trained.networks.encoder(images), then.encoder(images), atol=1e-6)
 
 
 def test_a_run_cut_before_its_classifier_has_an_encoder_and_no_classifier(trained_run, tmp_path):

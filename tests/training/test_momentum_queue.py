@@ -69,6 +69,16 @@ def test_the_follower_takes_a_part_of_the_way_and_fills_the_places_in_turn(one_d
         assert int(queue.filled) == min(8 * (number + 1), SIZE)
 
 
+def test_a_follower_normalises_as_its_leader():
+    """`Normalization` computes with copies of its weights."""
+    networks, images = tiny_networks(normalized=True), np.random.default_rng(0).uniform(3, 9, (4, 8, 8, 1)).astype("f4")
+    networks.encoder.layers[1].adapt(images)
+    networks.follower = tiny_networks(normalized=True)
+    MomentumQueue(networks, size=SIZE, momentum=MOMENTUM)
+    both = [which.project(images, training=False) for which in (networks.follower, networks)]
+    np.testing.assert_allclose(*both, atol=1e-6)
+
+
 def test_the_loss_is_that_of_batch_and_queue_and_without_labels_of_images_alone(one_device, feed, batch):
     images, labels = batch
     state = make_state(one_device)

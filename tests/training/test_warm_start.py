@@ -40,6 +40,18 @@ def test_the_newest_encoder_comes_and_the_heads_stay(stage, tmp_path):
             np.testing.assert_array_equal(one, other)
 
 
+def test_it_normalises_as_in_that_run(tmp_path):
+    """`Normalization` computes with copies of its weights."""
+    then, now = tiny_networks(normalized=True), tiny_networks(normalized=True)
+    images = np.random.default_rng(0).uniform(3, 9, (4, 8, 8, 1)).astype(np.float32)
+    then.encoder.layers[1].adapt(images)
+    state = StageState.create(then, STAGE_KINDS["contrastive"].trains, tf.keras.optimizers.SGD())
+    (tmp_path / "checkpoints").mkdir()
+    StageCheckpoints(state, tmp_path / "checkpoints" / "contrastive").save({})
+    load_encoder(now, tmp_path)
+    np.testing.assert_allclose(now.encoder(images), then.encoder(images), atol=1e-6)
+
+
 def test_a_damaged_checkpoint_is_passed_over(tmp_path, capsys):
     write_run(tmp_path, 9, 0.25)
     write_run(tmp_path, 10, 0.5)
