@@ -8,7 +8,11 @@ import tensorflow as tf
 
 # Multiplied by, never divided: graphs turn the division into this product, and eager results would differ by a bit.
 UINT8_SCALE = 1 / 255
-_ROUNDED_UP = 1.01  # What interpolation and rounding may leave above 1.
+_ROUNDED = 0.01  # What interpolation and rounding may leave beyond either end.
+OUTSIDE = (
+    "Float images must be in [0, 1]; these go from {} to {}. Divide by 255 what is in [0, 255], take x / 2 + 0.5 of "
+    "what is in [-1, 1], or hand them over as uint8."
+)
 
 
 def unit_range(image: tf.Tensor) -> tf.Tensor:
@@ -31,26 +35,33 @@ def unit_range(image: tf.Tensor) -> tf.Tensor:
 
 
 def require_unit_range(image: tf.Tensor) -> tf.Tensor:
-    """The image, once it is sure that floats are in [0, 1]: in [0, 255] all that follows would be white.
+    """The image, once it is sure that floats are in [0, 1]: in [0, 255] all that follows would be white, in [-1, 1]
+    half of it black.
 
     Asked once, where an image comes in. A uint8 image costs nothing.
 
     Raises:
-        ValueError: the image is neither uint8 nor float, or a float that is clearly above 1. In a graph the latter is
+        ValueError: the image is neither uint8 nor float, or a float that is clearly outside. In a graph the latter is
             a tf.errors.InvalidArgumentError, when it runs; compiled by XLA, which cannot raise, all pixels are NaN.
     """
     unit_range(image[:0])  # its type
     if image.dtype == tf.uint8:
         return image
-    most = tf.reduce_max(image)
-    message = "Float images must be in [0, 1]; these go up to {}: divide by 255, or hand them over as uint8."
     if tf.executing_eagerly():
-        if tf.size(image) and float(most) > _ROUNDED_UP:
-            raise ValueError(message.format(f"{float(most):.4g}"))
+        _refuse_outside(image)
         return image
-    most = tf.cast(most, tf.float32)
-    with tf.control_dependencies([tf.debugging.Assert(most <= _ROUNDED_UP, [message.format("this:"), most])]):
-        return tf.where(most <= _ROUNDED_UP, image, tf.cast(math.nan, image.dtype))  # XLA leaves the assertion out
+    least, most = (tf.cast(end(image), tf.float32) for end in (tf.reduce_min, tf.reduce_max))
+    inside = (least >= -_ROUNDED) & (most <= 1 + _ROUNDED)
+    with tf.control_dependencies([tf.debugging.Assert(inside, [OUTSIDE.format("this", "this:"), least, most])]):
+        return tf.where(inside, image, tf.cast(math.nan, image.dtype))  # XLA leaves the assertion out
+
+
+def _refuse_outside(image: tf.Tensor) -> None:
+    if not tf.size(image):
+        return
+    least, most = float(tf.reduce_min(image)), float(tf.reduce_max(image))
+    if least < -_ROUNDED or most > 1 + _ROUNDED:
+        raise ValueError(OUTSIDE.format(f"{least:.4g}", f"{most:.4g}"))
 
 
 def resize(image: tf.Tensor, *, size: int) -> tf.Tensor:

@@ -127,3 +127,14 @@ def test_flip_mirrors_every_second_image():
         assert mirrored or np.array_equal(view, image)
         flipped += mirrored
     assert 75 < flipped < 125
+
+
+def test_the_range_of_floats_leaves_room_for_rounding_alone():
+    for least, most in ((-0.009, 1.0), (0.0, 1.009)):
+        image = tf.constant([[[least], [most]]])
+        assert geometry.require_unit_range(image) is image
+        np.testing.assert_array_equal(tf.function(geometry.require_unit_range)(image), image)
+    for least, most in ((-0.02, 1.0), (0.0, 1.02)):
+        with pytest.raises(ValueError, match=rf"these go from {least:g} to {most:g}\. Divide"):
+            geometry.require_unit_range(tf.constant([[[least], [most]]]))
+    assert geometry.require_unit_range(tf.zeros([0, 2, 1])).shape == (0, 2, 1)

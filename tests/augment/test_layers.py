@@ -129,11 +129,12 @@ def test_two_replicas_draw_apart(two_replicas):
 
 
 @every_layer
-def test_float_images_up_to_255_are_refused_and_nan_where_nothing_can_be_raised(make):
-    layer, wrong = make(), tf.cast(images(), tf.float32)
-    with pytest.raises(ValueError, match=r"must be in \[0, 1\]; these go up to 255: divide by 255"):
+@pytest.mark.parametrize("scale, shift, ends", [(1.0, 0.0, "0 to 255"), (1 / 127.5, -1.0, "-1 to 1")])
+def test_floats_of_another_range_are_refused_and_nan_where_nothing_can_be_raised(make, scale, shift, ends):
+    layer, wrong = make(), tf.cast(images(), tf.float32) * scale + shift
+    with pytest.raises(ValueError, match=rf"must be in \[0, 1\]; these go from {ends}\. Divide by 255"):
         layer(wrong)
-    with pytest.raises(tf.errors.InvalidArgumentError, match="divide by 255"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"x / 2 \+ 0\.5"):
         tf.function(layer)(wrong)
     if not isinstance(layer, TwoViews):
         assert np.isnan(tf.function(layer, jit_compile=True)(wrong)).all()
