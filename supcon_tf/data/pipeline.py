@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 from typing import Callable, Optional
 
+import numpy as np
 import tensorflow as tf
 
 from supcon_tf.augment.color import whiten
@@ -79,7 +80,7 @@ def training(
             "read in its order: it is too large for memory. Use a folder of images, fewer examples, or 0."
         )
     if images_per_class:
-        examples = order.balanced(source.labels("train"), images_per_class=images_per_class, **where)
+        examples = order.balanced(_classes(source, images_per_class), images_per_class=images_per_class, **where)
     elif fetch:
         examples = order.epochs(count, **where)
     else:
@@ -97,6 +98,18 @@ def training(
         .apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
         .prefetch(tf.data.AUTOTUNE)
     )
+
+
+def _classes(source: Source, images_per_class: int) -> np.ndarray:
+    """One class an image, int64 [n]; ValueError where some have none: they would be a class of their own."""
+    labels = source.labels("train")
+    unlabelled = int((labels < 0).sum())
+    if unlabelled:
+        raise ValueError(
+            f"images_per_class={images_per_class} needs one class an image, and {unlabelled:,} of the {len(labels):,} "
+            f"training images of '{source.facts.name}' have no label; use 0."
+        )
+    return labels
 
 
 def evaluation(

@@ -135,6 +135,14 @@ def test_a_batch_larger_than_the_set_is_refused(numbered_dir, batch_size):
         train(load_source("numbered_grey", numbered_dir), batch_size=batch_size)
 
 
+def test_images_without_a_label_are_no_class(numbered_dir, monkeypatch):
+    source = load_source("numbered_grey", numbered_dir)
+    stored = np.where(np.arange(40) < 3, -1, source.labels("train"))
+    monkeypatch.setattr(source, "_labels", lambda split: stored)
+    with pytest.raises(ValueError, match=r"images_per_class=2 needs .* and 3 of the 40 training images .* use 0\."):
+        train(source, batch_size=4, images_per_class=2)
+
+
 def test_a_negative_start_is_refused(numbered_dir):
     with pytest.raises(ValueError, match="got -1"):
         train(load_source("numbered_grey", numbered_dir), start_step=-1)

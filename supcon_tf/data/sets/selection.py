@@ -27,7 +27,8 @@ def selected(
         source: as it was loaded.
         examples: train on the first `examples` images only; 0 for all.
         fraction: train on this share of each class, drawn by `seed`; `examples` then counts among these.
-        label_noise: probability of a training label to be replaced by a class drawn uniformly, once and for all.
+        label_noise: probability of a training label to be replaced by a class drawn uniformly, once and for all;
+            an image without a label stays without one.
         held_out: share of the training images that takes the place of the test images (`HeldOut`).
         seed: decides which images `fraction`, `label_noise` and `held_out` mean.
 

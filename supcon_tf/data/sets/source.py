@@ -72,7 +72,10 @@ class Source(abc.ABC):
         return chosen
 
     def relabelled(self, replaced: np.ndarray) -> Source:
-        """The same set with other training labels: int64 [n], -1 where the label stays (`selection.noise`)."""
+        """The same set with other training labels: int64 [n], -1 where the label stays (`selection.noise`).
+
+        An image without a label (-1) stays without one.
+        """
         changed = copy.copy(self)
         changed._replaced = replaced
         return changed
@@ -117,7 +120,7 @@ class Source(abc.ABC):
             labels = self._labels(split)
         if split != "train" or self._replaced is None:
             return labels
-        return np.where(self._replaced < 0, labels, self._replaced)
+        return np.where((self._replaced < 0) | (labels < 0), labels, self._replaced)
 
     def file_names(self, split: str) -> Optional[list[str]]:
         """The file of every example, relative to the folder, in order; None where the set is no folder of images."""
@@ -134,7 +137,7 @@ class Source(abc.ABC):
             return examples
         replaced = tf.data.Dataset.from_tensor_slices(tf.constant(self._replaced)[first:end])
         return tf.data.Dataset.zip((examples, replaced)).map(
-            lambda example, instead: (example[0], tf.where(instead < 0, example[1], instead))
+            lambda example, instead: (example[0], tf.where((instead < 0) | (example[1] < 0), example[1], instead))
         )
 
     def explain(self, error: tf.errors.OpError) -> str:

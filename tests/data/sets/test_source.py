@@ -49,6 +49,20 @@ def test_replaced_labels_are_seen_by_every_reader(grey):
     assert noisy.labels("test").tolist() == grey.labels("test").tolist()
 
 
+def test_what_has_no_label_is_given_none(grey, monkeypatch):
+    """As in semi-supervised sets, whose noise is drawn for every image."""
+    stored = np.where(np.arange(40) < 2, -1, grey.labels("train"))
+    monkeypatch.setattr(grey, "_labels", lambda split: stored)
+    pairs = tf.data.Dataset.zip(
+        (grey.stream("train").map(lambda image, _: image), tf.data.Dataset.from_tensors(stored).unbatch())
+    )
+    monkeypatch.setattr(grey, "_stream", lambda split, first, end: pairs)
+    noisy = grey.relabelled(np.full(40, 3))
+    assert noisy.labels("train").tolist() == [-1, -1, *[3] * 38]
+    assert [int(label) for _, label in noisy.stream("train").take(3)] == [-1, -1, 3]
+    assert int(noisy.fetch("train")(tf.constant(1, tf.int64))[1]) == -1
+
+
 def test_a_failure_that_the_source_knows_is_an_error_of_the_system():
     with pytest.raises(OSError, match="a file went: lost") as error, reading(Knowing("a file went")):
         raise tf.errors.DataLossError(None, None, "lost")
