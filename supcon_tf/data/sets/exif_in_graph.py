@@ -12,6 +12,7 @@ import tensorflow as tf
 from supcon_tf.data.sets.exif import AS_STORED
 
 _EXIF = tuple(b"Exif\0\0")
+_FILL = 0xFF  # so may a marker be preceded, by any number of them (T.81, B.1.1.2)
 _APP1, _SCAN = 0xE1, 0xDA  # markers of a segment for Exif, and of the pixels, after which no segment is looked for
 _TAG, _LONG = 0x0112, 4  # the tag of the orientation; a number of 32 bits, where it is usually one of 16
 _INTEL = 0x4949  # "II": numbers begin with their last byte
@@ -55,7 +56,8 @@ def _start_of_note(byte: _Read, last: tf.Tensor) -> tf.Tensor:
         begins = byte(place + 4 + tf.range(len(_EXIF), dtype=tf.int64)) == tf.constant(_EXIF, tf.int64)
         is_note = (byte(place + 1) == _APP1) & tf.reduce_all(begins)
         length = tf.maximum(_number(byte, place + 2, 2), 2)  # a length below that is damage, and would never end
-        return place + 2 + length, tf.where(is_note, place + 4 + len(_EXIF), found)
+        onward = tf.where(byte(place + 1) == _FILL, 1, 2 + length)
+        return place + onward, tf.where(is_note, place + 4 + len(_EXIF), found)
 
     return tf.while_loop(is_segment, next_segment, [tf.constant(2, tf.int64), tf.constant(0, tf.int64)])[1]
 

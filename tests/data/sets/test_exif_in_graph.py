@@ -51,6 +51,16 @@ def test_it_is_found_behind_other_segments():
     assert int(in_graph(content)) == exif.orientation(content) == 6
 
 
+@pytest.mark.parametrize("filled", [1, 2, 5])
+def test_bytes_that_fill_are_passed_over_before_any_marker(filled):
+    """As T.81, B.1.1.2, allows; Pillow and the decoders read such files."""
+    content, fill = noted(note([(0x0112, 6)])), b"\xff" * filled
+    comment = b"\xff\xfe\0\5abc"
+    for changed in (content[:2] + fill + content[2:], content[:2] + fill + comment + fill + content[2:]):
+        assert int(in_graph(changed)) == exif.orientation(changed) == 6
+    assert int(in_graph(b"\xff\xd8" + b"\xff" * 99)) == 1
+
+
 @pytest.mark.parametrize("content", [
     b"", b"\xff", b"\xff\xd8", b"\xff\xd8\xff", jpeg(), noted(b"Exif\0\0"), noted(b"Exif\0\0II*\0\xff\xff\xff\xff"),
     noted(note([(0x0112, 6)])[:20]), noted(note([])), b"\xff\xd8\xff\xe1\0\0" + b"\0" * 9, b"text",
