@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Optional
+
 import tensorflow as tf
 
 from supcon_tf.augment.geometry import unit_range
@@ -26,13 +29,30 @@ def gaussian_blur(image: tf.Tensor, sigma: tf.Tensor, *, taps: int) -> tf.Tensor
         float32 [height, width, ch] in [0, 1].
 
     Raises:
-        ValueError: `taps` is even.
+        ValueError: `taps` is even, or more than the image has room for.
     """
-    if taps % 2 == 0:
-        raise ValueError(f"A blur kernel needs an odd number of taps, or it would shift the image; got {taps}.")
+    require_taps(taps, image.shape)
     planes = tf.transpose(unit_range(image), [2, 0, 1])  # [ch, height, width]
     blurred = _along_columns(_along_rows(planes, gaussian_weights(sigma, taps)), gaussian_weights(sigma, taps))
     return tf.ensure_shape(tf.transpose(blurred, [1, 2, 0]), image.shape)
+
+
+def require_taps(taps: int, shape: Optional[Sequence[Optional[int]]] = None) -> None:
+    """Raises ValueError where a kernel is of even length, or reaches past the mirror image of the border.
+
+    Args:
+        taps: of the kernel.
+        shape: (height, width, ch) of an image, as far as it is known.
+    """
+    if taps % 2 == 0:
+        raise ValueError(f"A blur kernel needs an odd number of taps, or it would shift the image; got {taps}.")
+    height, width = tuple(shape)[:2] if shape is not None else (None, None)
+    most = 2 * min(side for side in (height, width, taps) if side is not None) - 1
+    if taps > most:
+        raise ValueError(
+            f"A blur kernel of {taps} taps reaches past the mirrored border of images of {height} x {width} pixels: "
+            f"take {most} taps or fewer."
+        )
 
 
 def gaussian_weights(sigma: tf.Tensor, taps: int) -> tf.Tensor:

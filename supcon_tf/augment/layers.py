@@ -167,13 +167,13 @@ class GaussianBlur(RandomLayer):
 
     Args:
         probability: of acting on an image.
-        taps: odd length of the kernel; 0 takes `blur.kernel_size` of the images.
+        taps: odd length of the kernel; 0 takes `blur.kernel_size` of their shorter side.
         seed: as of `RandomLayer`.
 
-    Call: as `ColorJitter`; images of any number of channels.
+    Call: as `ColorJitter`; images of any number of channels, and of unlike sides.
 
     Raises:
-        ValueError: `taps` is even.
+        ValueError: `taps` is even, or more than the images have room for (`blur.gaussian_blur`).
 
     Example:
         >>> GaussianBlur(probability=1.0, taps=3)(tf.zeros([4, 16, 16, 3], tf.uint8)).shape
@@ -182,8 +182,8 @@ class GaussianBlur(RandomLayer):
 
     def __init__(self, probability: float = 0.5, *, taps: int = 0, **keywords: Any):
         super().__init__(**keywords)
-        if taps and taps % 2 == 0:
-            raise ValueError(f"A blur kernel needs an odd number of taps, or it would shift the image; got {taps}.")
+        if taps:
+            blur.require_taps(taps)
         self.probability, self.taps = probability, taps
 
     def call(self, images: tf.Tensor, training: bool = True, seeds: Optional[tf.Tensor] = None) -> tf.Tensor:
@@ -191,11 +191,16 @@ class GaussianBlur(RandomLayer):
         if not training:
             return images
         seeds = self.drawn_seeds(images) if seeds is None else seeds
-        taps, side = self.taps or blur.kernel_size(images.shape[1]), images.shape[1]
+        height, width = images.shape[1:3]
+        if height is None or width is None:
+            raise ValueError(f"GaussianBlur wants images of a known size; got shape {images.shape}. Resize them first.")
+        taps = self.taps or blur.kernel_size(min(height, width))
+        blur.require_taps(taps, images.shape[1:])
         sigmas, chances = _each(seeds, blur.blur_draws, (tf.float32, tf.float32))
-        matrices = tf.einsum("mt,tyx->myx", blur.gaussian_weights(sigmas, taps), _shifts(side, taps))  # [M, S, S]
-        rows = tf.einsum("myh,mhwc->mywc", matrices, images)
-        blurred = tf.clip_by_value(tf.einsum("mxw,mywc->myxc", matrices, rows), 0.0, 1.0)
+        weights = blur.gaussian_weights(sigmas, taps)  # [M, taps]
+        down, across = (tf.einsum("mt,tyx->myx", weights, _shifts(side, taps)) for side in (height, width))
+        rows = tf.einsum("myh,mhwc->mywc", down, images)
+        blurred = tf.clip_by_value(tf.einsum("mxw,mywc->myxc", across, rows), 0.0, 1.0)
         return _unhidden(tf.where(chances[:, None, None, None] < self.probability, blurred, images), images)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:

@@ -36,6 +36,24 @@ def test_blur_is_that_of_the_host():
     np.testing.assert_allclose(got, tf.stack(expected), atol=1e-6)
 
 
+def test_images_of_unlike_sides_are_blurred_as_on_the_host():
+    batch = images(side=30)[:, :20]
+    expected = [blur.random_blur(x, seed, taps=5, probability=1.0) for x, seed in zip(batch, SEEDS)]
+    got = GaussianBlur(taps=5, probability=1.0)(batch, seeds=SEEDS)
+    np.testing.assert_allclose(got, tf.stack(expected), atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(12, 4), (4, 12)])
+def test_a_kernel_that_the_images_have_no_room_for_is_refused(size):
+    batch = tf.image.resize_with_crop_or_pad(images(), *size)
+    assert GaussianBlur(taps=7, probability=1.0)(batch).shape == batch.shape
+    message = rf"A blur kernel of 9 taps .* images of {size[0]} x {size[1]} pixels: take 7 taps or fewer\."
+    with pytest.raises(ValueError, match=message):
+        GaussianBlur(taps=9, probability=1.0)(batch)
+    with pytest.raises(ValueError, match=message):
+        blur.gaussian_blur(batch[0], tf.constant(1.0), taps=9)
+
+
 def test_strength_and_probability_zero_are_the_identity():
     batch = images()
     np.testing.assert_array_equal(ColorJitter(strength=0.0)(batch, seeds=SEEDS), color.unit_range(batch))
