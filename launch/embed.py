@@ -4,7 +4,8 @@
     python -m launch.embed --run=runs/photos --images=folder:PHOTOS --to=runs/photos.npz
     tensorboard --logdir=runs/photos_projector
 
-The images need not be those of the run, nor have labels. They are cut and whitened as the run's were. FILE.npz has
+The images need not be those of the run, nor have labels; a set of TFDS may have test images alone, and
+`--data.test_split` names other splits. They are cut and whitened as the run's were. FILE.npz has
 `features` float32 [n, F], `labels` (-1: none), `splits`, `class_names`, `made` (of what, as JSON), and for a folder
 `files`, the names in it.
 """
@@ -32,6 +33,8 @@ define_directory("data_dir", "directory of prepared TFDS data sets; default: `da
 flags.DEFINE_enum(
     "split", None, ["train", "test", "all"], "images of which split; default: all of a folder, test of a TFDS set"
 )
+flags.DEFINE_string("data.train_split", "", "TFDS splits that are --split=train, as in an experiment")
+flags.DEFINE_string("data.test_split", "", "TFDS splits that are --split=test")
 flags.DEFINE_enum("broken_images", "fail", ["fail", "skip"], "what to do when files of a folder are no images")
 flags.DEFINE_enum("strategy", "auto", [name for name in STRATEGIES if name != "multi_worker"], "devices that embed")
 flags.DEFINE_integer("replicas", 0, "devices that share the images; 0: all there are", lower_bound=0)
@@ -56,7 +59,12 @@ def main(argv: list[str]) -> None:
             strategy = make_strategy(FLAGS.strategy, replicas=FLAGS.replicas)
             found = embedded(
                 restored(run, strategy),
-                Data(name=name, broken_images=FLAGS.broken_images),
+                Data(
+                    name=name,
+                    train_split=FLAGS["data.train_split"].value,
+                    test_split=FLAGS["data.test_split"].value,
+                    broken_images=FLAGS.broken_images,
+                ),
                 FLAGS.split or ("all" if name.startswith(FOLDER) else "test"),
                 data_dir=FLAGS.data_dir or str(run.path / "data"),
                 strategy=strategy,

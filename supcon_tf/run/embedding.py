@@ -124,6 +124,8 @@ def _made(trained: Restored, data: Data, source: Source, split: str) -> dict:
         "data": shown(data.name),
         "fingerprint": source.fingerprint(),
         "split": split,
+        "train_split": data.train_split,
+        "test_split": data.test_split,
         "image": trained.image,
         "software": software(environment()),
     }

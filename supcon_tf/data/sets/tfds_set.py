@@ -180,20 +180,25 @@ def _only(examples: tf.data.Dataset, wanted) -> tf.data.Dataset:
 
 
 def _splits(name: str, info: tfds.core.DatasetInfo, train_split: str, test_split: str) -> dict[str, str]:
-    """What "train" and "test" are in TFDS; "" where there is nothing to evaluate on."""
+    """What "train" and "test" are in TFDS; "" where there is no such split, and none was asked for."""
     usual = _SPLITS.get(base_name(name), ("train", "test" if "test" in info.splits else "validation"))
-    chosen = {"train": train_split or usual[0], "test": test_split or usual[1]}
+    asked = {"train": train_split, "test": test_split}
+    chosen = {split: asked[split] or names for split, names in zip(asked, usual)}
+    there = ", ".join(info.splits) or "none"
     for split, names in chosen.items():
         try:
             _ = info.splits[names].num_examples
         except (KeyError, ValueError, AssertionError) as error:
-            if split == "test" and not test_split:
-                chosen[split] = ""
+            if not asked[split]:
+                chosen[split] = ""  # `count` refuses it, where it is wanted
                 continue
-            raise ValueError(
-                f"{name!r} has no split {names!r} to {'learn from' if split == 'train' else 'evaluate on'}; it has "
-                f"{', '.join(info.splits) or 'none'}."
-            ) from error
+            purpose = "learn from" if split == "train" else "evaluate on"
+            raise ValueError(f"{name!r} has no split {names!r} to {purpose}; it has {there}.") from error
+    if not any(chosen.values()):
+        raise ValueError(
+            f"{name!r} has no split {' and no split '.join(map(repr, usual))}; it has {there}. Say which by "
+            "data.train_split or data.test_split."
+        )
     return chosen
 
 
@@ -208,12 +213,12 @@ def _facts(name: str, builder: tfds.core.DatasetBuilder, reading: Reading, split
         classes=len(reading.class_names),
         class_names=reading.class_names,
         image_shape=tuple(image.shape),
-        train_examples=info.splits[splits["train"]].num_examples,
+        train_examples=info.splits[splits["train"]].num_examples if splits["train"] else 0,
         test_examples=info.splits[splits["test"]].num_examples if splits["test"] else 0,
         test_split=splits["test"],
         mean=mean,
         std=std,
         label_sets=reading.are_sets,
-        shared=tfds_files.shared(builder, splits["train"], splits["test"]) if splits["test"] else 0,
+        shared=tfds_files.shared(builder, splits["train"], splits["test"]) if all(splits.values()) else 0,
         left_out=", ".join(f"the split {name} ({info.splits[name].num_examples:,} images)" for name in unused),
     )

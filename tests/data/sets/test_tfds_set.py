@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_datasets as tfds
 
 from supcon_tf.data.sets import source as source_module
 from supcon_tf.data.sets.load import load_source
+from supcon_tf.data.sets.selection import selected
+from tests.data.conftest import _Numbered
 
 
 def test_digits_moments_are_those_of_the_training_images(digits_dir):
@@ -33,6 +36,38 @@ def test_any_selection_of_tfds_is_a_split_and_the_rest_is_left_out(numbered_dir,
     assert source.fetch("test") is not None
     everything = load_source(name, numbered_dir, train_split="all", test_split=test)
     assert len(everything.labels("train")) == 53 and everything.facts.left_out == ""
+
+
+class NumberedUnseen(_Numbered):
+    """As cifar10_1 and imagenet_v2: test images alone, or with others that nobody asked for."""
+
+    def _split_generators(self, dl_manager):
+        return {"test": self._generate_examples(100, 113)}
+
+
+class NumberedOdd(_Numbered):
+    def _split_generators(self, dl_manager):
+        return {"extra": self._generate_examples(100, 113)}
+
+
+def test_what_nobody_asked_for_may_be_absent_until_it_is_wanted(tmp_path):
+    for builder in (NumberedUnseen, NumberedOdd):
+        builder(data_dir=str(tmp_path)).download_and_prepare(
+            download_config=tfds.download.DownloadConfig(try_download_gcs=False)
+        )
+    source = load_source("numbered_unseen", str(tmp_path))
+    assert (source.facts.train_examples, source.facts.test_examples) == (0, 13)
+    assert [int(label) for _, label in source.stream("test")] == source.labels("test").tolist()
+    for wanted in (lambda: source.labels("train"), lambda: source.fetch("train"), lambda: selected(source)):
+        with pytest.raises(ValueError, match="'numbered_unseen' has no split 'train'; it has 'test'"):
+            wanted()
+    with pytest.raises(ValueError, match="no split 'train' to learn from; it has test"):
+        load_source("numbered_unseen", str(tmp_path), train_split="train")
+    with pytest.raises(
+        ValueError, match=r"no split 'train' and no split 'validation'; it has extra\. Say which by data"
+    ):
+        load_source("numbered_odd", str(tmp_path))
+    assert load_source("numbered_odd", str(tmp_path), test_split="extra").count("test") == 13
 
 
 def test_arrays_hold_every_image_in_stored_order_and_are_read_once(numbered_dir):
