@@ -105,7 +105,10 @@ def facts_table(source) -> str:
     ]
     if by_number and facts.labelled:  # Otherwise the whole set would have to be read for its labels.
         labels = source.labels("train")
-        counts = np.sum(labels > 0, 0) if facts.label_sets else np.bincount(labels, minlength=facts.classes)
+        known = labels if facts.label_sets else labels[labels >= 0]
+        counts = np.sum(labels > 0, 0) if facts.label_sets else np.bincount(known, minlength=facts.classes)
+        if len(known) < len(labels):
+            lines.append(("without a label", f"{len(labels) - len(known):,}"))
         if facts.label_sets:
             lines.append(("labels of an image", f"{np.mean(np.sum(labels > 0, 1)):.2f} on average"))
         lines.append(("images of a class", f"{counts.min():,} to {counts.max():,}, median {np.median(counts):,.0f}"))
@@ -177,14 +180,17 @@ def _previews(source, experiment: Experiment, crop, size: int):
 
 
 def _of_every_class(source) -> np.ndarray:
-    """Numbers of the first images of each of the first classes, int [k, n]; a class with too few repeats them."""
+    """Numbers of the first images of each of the first classes, int [k, n]; a class with too few repeats them.
+
+    The first images of all where none has a label.
+    """
     labels = source.labels("train")
 
     def members(number: int) -> np.ndarray:
         return np.flatnonzero(labels[:, number] > 0 if source.facts.label_sets else labels == number)
 
-    found = itertools.islice(filter(len, map(members, range(source.facts.classes))), ROWS)
-    return np.stack([np.resize(numbers[:COLUMNS], COLUMNS) for numbers in found])
+    found = list(itertools.islice(filter(len, map(members, range(source.facts.classes))), ROWS))
+    return np.stack([np.resize(numbers[:COLUMNS], COLUMNS) for numbers in found]) if found else _first(source)
 
 
 def _first(source) -> np.ndarray:

@@ -102,6 +102,18 @@ def test_images_without_labels_are_shown_by_their_order(tmp_path):
     assert prepare_data._first(source).tolist() == [list(range(8)), [8, 9, *range(6)]]
 
 
+def test_images_without_a_label_among_others_are_counted_apart(tmp_path, monkeypatch):
+    source = load_source("digits", str(tmp_path))
+    labels = source.labels("train")
+    monkeypatch.setattr(source, "_labels", lambda split: np.where(np.arange(len(labels)) < 30, -1, labels))
+    table = prepare_data.facts_table(source)
+    assert re.search(r"^without a label +30$", table, re.MULTILINE) and "images of a class" in table
+    assert prepare_data._of_every_class(source).min() >= 30
+    monkeypatch.setattr(source, "_labels", lambda split: np.full(len(labels), -1))
+    assert re.search(r"^without a label +1,258$", prepare_data.facts_table(source), re.MULTILINE)
+    assert prepare_data._of_every_class(source).tolist() == prepare_data._first(source).tolist()
+
+
 def command(*arguments, data_name, workdir):
     """`launch.prepare_data` in a process of its own."""
     line = [sys.executable, "-m", "launch.prepare_data", f"--data.name={data_name}", f"--workdir={workdir}", *arguments]
