@@ -86,6 +86,12 @@ class TwoViews(RandomLayer):
         self._draw = several(make_policy(policy, size=size, **self.options), count=views)
 
     def call(self, images: tf.Tensor, seeds: Optional[tf.Tensor] = None) -> tf.Tensor:
+        if images.shape.rank not in (3, 4) or images.shape[-1] is None:
+            raise ValueError(
+                f"TwoViews wants images [B, height, width, ch] or one image, with ch known; got shape {images.shape}. "
+                "In `map`, decode by `tf.io.decode_image(..., channels=3, expand_animations=False)`, or call "
+                "`tf.ensure_shape(image, [None, None, 3])` before."
+            )
         if images.shape.rank == 3:
             batched = None if seeds is None else seeds[None]
             return self.call(images[None], batched)[0]

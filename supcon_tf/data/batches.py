@@ -164,8 +164,8 @@ def _streamed(
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
         def drawn(number: tf.Tensor, example: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-            image, label = example
-            return (draw(image, view_seed(seed, epoch=epoch, example=number)) if draw else same(image)), label
+            image, label = same(example[0]), example[1]
+            return (draw(image, view_seed(seed, epoch=epoch, example=number)) if draw else image), label
 
         examples = dataset.enumerate().map(drawn, tf.data.AUTOTUNE)
         if buffer == 1:
@@ -200,7 +200,8 @@ def _drawn(
 
     def drawn(n: tf.Tensor, number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         image, label = found.fetch(number)
-        return (draw(image, view_seed(seed, epoch=0, example=n)) if draw else same(image)), label
+        image = same(image)
+        return (draw(image, view_seed(seed, epoch=0, example=n)) if draw else image), label
 
     return drawn
 
@@ -220,17 +221,32 @@ def _views_of(views: Optional[Views]) -> Optional[Views]:
 def _one_shape(
     first: Callable[[], tf.Tensor], spec: tf.TensorSpec, views: Optional[Views]
 ) -> Callable[[tf.Tensor], tf.Tensor]:
-    """A check that an image has the shape of the first, which is looked at where the shape is not known."""
-    if views is not None or spec.shape.is_fully_defined():
+    """A check that an image has the shape of the first, or its channels where views are drawn.
+
+    The first is looked at where the shape is not known, as of `tf.io.decode_image`.
+    """
+    if spec.shape.is_fully_defined() or (views is not None and spec.shape.rank == 3 and spec.shape[-1] is not None):
         return lambda image: image
     shape = first().shape
-    message = (
-        f"images must have one size to be a batch; the first is {shape}, another is not. Draw views of them "
-        "(`views=sc.TwoViews(...)`), or bring them to one size (`sc.data.load(..., size=...)`)."
-    )
+    if shape.rank != 3:
+        raise ValueError(
+            f"the first image has shape {shape}, and one image is [height, width, ch]: decode by "
+            "`tf.io.decode_image(..., channels=3, expand_animations=False)`."
+        )
+    if views is None:
+        checked = 3
+        message = (
+            f"images must have one size to be a batch; the first is {shape}, another is not. Draw views of them "
+            "(`views=sc.TwoViews(...)`), or bring them to one size (`sc.data.load(..., size=...)`)."
+        )
+    else:
+        checked = 1
+        message = f"images must have the channels of the first, {shape[-1]}; another has not. Decode with `channels=3`."
+        shape = tf.TensorShape([None, None, shape[-1]])
 
     def same(image: tf.Tensor) -> tf.Tensor:
-        with tf.control_dependencies([tf.debugging.assert_equal(tf.shape(image), shape, message)]):
+        sides = tf.shape(image)[-checked:]
+        with tf.control_dependencies([tf.debugging.assert_equal(sides, shape[-checked:], message)]):
             return tf.ensure_shape(tf.identity(image), shape)
 
     return same

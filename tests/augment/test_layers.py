@@ -158,6 +158,14 @@ def test_floats_of_another_range_are_refused_and_nan_where_nothing_can_be_raised
         assert np.isnan(tf.function(layer, jit_compile=True)(wrong)).all()
 
 
+@pytest.mark.parametrize("shape", [None, [None, None, None]])
+def test_images_of_unknown_channels_are_refused_in_words(shape):
+    """As `tf.io.decode_image` gives them."""
+    unknown = tf.data.Dataset.from_generator(lambda: images(), output_signature=tf.TensorSpec(shape, tf.uint8))
+    with pytest.raises(ValueError, match=r"with ch known; got shape .*decode_image\(\.\.\., channels=3, expand"):
+        unknown.map(TwoViews("crop_flip", size=6))
+
+
 def test_what_is_out_of_range_is_refused():
     with pytest.raises(ValueError, match=r"between 0 and 2.5; got 3"):
         ColorJitter(strength=3.0)

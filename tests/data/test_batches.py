@@ -12,6 +12,8 @@ import pytest
 import tensorflow as tf
 
 from supcon_tf.augment.layers import ColorJitter, TwoViews
+from supcon_tf.augment.policies import policy
+from supcon_tf.augment.views import several
 from supcon_tf.data import order
 from supcon_tf.data.batches import balanced_batches, shuffled_batches
 from supcon_tf.losses.supcon import SupConLoss
@@ -188,6 +190,23 @@ def test_labels_of_any_kind_pass_through_shuffled_batches():
     for labels in (np.eye(6, dtype=np.float32)[LABELS], LABELS - 1):
         images, found = passes(shuffled_batches((IMAGES, labels), 8))[0]
         np.testing.assert_array_equal(found, labels[images[..., 0, 0, 0]])
+
+
+@pytest.mark.parametrize("make", [balanced, lambda data, **how: shuffled_batches(data, 12, **how)])
+def test_images_whose_shape_is_unknown_have_that_of_the_first(make):
+    """As of `tf.io.decode_image`; those of another number of channels are refused when their turn comes."""
+
+    def unknown(images):
+        types = (tf.TensorSpec(None, tf.uint8), tf.TensorSpec([], tf.int64))
+        return tf.data.Dataset.from_generator(lambda: zip(images, LABELS), output_signature=types)
+
+    coloured, views = np.tile(IMAGES, [1, 7, 8, 3]), several(policy("crop_flip", size=6), count=2)
+    for how, shape in (({}, (7, 8, 3)), ({"views": views}, (2, 6, 6, 3))):
+        assert next(iter(make(unknown(coloured), **how)))[0].shape[1:] == shape
+    with pytest.raises(tf.errors.InvalidArgumentError, match="the channels of the first, 3; another has not"):
+        list(make(unknown([coloured[0], *coloured[1:, ..., :1]]), views=views))
+    with pytest.raises(ValueError, match=r"the first image has shape \(1, .*expand_animations=False"):
+        make(unknown(coloured[:, None]), views=views)
 
 
 @pytest.mark.parametrize(
