@@ -15,7 +15,7 @@ import tensorflow as tf
 from supcon_tf.augment.layers import TwoViews
 from supcon_tf.augment.views import Views, view_seed
 from supcon_tf.data import order
-from supcon_tf.data.examples import Examples, Numbered, classes_of, held, numbered, require_pairs
+from supcon_tf.data.examples import Examples, Numbered, held, numbered, require_pairs
 
 SHUFFLED = 1024  # images of a dataset that are shuffled together
 
@@ -74,7 +74,8 @@ def balanced_batches(
         (TensorShape([12, 2, 8, 8, 3]), [3, 3, 3, 3], 5)
     """
     found = numbered(data) or held(data)
-    labels = classes_of(found.labels)
+    found = found.of_classes()
+    labels = found.labels
     there, rows = len(np.unique(labels)), classes * images_per_class
     if not 2 <= classes <= there:
         raise ValueError(f"a batch must hold 2 to {there} classes, as many as the labels have; got classes={classes}.")

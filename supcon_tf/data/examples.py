@@ -31,6 +31,13 @@ class Numbered(NamedTuple):
     labels: np.ndarray
     fetch: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
+    def of_classes(self) -> Numbered:
+        """The same with labels int64 [n], whatever whole numbers they were, [n] or [n, 1]; or as `classes_of`."""
+        labels = classes_of(self.labels)
+        with tf.device("CPU:0"):
+            kept = tf.constant(labels)
+        return Numbered(labels, lambda number: (self.fetch(number)[0], tf.gather(kept, number)))
+
 
 def numbered(data: Examples) -> Optional[Numbered]:
     """The examples by number; None for a dataset, which can only be read from its beginning.

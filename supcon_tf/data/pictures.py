@@ -33,10 +33,8 @@ def preview(source: Source, count: int, *, views: Views, seed: int) -> np.ndarra
     Args:
         source: of `sets.load_source`.
         count: images, k.
-        view_count: V.
+        views: from (image, seed) to V views, [V, S, S, ch], as of `augment.several`.
         seed: decides the views.
-        size: side in pixels, S.
-        **parameters: `policy` and all others of `augment.policies.augment`.
 
     Returns:
         float32 [k, V, S, S, ch] in [0, 1].

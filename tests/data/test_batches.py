@@ -185,6 +185,16 @@ def test_the_views_of_the_layer_are_drawn_by_number():
     assert found[0].shape == (3, 8, 3, 4, 4, 3) and (found[0][:, :, 0] != found[0][:, :, 1]).any()
 
 
+@pytest.mark.parametrize("labels", [LABELS[:, None], LABELS.astype(np.uint8), LABELS.astype(np.int32)[:, None]])
+@pytest.mark.parametrize("wrapped", [tuple, tf.data.Dataset.from_tensor_slices], ids=["arrays", "dataset"])
+def test_labels_of_balanced_batches_are_classes_as_documented(labels, wrapped):
+    ((_, expected),) = passes(balanced(seed=2))
+    data = balanced(wrapped((IMAGES, labels)), seed=2)
+    assert data.element_spec[1].shape.rank == 1 and data.element_spec[1].dtype == tf.int64
+    ((_, found),) = passes(data)
+    np.testing.assert_array_equal(found, expected)
+
+
 @pytest.mark.slow
 def test_labels_of_any_kind_pass_through_shuffled_batches():
     for labels in (np.eye(6, dtype=np.float32)[LABELS], LABELS - 1):
