@@ -11,7 +11,7 @@ import tensorflow_datasets as tfds
 from supcon_tf.data.sets.tfds_files import damage
 from supcon_tf.data.sets.transfer import TRANSFER_SETS
 from supcon_tf.names import nearest
-from supcon_tf.paths import is_remote, shown
+from supcon_tf.paths import expanded, is_remote, shown
 
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
 _VERSIONED = re.compile(rf"(?P<name>.+)/(?P<version>{_VERSION.pattern})")
@@ -80,7 +80,10 @@ def directory(name: str, data_dir: str) -> str:
         raise DataNotPrepared(
             f"TFDS has no {name!r}: sort its images into class sub-folders and read them with data.name=folder:PATH."
         )
-    hint = nearest(name, names) or nearest(name, sorted(known))
+    is_folder = not is_remote(name) and os.path.isdir(expanded(name))
+    hint = (
+        f" Did you mean `folder:{shown(name)}`?" if is_folder else nearest(name, names) or nearest(name, sorted(known))
+    )
     raise DataNotPrepared(f"Data set '{shown(name)}' is neither prepared in {searched} nor known to TFDS.{hint}")
 
 

@@ -70,6 +70,14 @@ def test_a_wrong_name_is_answered_with_the_nearest(data_dir, wrong, nearest):
         directory(wrong, data_dir)
 
 
+def test_a_folder_that_is_there_is_meant_as_one(data_dir, tmp_path, monkeypatch):
+    (tmp_path / "photos").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for name in (str(tmp_path / "photos"), "photos", "./photos"):
+        with pytest.raises(DataNotPrepared, match=rf"nor known to TFDS\. Did you mean `folder:{name}`\?"):
+            directory(name, data_dir)
+
+
 def test_the_base_name_drops_configuration_and_version():
     assert [base_name(name) for name in ("a", "a/b", "a:1.0.0", "a/b:1.0.0")] == ["a"] * 4
 
