@@ -10,7 +10,7 @@ from supcon_tf import config, names
 from supcon_tf.augment import autoaugment, color, evaluation_crops
 from supcon_tf.augment.corruptions import constants, corruption
 from supcon_tf.layers import heads
-from supcon_tf.losses import metric_learning
+from supcon_tf.losses import metric_learning, modes
 from supcon_tf.networks import resnet, resnext
 from tests.tiny import tiny_networks
 
@@ -25,6 +25,7 @@ from tests.tiny import tiny_networks
         (names.CORRUPTION_SCALES, constants.CONSTANTS),
         (names.HEAD_KERNELS, heads._KERNELS),
         (names.LOSSES, ["supcon", *metric_learning.FUNCTIONS]),
+        (names.DENOMINATOR_MODES, modes.DENOMINATORS),
         (
             names.ENCODERS,
             [f"{kind}{depth}" for kind, room in (("resnet", resnet), ("resnext", resnext)) for depth in room.BLOCKS],
@@ -39,6 +40,7 @@ from tests.tiny import tiny_networks
         "their scales",
         "head kernels",
         "losses",
+        "denominators",
         "encoders",
         "stages",
     ],
