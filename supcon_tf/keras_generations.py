@@ -68,6 +68,18 @@ def tensorflow_variable(variable: Any) -> tf.Variable:
     return variable if isinstance(variable, tf.Variable) else variable.value
 
 
+def weights_to_train(layer: tf.keras.layers.Layer) -> list[tf.Variable]:
+    """The weights in a layer that train, and those that would if nothing in it were frozen; TensorFlow's own."""
+    name = "_trainable_variables" if KERAS_3 else "_trainable_weights"
+    return [tensorflow_variable(variable) for inner in inner_layers(layer) for variable in getattr(inner, name)]
+
+
+def freeze_alike(layer: tf.keras.layers.Layer, pattern: tf.keras.layers.Layer) -> None:
+    """Freezes in a layer what is frozen in another of the same shape, and nothing else."""
+    for one, other in zip(inner_layers(layer), inner_layers(pattern)):
+        one._trainable = other.trainable  # by `trainable` those inside would change too, whatever was said of them
+
+
 def build_under_own_name(layer: tf.keras.layers.Layer, shape: tuple[Optional[int], ...]) -> None:
     """Makes a layer's weights under its name: built inside another layer, Keras 2 would call every one `kernel:0`."""
     with tf.name_scope(layer.name):

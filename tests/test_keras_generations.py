@@ -65,6 +65,22 @@ def test_a_variable_has_its_whole_name_and_is_tensorflows():
     assert isinstance(keras_generations.tensorflow_variable(layer.kernel), tf.Variable)
 
 
+def test_what_is_frozen_is_known_and_made_alike():
+    def network():
+        inner = [tf.keras.layers.Dense(2), tf.keras.layers.BatchNormalization(), tf.keras.layers.Dense(1)]
+        return tf.keras.Sequential([tf.keras.Input([3]), *inner])
+
+    pattern, layer = network(), network()
+    every = [variable.shape for variable in layer.trainable_variables]
+    pattern.layers[1].trainable = pattern.layers[2].trainable = False
+    layer.trainable = False
+    assert [
+        variable.shape for variable in keras_generations.weights_to_train(layer)
+    ] == every and not layer.trainable_variables
+    keras_generations.freeze_alike(layer, pattern)
+    assert [part.trainable for part in layer.layers] == [True, False, False] and layer.trainable
+
+
 def test_moments_are_divided_by_n():
     layer = tf.keras.layers.BatchNormalization(momentum=0.0)
     keras_generations.divide_moments_by_n(layer)

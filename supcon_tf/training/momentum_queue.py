@@ -1,13 +1,16 @@
 """The memory of a contrastive stage: projections of past images, by a network that follows the trained one slowly.
 
 With it a small batch meets many images (end of Sec. 4.4 of the paper, after MoCo: He et al., 2020, arXiv:1911.05722).
-After each update
+The first update begins with the follower as a copy. After each update
 
-1. the follower, which began as a copy, takes a small part of the way to the trained encoder and projection head;
+1. the follower takes a small part of the way to the trained encoder and projection head;
 2. it projects the last view of each image, without a gradient, in the batch norm mode of the stage;
 3. the projections of the global batch take the places of the oldest in the queue, with their labels.
 
 The next updates compare their anchors with all of them. A queue that is not yet full counts as far as it is filled.
+
+In a program of one's own weights may be loaded until the first update, and layers frozen and unfrozen at any time: the
+follower takes both. It follows frozen weights too, so that one which is unfrozen has been followed all along.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from typing import NamedTuple, Optional
 import tensorflow as tf
 
 from supcon_tf.distribution.collectives import gather_rows
-from supcon_tf.keras_generations import give_weights, tensorflow_variable
+from supcon_tf.keras_generations import freeze_alike, give_weights, tensorflow_variable, weights_to_train
 from supcon_tf.losses.queue import Queue
 from supcon_tf.networks.networks import Networks
 from supcon_tf.training.gradient_cache import outputs_of
@@ -59,14 +62,19 @@ class MomentumQueue:
         self._follower, self._momentum, self._microbatches = networks.follower, momentum, microbatches
         self._project = functools.partial(self._follower.project, training=batch_statistics)
         leaders, followers = networks.parts(), self._follower.parts()
-        for name in FOLLOWED:
-            give_weights(followers[name], leaders[name].get_weights())
-        self._pairs = [
-            (tensorflow_variable(follower), tensorflow_variable(leader))
-            for name in FOLLOWED
-            for follower, leader in zip(followers[name].trainable_variables, leaders[name].trainable_variables)
-        ]
+        self._parts = [(followers[name], leaders[name]) for name in FOLLOWED]
+        for follower, leader in self._parts:
+            freeze_alike(follower, leader)  # on which the order of weights depends
+            give_weights(follower, leader.get_weights())
+        self._pairs = [pair for part in self._parts for pair in zip(*map(weights_to_train, part))]
+        self._copied = [pair for part in self._parts for pair in zip(*map(_numbers, part))]
         self._rows, self._labels, self._added = memory or _empty(size, networks.projection.widths[-1])
+
+    def begin(self) -> None:
+        """Makes the follower a copy, as long as the queue is empty; call it as an update begins."""
+        for part in self._parts:
+            freeze_alike(*part)
+        tf.distribute.get_replica_context().merge_call(self._copy)
 
     def read(self) -> Queue:
         """The queue as it is now: what `supervised_contrastive_loss` takes."""
@@ -99,6 +107,10 @@ class MomentumQueue:
             "queue_added": self._added,
         }
 
+    def _copy(self, strategy) -> None:
+        for follower, leader in self._copied:
+            strategy.extended.update(follower, _equal_while_empty, args=(leader, self._added))
+
     def _follow(self, strategy) -> None:
         for follower, leader in self._pairs:
             strategy.extended.update(follower, self._closer, args=(leader,))
@@ -121,6 +133,17 @@ def _empty(size: int, width: int) -> Memory:
         tf.Variable(-tf.ones([size], tf.int64), trainable=False, name="queue_labels"),
         tf.Variable(0, dtype=tf.int64, trainable=False, name="queue_added"),
     )
+
+
+def _numbers(layer: tf.keras.layers.Layer) -> list[tf.Variable]:
+    """All weights in a layer, TensorFlow's own, but for what random layers draw from."""
+    weights = [tensorflow_variable(weight) for weight in layer.weights]
+    return [weight for weight in weights if weight.dtype.is_floating]
+
+
+def _equal_while_empty(follower, leader, added):
+    leader, added = tf.convert_to_tensor(leader), tf.convert_to_tensor(added)
+    return follower.assign(tf.where(added == 0, leader, tf.convert_to_tensor(follower)))
 
 
 def _put(variable, places, values):

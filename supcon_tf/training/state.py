@@ -18,6 +18,9 @@ from supcon_tf.optim.weight_decay import decayed_variables
 class Memory(Protocol):
     """Past images that a stage compares with: `training.momentum_queue.MomentumQueue`."""
 
+    def begin(self) -> None:
+        """Gets ready for an update, which has not changed the networks yet."""
+
     def read(self) -> Queue:
         """The queue as it is now."""
 

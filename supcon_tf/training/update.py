@@ -89,6 +89,8 @@ class Update:
             projections [B, V, D] and labels [B], or nothing).
         """
         state, objective = self._state, self._objective
+        if state.queue:
+            state.queue.begin()
         queue = state.queue.read() if state.queue else None
         inputs = objective.inputs(state.networks, images, training=self._training)
         forward = functools.partial(objective.forward, state.networks, training=self._training)

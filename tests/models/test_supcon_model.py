@@ -124,6 +124,46 @@ def test_a_queue_holds_what_the_slow_copy_made_of_last_views():
     np.testing.assert_allclose(queue.rows, model.project(VIEWS[:8, 1]), rtol=1e-4, atol=1e-5)  # momentum 0: a copy
 
 
+def assert_keys_are_projections(model):
+    """Of the last views of the first eight images, as the model in training makes them."""
+    np.testing.assert_allclose(model._queue.read().rows, model.project(VIEWS[:8, 1], True), rtol=1e-4, atol=1e-5)
+
+
+def fit_once(model):
+    model.compile(tf.keras.optimizers.SGD(0.2))
+    model.fit(VIEWS[:8], LABELS[:8], batch_size=8, shuffle=False, verbose=0)
+
+
+@pytest.mark.parametrize("loaded", [True, False])
+def test_the_slow_copy_begins_with_the_weights_that_the_first_update_begins_with(loaded):
+    """The control loads none: there the copy of when the model was made is right."""
+    model = small(queue_size=16, momentum=0.999)
+    if loaded:
+        model.encoder.set_weights([weight + 0.5 for weight in model.encoder.get_weights()])
+    before = [weight.numpy() for weight in model.trainable_variables]
+    fit_once(model)
+    following = [*model.following_encoder.trainable_variables, *model.following_projection.trainable_variables]
+    for follower, start, leader in zip(following, before, model.trainable_variables):
+        np.testing.assert_allclose(follower, 0.999 * start + 0.001 * leader.numpy(), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_the_slow_copy_follows_what_was_frozen_when_the_model_was_made():
+    """With momentum 0 it is the model itself, batch norm that is frozen and no longer so included."""
+    model = small(queue_size=8, momentum=0.0)
+    model.encoder.trainable = False
+    fit_once(model)
+    assert_keys_are_projections(model)
+    frozen = SupConModel.from_config(model.get_config())  # made of a frozen encoder
+    frozen.set_weights(model.get_weights())
+    start = frozen.encoder.get_weights()[0]
+    for trainable in (False, True, True):
+        frozen.encoder.trainable = trainable
+        fit_once(frozen)
+        assert_keys_are_projections(frozen)
+    assert np.abs(frozen.encoder.get_weights()[0] - start).max() > 1e-3
+
+
 @pytest.mark.guard
 def test_a_fresh_process_loads_it_and_goes_on(tmp_path):
     """Features, projections, classifier, queue and optimizer: with `import supcon_tf` alone."""
