@@ -230,12 +230,18 @@ def loss_scale(optimizer: tf.keras.optimizers.Optimizer) -> tf.Tensor:
 
 
 def reads_summed_gradients(optimizer: tf.keras.optimizers.Optimizer) -> bool:
-    """Whether `summed_gradients` works: Keras 3 sums scaled ones in a branch of the graph that nothing can read."""
-    return not (KERAS_3 and scales_loss(optimizer))
+    """Whether what `summed_gradients` yields works.
+
+    Keras 3 sums scaled ones in a branch of the graph that nothing can read. The optimizers of Keras 2 of the older kind
+    (`tf.keras.optimizers.legacy`, those of TensorFlow Addons) have no method for the sum.
+    """
+    return not (KERAS_3 and scales_loss(optimizer)) and hasattr(_inner(optimizer), _SUMMING)
 
 
+_SUMMING = "_all_reduce_sum_gradients" if KERAS_3 else "aggregate_gradients"
+_CLIPPING = "_clip_gradients"
 _lock = threading.Lock()
-_watched: dict[int, list[Any]] = {}  # id of an optimizer -> [how many watch it, what its method was before, or None]
+_watched: dict[int, list[Any]] = {}  # id of an optimizer -> [how many watch it, its own attributes before by name]
 _own = threading.local()  # each replica is traced in a thread of its own
 
 
@@ -245,43 +251,54 @@ def summed_gradients(optimizer: tf.keras.optimizers.Optimizer) -> Iterator[Calla
 
     On several replicas only the optimizer sees that sum, in a method of its own. It is watched while any replica is in
     the block, and is afterwards as it was. The replicas meet in that sum, so all have entered before the first leaves.
+
+    Keras 3 would clip what each replica has (`clipnorm`, `global_clipnorm`, `clipvalue`), which is another update than
+    that of one device. In the block it clips the sum, as Keras 2 does; what is yielded is not clipped, as there.
     """
-    inner = getattr(optimizer, "inner_optimizer", optimizer)
-    name = "_all_reduce_sum_gradients" if KERAS_3 else "aggregate_gradients"
+    inner = _inner(optimizer)
     with _lock:
-        _watch(inner, name)
+        _watch(inner)
     try:
         yield lambda: _own.summed
     finally:
         with _lock:
-            _unwatch(inner, name)
+            _unwatch(inner)
 
 
-def _watch(optimizer: tf.keras.optimizers.Optimizer, name: str) -> None:
-    entry = _watched.setdefault(id(optimizer), [0, vars(optimizer).get(name)])
+def _inner(optimizer: tf.keras.optimizers.Optimizer) -> tf.keras.optimizers.Optimizer:
+    """The one that applies gradients: without what scales the loss."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
+
+
+def _watch(optimizer: tf.keras.optimizers.Optimizer) -> None:
+    own = vars(optimizer)  # not by setattr, with which Keras would track what is put there
+    before = {name: own[name] for name in (_SUMMING, _CLIPPING) if name in own}
+    entry = _watched.setdefault(id(optimizer), [0, before])
     entry[0] += 1
-    if entry[0] > 1:
+    if entry[0] > 1 or not hasattr(optimizer, _SUMMING):
         return
-    aggregate = getattr(optimizer, name)
+    aggregate = getattr(optimizer, _SUMMING)
+    clip = getattr(optimizer, _CLIPPING) if KERAS_3 else _unchanged
 
     def watched(grads_and_vars: Any) -> Any:
         summed = list(aggregate(grads_and_vars))
         _own.summed = [gradient for gradient, _ in summed]
-        return summed
+        return list(zip(clip(_own.summed), [variable for _, variable in summed]))
 
-    vars(optimizer)[name] = watched  # not by setattr, with which Keras would track it
+    own[_SUMMING] = watched
+    if KERAS_3:
+        own[_CLIPPING] = _unchanged
 
 
-def _unwatch(optimizer: tf.keras.optimizers.Optimizer, name: str) -> None:
+def _unwatch(optimizer: tf.keras.optimizers.Optimizer) -> None:
     entry = _watched[id(optimizer)]
     entry[0] -= 1
     if entry[0]:
         return
     del _watched[id(optimizer)]
-    if entry[1] is None:
-        del vars(optimizer)[name]
-    else:
-        vars(optimizer)[name] = entry[1]
+    for name in (_SUMMING, _CLIPPING):
+        vars(optimizer).pop(name, None)
+    vars(optimizer).update(entry[1])
 
 
 @contextlib.contextmanager

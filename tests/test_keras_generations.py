@@ -133,9 +133,10 @@ def test_summed_gradients_are_read_and_the_optimizer_is_as_it_was(two_replicas):
     assert name not in vars(optimizer) and float(weight.numpy()) == 1.0 - 0.5 * 3.0
     own = getattr(optimizer, name)
     vars(optimizer)[name] = own
+    before = dict(vars(optimizer))
     with keras_generations.summed_gradients(optimizer), keras_generations.summed_gradients(optimizer):
         assert vars(optimizer)[name] is not own
-    assert vars(optimizer)[name] is own
+    assert vars(optimizer)[name] is own and vars(optimizer).keys() == before.keys()
 
 
 def draws():

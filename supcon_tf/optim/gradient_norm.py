@@ -13,14 +13,16 @@ from supcon_tf.optim.optimizers import known_to_all
 class GradientNorm:
     """Measures sqrt(sum of squares) of the gradient of the global batch, without sending anything more.
 
-    On several replicas the gradient is the sum of theirs, which the optimizer makes; it is watched at that.
+    On several replicas the gradient is the sum of theirs, which the optimizer makes; it is watched at that. An
+    optimizer that clips gradients clips that sum, as on one device; the norm is that of before.
 
     Args:
         optimizer: any.
         replicas: R.
 
     Attributes:
-        known: whether the norm can be read: not of scaled losses on several replicas with Keras 3.
+        known: whether the norm can be read: on several replicas not with an optimizer that shows nobody the sum
+            (`keras_generations.reads_summed_gradients`).
     """
 
     def __init__(self, optimizer: tf.keras.optimizers.Optimizer, replicas: int):
@@ -38,16 +40,16 @@ class GradientNorm:
             float32 scalar by name; nothing where the norm is not known. An update that loss scaling leaves out, for
             its gradient is not finite, counts as 0.
         """
-        if not self.known:
-            self._optimizer.apply_gradients(zip(known_to_all(gradients), variables))
-            return {}
         if self._replicas == 1:
             norm = tf.linalg.global_norm(self.unscaled(gradients))
             self._optimizer.apply_gradients(zip(gradients, variables))
         else:
-            with summed_gradients(self._optimizer) as summed:
+            gradients = gradients if self.known else known_to_all(gradients)
+            with summed_gradients(self._optimizer) as summed:  # which has the sum clipped, too
                 self._optimizer.apply_gradients(zip(gradients, variables))
-                norm = tf.linalg.global_norm(summed())
+                norm = tf.linalg.global_norm(summed()) if self.known else None
+        if norm is None:
+            return {}
         if scales_loss(self._optimizer):
             norm = tf.where(tf.math.is_finite(norm), norm, 0)
         return {"gradient_norm": norm / self._replicas}
