@@ -10,6 +10,10 @@ gradient is not the sum of those of micro-batches. But it reaches the network th
 The price is the first pass. In the third, random layers draw what they drew in the first. Batch norm normalises each
 micro-batch by its own moments, as replicas do without cross-replica moments; its moving averages take one move a
 step, the mean of the moves that the micro-batches ask for.
+
+A layer that draws from where nobody can set it back, as `tf.random.uniform` does, would send the gradient through
+another network. The third step has the outputs anyway: where they are not those of the first, but for rounding, there
+is an error, or no number.
 """
 
 from __future__ import annotations
@@ -21,6 +25,9 @@ import tensorflow as tf
 
 from supcon_tf.distribution.collectives import can_meet_in_loops
 from supcon_tf.keras_generations import inner_layers, random_states
+from supcon_tf.losses.soundness import poisoned, require
+
+ROUNDING, ROUNDING_16 = 0.02, 0.25  # see `rounding`
 
 
 def value_and_gradients(
@@ -31,6 +38,7 @@ def value_and_gradients(
     variables: Sequence,
     state: Sequence = (),
     microbatches: int = 1,
+    rounding: float = ROUNDING,
 ) -> tuple[list, object]:
     """Gradients of a loss of all outputs of a network.
 
@@ -41,12 +49,14 @@ def value_and_gradients(
         variables: that the gradients are by.
         state: other variables that `forward` changes; see `forward_state`.
         microbatches: k, parts that go through the network one after the other. 1 is plain back-propagation.
+        rounding: how far outputs of the same rows may be from each other in two passes; see the function `rounding`.
 
     Returns:
         (gradients, a list like `variables`; what `loss` returned beside the scalar).
 
     Raises:
-        ValueError: n is not divisible by `microbatches`.
+        ValueError: n is not divisible by `microbatches`; or a pass cannot be repeated, as where a layer draws by
+            `tf.random.uniform`. That is tf.errors.InvalidArgumentError in a graph, and under XLA all floats are NaN.
     """
     if microbatches == 1:
         with tf.GradientTape() as tape:
@@ -60,7 +70,13 @@ def value_and_gradients(
         value, rest = loss(outputs)
     by_outputs = tape.gradient(value, outputs)  # [n, ...]
     by_parts = tf.reshape(by_outputs, [microbatches, -1, *outputs.shape[1:]])  # [k, n / k, ...]
-    return _send_back(forward, parts, by_parts, draws, list(variables), changing), rest
+    first = tf.reshape(outputs, by_parts.shape)  # [k, n / k, ...]
+    gradients, moved = _send_back(forward, parts, first, by_parts, draws, list(variables), changing)
+    # Of rows that are not numbers this is False: they say it themselves.
+    sound = require(~(moved > rounding**2 * tf.reduce_sum(first**2)), _ANOTHER)
+    return [poisoned(gradient, sound) for gradient in gradients], tf.nest.map_structure(
+        lambda part: poisoned(part, sound) if tf.is_tensor(part) and part.dtype.is_floating else part, rest
+    )
 
 
 def outputs_of(forward: Callable[[tf.Tensor], tf.Tensor], inputs: tf.Tensor, *, microbatches: int = 1) -> tf.Tensor:
@@ -79,6 +95,31 @@ def forward_state(*layers: tf.keras.layers.Layer) -> list:
     changed = [variable for layer in layers for variable in layer.non_trainable_variables]
     changed += random_states([inner for layer in layers for inner in inner_layers(layer)])
     return list({id(variable): variable for variable in changed}.values())
+
+
+def rounding(*layers: tf.keras.layers.Layer) -> float:
+    """How far outputs may be from those of another pass of the same rows: a share of their norm.
+
+    Passes that are compiled apart round apart, on a GPU in TF32 (10 bits) at least, and batch norm of nearly equal rows
+    magnifies that. So this is far above what sound networks show. A draw that moves outputs by less moves the gradient
+    by as little.
+
+    Args:
+        layers: of the network.
+
+    Example:
+        >>> rounding(tf.keras.layers.Dense(2)), rounding(tf.keras.layers.Dense(2, dtype="mixed_bfloat16"))
+        (0.02, 0.25)
+    """
+    inner = (inner for layer in layers for inner in inner_layers(layer))
+    return ROUNDING_16 if any(tf.as_dtype(one.compute_dtype or "float32").size == 2 for one in inner) else ROUNDING
+
+
+_ANOTHER = (
+    "micro-batches go through the network twice, and the second time gave other outputs: a layer draws random numbers "
+    "that cannot be drawn again, as by tf.random.uniform in its `call`. Let it draw by tf.random.stateless_uniform, "
+    "with a seed from an integer weight of its own (trainable=False) that it counts up, or train with microbatches=1."
+)
 
 
 class _Changing(NamedTuple):
@@ -125,12 +166,16 @@ def _outputs(forward, parts, changing):
     return tf.reshape(outputs.stack(), [count * shapes[0][0], *shapes[0][1:]]), draws
 
 
-def _send_back(forward, parts, by_parts, draws, variables, changing):
-    """Gradients by the variables, from those by the outputs of each part [k, n / k, ...]; moves the averages once."""
+def _send_back(forward, parts, first, by_parts, draws, variables, changing):
+    """Takes the gradients by the outputs of each part [k, n / k, ...] back; moves the averages once.
+
+    Returns:
+        (gradients by the variables; squared distance, scalar, of the outputs from the `first` ones).
+    """
     count = parts.shape[0]
 
     def one(number, carry):
-        sums, moves = carry
+        sums, moves, moved = carry
         _assign(changing.random, [array.read(number) for array in draws])
         _assign(changing.averages, changing.before)
         with tf.GradientTape() as tape:
@@ -138,12 +183,14 @@ def _send_back(forward, parts, by_parts, draws, variables, changing):
         found = tape.gradient(outputs, variables, by_parts[number], unconnected_gradients="zero")
         after = _read(changing.averages)
         moves = [move + now - before for move, now, before in zip(moves, after, changing.before)]
-        return [total + gradient for total, gradient in zip(sums, found)], moves
+        moved += tf.reduce_sum((outputs - first[number]) ** 2)
+        return [total + gradient for total, gradient in zip(sums, found)], moves, moved
 
     zeros = [tf.zeros(variable.shape, variable.dtype) for variable in variables]
-    sums, moves = _repeat(count, one, (zeros, [tf.zeros_like(value) for value in changing.before]))
+    start = (zeros, [tf.zeros_like(value) for value in changing.before], tf.zeros([]))
+    sums, moves, moved = _repeat(count, one, start)
     _assign(changing.averages, [before + move / count for before, move in zip(changing.before, moves)])
-    return sums
+    return sums, moved
 
 
 def _repeat(count: int, body, carry):

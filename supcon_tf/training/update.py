@@ -11,7 +11,7 @@ import tensorflow as tf
 from supcon_tf.keras_generations import loss_scaling
 from supcon_tf.optim.gradient_norm import GradientNorm
 from supcon_tf.optim.weight_decay import l2_penalty
-from supcon_tf.training.gradient_cache import forward_state, value_and_gradients
+from supcon_tf.training.gradient_cache import forward_state, rounding, value_and_gradients
 from supcon_tf.training.objectives import Contrastive, CrossEntropy
 from supcon_tf.training.state import StageState
 
@@ -101,7 +101,7 @@ class Update:
             return scale(outcome.value), outcome
 
         gradients, outcome = value_and_gradients(
-            forward, inputs, of_batch, variables=state.variables, state=self._changed(), microbatches=self._microbatches
+            forward, inputs, of_batch, variables=state.variables, microbatches=self._microbatches, **self._repeating()
         )
         gradients = unscale(self._penalty.added(gradients, state.variables, scale))
         squares = tf.stack([tf.nn.l2_loss(gradient) for gradient in self._norm.unscaled(gradients)])
@@ -110,6 +110,9 @@ class Update:
             state.queue.add(images[:, -1], outcome.compared[1])
         return metrics, outcome.compared
 
-    def _changed(self) -> list:
-        """What a forward pass in parts changes beside the outputs."""
-        return forward_state(*self._state.trained_parts()) if self._microbatches > 1 else []
+    def _repeating(self) -> dict:
+        """What has to be known of the networks where they see the same images twice."""
+        if self._microbatches == 1:
+            return {}
+        trained = self._state.trained_parts()
+        return {"state": forward_state(*trained), "rounding": rounding(*trained)}

@@ -10,7 +10,7 @@ from supcon_tf.keras_generations import inner_layers
 from supcon_tf.layers.heads import ProjectionHead
 from supcon_tf.losses.supcon import supervised_contrastive_loss
 from supcon_tf.training.compiled import compile_update
-from supcon_tf.training.gradient_cache import forward_state, value_and_gradients
+from supcon_tf.training.gradient_cache import forward_state, rounding, value_and_gradients
 from tests.losses.problems import largest_difference
 from tests.training import stages
 
@@ -200,6 +200,84 @@ def test_a_random_layer_that_cannot_repeat_is_refused():
         pytest.skip("random layers of Keras 3 always can")
     with pytest.raises(ValueError, match=r"layer 'forgetful' draws .* rng_type='stateful', or .* microbatches=1"):
         forward_state(network(tf.keras.layers.Dropout(0.5, rng_type="legacy_stateful", name="forgetful")))
+
+
+class Draws(tf.keras.layers.Layer):
+    """Dropout of a person's own: from nowhere, or from a counter among the weights, from which it can be repeated."""
+
+    def __init__(self, repeatable, **keywords):
+        super().__init__(**keywords)
+        self.repeatable = repeatable
+        self.drawn = self.add_weight(name="drawn", shape=(), dtype="int32", trainable=False, initializer="zeros")
+
+    def call(self, inputs):
+        if not self.repeatable:
+            return inputs * tf.cast(tf.random.uniform(tf.shape(inputs)) > 0.2, inputs.dtype)
+        self.drawn.assign(tf.convert_to_tensor(self.drawn) + 1)
+        seed = tf.stack([tf.convert_to_tensor(self.drawn), 0])
+        return inputs * tf.cast(tf.random.stateless_uniform(tf.shape(inputs), seed) > 0.2, inputs.dtype)
+
+
+@pytest.mark.parametrize("mode", ["eager", "graph", "xla"])
+@pytest.mark.parametrize("repeatable", [True, False])
+def test_a_layer_whose_draws_cannot_be_repeated_gives_no_gradient(repeatable, mode):
+    """The control is the same layer with its draws from a weight."""
+    tf.random.set_seed(None)  # with a global seed both passes may happen to draw alike, in a graph
+    model = network(tf.keras.layers.Dense(16), Draws(repeatable))
+
+    def step():
+        return value_and_gradients(
+            lambda x: model(x, training=True), tf.ones([8, 5]), loss_and_value, variables=model.trainable_variables,
+            state=forward_state(model), microbatches=4, rounding=rounding(model),
+        )  # fmt: skip
+
+    step = step if mode == "eager" else tf.function(step, jit_compile=mode == "xla", autograph=False)
+    if repeatable or mode == "xla":
+        gradients, value = step()
+        finite = [bool(np.isfinite(found).all()) for found in (*gradients, value)]
+        assert finite == [repeatable] * len(finite)
+        return
+    with pytest.raises((ValueError, tf.errors.InvalidArgumentError), match=r"tf\.random\.uniform .* microbatches=1"):
+        step()
+
+
+def loss_and_value(outputs):
+    value, _ = loss(outputs)
+    return value, value
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("compiled", [False, True], ids=["graph", "xla"])
+def test_rounding_of_a_sound_network_is_no_draw(policy, compiled):
+    """Rows that are nearly equal, which batch norm pulls apart: there 16 bits round worst. Bounds are far off."""
+    layers = []
+    for _ in range(4):
+        layers += [tf.keras.layers.Dense(32, dtype=policy), tf.keras.layers.BatchNormalization(dtype=policy)]
+        layers += [tf.keras.layers.Activation("relu", dtype=policy)]
+    model = network(*layers, tf.keras.layers.Dense(4, dtype=policy))
+    passes, inputs = [], 1 + 0.05 * tf.random.stateless_normal([8, 5], [0, 1])
+
+    def forward(rows):
+        passes.append(tf.cast(model(rows, training=True), tf.float32))
+        return passes[-1]
+
+    def step():
+        return value_and_gradients(
+            forward, inputs, loss_and_value, variables=model.trainable_variables, state=forward_state(model),
+            microbatches=2, rounding=0.2 * rounding(model),
+        )  # fmt: skip
+
+    gradients, value = tf.function(step, jit_compile=compiled, autograph=False)()
+    assert len(passes) == 2 and all(np.isfinite(found).all() for found in (*gradients, value))
+
+
+def test_outputs_that_are_not_numbers_are_not_called_draws():
+    """Whoever looks for a loss that diverged finds it."""
+    model = network(tf.keras.layers.Dense(4))
+    gradients, _ = value_and_gradients(
+        lambda x: model(x) * np.inf, tf.ones([8, 5]), loss, variables=model.trainable_variables, microbatches=2
+    )
+    assert not np.isfinite(gradients[0]).any()
 
 
 def test_parts_of_unequal_size_are_refused():
