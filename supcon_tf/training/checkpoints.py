@@ -3,6 +3,9 @@
 Step 1200 of a stage is `step-1200.index` and `step-1200.data-*` (TensorFlow's), `step-1200.json` (what was measured of
 an epoch that goes on) and `step-1200.sha256`, the sums of the others as `sha256sum -c` takes them. The sums are
 written last: files without them are what an interruption left, and no checkpoint.
+
+A step is a state: one that is saved once more, as where a run goes on at an evaluation, keeps the files of its state,
+and what was measured is replaced beside them. In between the sums leave that out: the checkpoint is whole at any time.
 """
 
 from __future__ import annotations
@@ -81,28 +84,35 @@ class StageCheckpoints:
             progress: kept with it, as JSON.
 
         Raises:
-            OSError: it could not be written, as on a full disk. The checkpoints before it are as they were.
+            OSError: it could not be written, as on a full disk. All checkpoints are as they were, one of this step too.
         """
         self._verify()
         step = int(self._state.step.numpy())
         path = self._directory / f"step-{step}"
+        again = step in self._good and not _damage(path)
+        before = [good for good in self._good if good < step]
         try:
             for folder in (self._directory.parent, self._directory):  # a run directory that is gone stays so
                 folder.mkdir(exist_ok=True)
-            self._forget(step)
-            self._checkpoint.write(str(path))
+            if again:
+                replace_text(path.with_suffix(".sha256"), _sums(_files_of_state(path)))
+            else:
+                self._forget(step)
+                self._checkpoint.write(str(path))
             replace_text(path.with_suffix(".json"), json.dumps(progress) + "\n")
-            replace_text(path.with_suffix(".sha256"), _sums(path))
+            replace_text(path.with_suffix(".sha256"), _sums([*_files_of_state(path), path.with_suffix(".json")]))
         except (OSError, tf.errors.OpError) as error:
-            self._forget(step)
-            last = f"step {self._good[-1]}" if self._good else "the start of the stage"
+            if not again:
+                self._forget(step)
+            left = [*before, step] if again else before
+            last = f"step {left[-1]}" if left else "the start of the stage"
             raise OSError(
                 system_number(error),
                 f"the checkpoint of step {step} could not be written ({system_reason(error)}). Nothing before it is "
                 f"lost: mend that, and the same command continues from {last}",
                 str(self._directory),
             ) from error
-        self._good = [*(good for good in self._good if good < step), step][-KEPT:]
+        self._good = [*before, step][-KEPT:]
         kept = {f"step-{good}" for good in self._good}
         _remove(path for path in self._directory.glob("step-*") if re.split("[._]", path.name)[0] not in kept)
 
@@ -144,10 +154,10 @@ def _step_of(path: pathlib.Path) -> int:
     return int(path.stem[len("step-") :])
 
 
-def _sums(path: pathlib.Path) -> str:
+def _sums(files: list[pathlib.Path]) -> str:
     """A line `<sha256>  <name>` for every file of a checkpoint, once they are on the disk."""
     lines = []
-    for file in _files(path):
+    for file in files:
         with file.open("rb+") as opened:
             os.fsync(opened.fileno())  # some file systems tell of a full disk only here
         lines.append(f"{_sum(file)}  {file.name}\n")
@@ -159,18 +169,21 @@ def _damage(path: pathlib.Path) -> str:
     try:
         written = path.with_suffix(".sha256").read_text(encoding="utf-8")
         listed = dict(reversed(line.split("  ")) for line in written.splitlines())
-        for name in {f"{path.name}.index", f"{path.name}.json", *listed}:
+        for name in {f"{path.name}.index", *listed}:
             if not path.with_name(name).exists():
                 return f"{name} is missing"
             if listed.get(name) != _sum(path.with_name(name)):
                 return f"{name} is not what its sum says"
+        if not path.with_suffix(".json").exists():  # whole by itself where it is being replaced, and not listed
+            return f"{path.name}.json is missing"
     except (OSError, ValueError) as error:
         return f"its sums cannot be read: {error}"
     return ""
 
 
-def _files(path: pathlib.Path) -> list[pathlib.Path]:
-    return sorted(file for file in path.parent.glob(f"{path.name}.*") if file.suffix != ".sha256")
+def _files_of_state(path: pathlib.Path) -> list[pathlib.Path]:
+    """TensorFlow's files of a checkpoint."""
+    return sorted([path.with_name(f"{path.name}.index"), *path.parent.glob(f"{path.name}.data-*")])
 
 
 def _sum(file: pathlib.Path) -> str:

@@ -160,6 +160,51 @@ def test_a_full_disk_leaves_the_checkpoints_as_they_were(fails, saved, monkeypat
     assert {path: path.read_bytes() for path in saved.iterdir()} == before
 
 
+class Killed(BaseException):
+    """The end of a process: nobody cleans up after it."""
+
+
+def fails_at(number, error, monkeypatch):
+    """Lets `number` small files be written, and no more; nor anything of TensorFlow."""
+    write, left = checkpoints_module.replace_text, iter(range(number))
+
+    def replace_text(path, text):
+        if next(left, None) is None:
+            raise error
+        write(path, text)
+
+    monkeypatch.setattr(checkpoints_module, "replace_text", replace_text)
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+@pytest.mark.parametrize("error", [Killed(), OSError(errno.ENOSPC, "No space left on device")], ids=["killed", "full"])
+def test_a_step_that_is_saved_once_more_is_never_lost(error, number, saved, monkeypatch):
+    """As where a run goes on at an evaluation; the newest checkpoint is whole wherever it stops."""
+    state = State()
+    checkpoints = StageCheckpoints(state, saved)
+    checkpoints.restore()
+    fails_at(number, error, monkeypatch)
+    wanted = r"step 9 could not be written .* continues from step 9" if isinstance(error, OSError) else None
+    with pytest.raises(type(error), match=wanted):
+        checkpoints.save({"epoch": 10})
+    assert restored(saved) == (9, {"epoch": 9 if number < 2 else 10})
+    monkeypatch.undo()
+    for epoch in (11, 12):  # it is as good as any other
+        checkpoints.save({"epoch": epoch})
+        assert restored(saved) == (9, {"epoch": epoch})
+    flip_a_byte(saved / "step-9.json")
+    assert restored(saved) == (6, {"epoch": 6})
+
+
+def test_a_damaged_checkpoint_of_the_same_step_is_written_anew(saved):
+    state = State()
+    checkpoints = StageCheckpoints(state, saved)
+    checkpoints.restore()
+    cut(saved / "step-9.index")
+    checkpoints.save({"epoch": 10})
+    assert restored(saved) == (9, {"epoch": 10})
+
+
 def test_a_run_directory_that_is_gone_is_not_made_again(tmp_path):
     with pytest.raises(OSError, match=r"step 0 could not be written \(No such file or directory\)"):
         StageCheckpoints(State(), tmp_path / "run" / "checkpoints" / "linear").save({})
