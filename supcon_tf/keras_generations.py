@@ -199,6 +199,11 @@ def compiled_loss(model: tf.keras.Model) -> Any:
     return None if not loss or getattr(loss, "__self__", None) is model else loss
 
 
+def accumulates(optimizer: tf.keras.optimizers.Optimizer) -> bool:
+    """Whether the optimizer sums gradients of several batches before an update, which Keras 3 alone can."""
+    return bool(getattr(_inner(optimizer), "gradient_accumulation_steps", None))
+
+
 def optimizer_places(optimizer: tf.keras.optimizers.Optimizer) -> dict[str, Any]:
     """Place of each variable in the list that `build` got, by the optimizer's key for it; empty before `build`."""
     return getattr(optimizer, "_trainable_variables_indices", None) or getattr(optimizer, "_index_dict", {})

@@ -7,6 +7,7 @@ from typing import Callable, Optional
 import tensorflow as tf
 
 from supcon_tf.augment.geometry import require_unit_range, unit_range
+from supcon_tf.keras_generations import accumulates
 from supcon_tf.losses import labels as labelling
 from supcon_tf.losses.soundness import both, poisoned, refusal, require
 
@@ -119,6 +120,20 @@ def require_room(of_all: tf.Tensor, size: int) -> None:
         "batch.",
         of_all,
     )
+
+
+def require_each_its_update(optimizer: tf.keras.optimizers.Optimizer) -> None:
+    """Raises where the optimizer sums the gradients of several batches.
+
+    Args:
+        optimizer: that of `compile`.
+    """
+    if accumulates(optimizer):
+        raise refusal(
+            "`gradient_accumulation_steps` of the optimizer compares the images of each small batch with themselves "
+            "only: leave it out, give `fit` the large batch, and make the model with "
+            "SupConModel(microbatches=k), which takes its exact gradient in k parts."
+        )
 
 
 def look(x, y, augment: Optional[Callable], *, classes: Optional[int], one_class: str, batch_size) -> None:

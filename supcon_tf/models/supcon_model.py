@@ -171,6 +171,7 @@ class SupConModel(WholeModel):
     @as_written
     def train_step(self, data: tuple[Any, ...]) -> dict[str, tf.Tensor]:
         """One update, by `training.update`."""
+        batches.require_each_its_update(self.optimizer)
         build_optimizer(self.optimizer, self.trainable_variables)
         views, labels = self._read(data)
         images, of_all = _counted(views)

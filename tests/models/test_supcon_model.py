@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 import supcon_tf as sc
+from supcon_tf.keras_generations import KERAS_3
 from supcon_tf.losses.supcon import SupConLoss, supervised_contrastive_loss
 from supcon_tf.models.supcon_model import SupConModel
 from tests.marks import guard, slow
@@ -282,6 +283,17 @@ def test_another_loss_is_refused():
     model.compile("sgd", loss="mse")
     with pytest.raises(ValueError, match="minimises `SupConLoss`"):
         model.fit(VIEWS, LABELS, verbose=0)
+
+
+@pytest.mark.skipif(not KERAS_3, reason="optimizers of Keras 2 accumulate nothing")
+@pytest.mark.parametrize("scaled", [False, True])
+def test_accumulation_of_gradients_is_refused_in_a_line(scaled):
+    model = small()
+    optimizer = tf.keras.optimizers.SGD(0.1, gradient_accumulation_steps=2)
+    model.compile(tf.keras.optimizers.LossScaleOptimizer(optimizer) if scaled else optimizer)
+    with pytest.raises(ValueError, match=r"^`gradient_accumulation_steps` .* SupConModel\(microbatches=k\)") as raised:
+        model.fit(VIEWS[:8], LABELS[:8], verbose=0)
+    assert len(str(raised.value).splitlines()) == 1
 
 
 class Stops(tf.keras.callbacks.Callback):
