@@ -187,10 +187,17 @@ class WholeModel(tf.keras.Model):
 
 
 def build_optimizer(optimizer: tf.keras.optimizers.Optimizer, variables: list[tf.Variable]) -> None:
-    """Makes the optimizer's weights where they are missing: Keras 3 scales losses by one of them in the first step."""
-    if not getattr(optimizer, "built", True):  # Keras 2 makes them by itself
+    """Makes the optimizer's weights where they are missing.
+
+    Keras 3 scales losses by one of them in the first step. Keras 2 makes them by itself, but for the older kind:
+    whoever reads its `iterations` makes that first, in the graph of the step, which replicas cannot run.
+    """
+    if not getattr(optimizer, "built", True):
         with tf.init_scope():
             optimizer.build(variables)
+    elif hasattr(optimizer, "_create_all_weights"):
+        with tf.init_scope():
+            optimizer._create_all_weights(variables)
 
 
 def compiled_loss(model: tf.keras.Model) -> Any:

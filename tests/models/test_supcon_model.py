@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 
@@ -294,6 +295,20 @@ def test_accumulation_of_gradients_is_refused_in_a_line(scaled):
     with pytest.raises(ValueError, match=r"^`gradient_accumulation_steps` .* SupConModel\(microbatches=k\)") as raised:
         model.fit(VIEWS[:8], LABELS[:8], verbose=0)
     assert len(str(raised.value).splitlines()) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(KERAS_3, reason="Keras 3 has no optimizers of the older kind")
+def test_an_optimizer_of_the_older_kind_trains_on_two_replicas(two_replicas):
+    ends = []
+    for scope in (contextlib.nullcontext(), two_replicas.scope()):
+        with scope:
+            model = small()
+            model.compile(tf.keras.optimizers.legacy.SGD(0.2, momentum=0.9))
+        model.fit(VIEWS[:16], LABELS[:16], batch_size=8, shuffle=False, verbose=0)
+        ends.append(model.get_weights())
+    for one, other in zip(*ends):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
 
 
 class Stops(tf.keras.callbacks.Callback):

@@ -100,3 +100,21 @@ def test_the_sum_is_clipped_as_on_one_device(clip, scaled, one_device, two_repli
     _, plain = clipped_update(two_replicas, scaled=scaled, apply=plainly, **clip)
     same = np.abs(plain - expected).max() < 1e-5
     assert same == (not clip or not KERAS_3)  # the control: Keras 3 by itself clips what each replica has
+
+
+@pytest.mark.skipif(KERAS_3, reason="Keras 3 has no optimizers of the older kind")
+@pytest.mark.parametrize("clip", [{}, {"global_clipnorm": 1.0}], ids=str)
+def test_an_optimizer_of_the_older_kind_makes_the_update_of_one_device(clip, one_device, two_replicas):
+    ends = []
+    for strategy in (one_device, two_replicas):
+        replicas = strategy.num_replicas_in_sync
+        with strategy.scope():
+            weight, optimizer = tf.Variable(START), tf.keras.optimizers.legacy.Adam(0.1, **clip)
+        norm = GradientNorm(optimizer, replicas)
+        assert norm.known == (replicas == 1)
+        share = np.array([3.0, 4.0], np.float32) / replicas
+        for _ in range(2):
+            strategy.run(tf.function(lambda norm=norm, weight=weight, share=share: norm.apply([share], [weight])))
+        ends.append(weight.numpy())
+    np.testing.assert_allclose(ends[0], ends[1], rtol=1e-5)
+    assert np.abs(ends[0] - START).min() > 0.1
