@@ -31,7 +31,7 @@ def inner_layers(layer: tf.keras.layers.Layer) -> list[tf.keras.layers.Layer]:
     return list(layer._flatten_layers())
 
 
-def give_weights(layer: tf.keras.layers.Layer, values: list[np.ndarray]) -> None:
+def give_weights(layer: tf.keras.layers.Layer, values: list[Any]) -> None:
     """Gives a layer or a network the weights of another, in their order."""
     layer.set_weights(values)
     renew_copies(layer)

@@ -187,7 +187,7 @@ def _send_back(forward, parts, first, by_parts, draws, variables, changing):
         return [total + gradient for total, gradient in zip(sums, found)], moves, moved
 
     zeros = [tf.zeros(variable.shape, variable.dtype) for variable in variables]
-    start = (zeros, [tf.zeros_like(value) for value in changing.before], tf.zeros([]))
+    start = (zeros, [tf.zeros_like(value) for value in changing.before], tf.zeros([], first.dtype))
     sums, moves, moved = _repeat(count, one, start)
     _assign(changing.averages, [before + move / count for before, move in zip(changing.before, moves)])
     return sums, moved
