@@ -82,7 +82,8 @@ class CollapseWarning(tf.keras.callbacks.Callback):
         self.batch = tuple(map(tf.convert_to_tensor, batch))
         self.project, self.monitor, self.loss = project, monitor, loss
         self._watch: Optional[PlateauWatch] = None
-        self._views, self._steps, self._told_unlike = None, 0, False
+        self._views, self._told_unlike = None, False
+        self._before, self._in_epoch = 0, 0  # steps of earlier epochs, and of this one
         self._describe = tf.function(describe)  # of this callback: its batch has one shape, so it is traced once
 
     def on_train_begin(self, logs: Optional[dict[str, Any]] = None) -> None:
@@ -104,11 +105,26 @@ class CollapseWarning(tf.keras.callbacks.Callback):
             width=projections.shape[2],
             advice=IN_KERAS,
         )
-        self._steps = 0
+        self._before, self._in_epoch = 0, 0
+
+    def on_epoch_begin(self, epoch: int, logs: Optional[dict[str, Any]] = None) -> None:
+        """Counts this epoch from 0."""
+        self._before, self._in_epoch = self._steps, 0
 
     def on_train_batch_end(self, batch: int, logs: Optional[dict[str, Any]] = None) -> None:
-        """Counts."""
-        self._steps += 1
+        """Counts.
+
+        Args:
+            batch: number of the step in its epoch; with `steps_per_execution` of the last step of several. Keras 3
+                counts on past the end of an epoch that they do not divide.
+            logs: not looked at.
+        """
+        self._in_epoch = min(batch + 1, self.params.get("steps") or batch + 1)
+
+    @property
+    def _steps(self) -> int:
+        """Done in this `fit`."""
+        return self._before + self._in_epoch
 
     def on_epoch_end(self, epoch: int, logs: Optional[dict[str, Any]] = None) -> None:
         """Looks, and speaks where there is something to say."""

@@ -74,6 +74,18 @@ def test_callbacks_of_one_process_may_have_batches_of_any_size(monkeypatch):
     assert len({record["uniformity"] for record in told}) == 3
 
 
+@pytest.mark.parametrize("at_once", [1, 2, 4])
+def test_steps_are_counted_also_where_one_call_makes_several(at_once, monkeypatch):
+    """6 steps an epoch, which 4 do not divide."""
+    told = []
+    monkeypatch.setattr(PlateauWatch, "read", lambda watch, record: told.append(record["step"]) or "")
+    _, model = encoder_and_model()
+    model.compile("sgd", SupConLoss(0.1), steps_per_execution=at_once)
+    model.fit(np.repeat(BATCH[0], 2, 0), np.repeat(BATCH[1], 2), batch_size=4, epochs=3, verbose=0,
+              callbacks=[CollapseWarning(BATCH)])  # fmt: skip
+    assert told == [6, 12, 18]
+
+
 def test_one_view_is_refused():
     encoder, model = encoder_and_model()
     with pytest.raises(ValueError, match=r"two views or more .*images of shape \[24, 6\]. Give a batch of views"):
