@@ -13,8 +13,12 @@ import tensorflow as tf
 
 import supcon_tf
 from supcon_tf import registration
-from supcon_tf.layers.heads import ProjectionHead
+from supcon_tf.augment.layers import ColorJitter, GaussianBlur, TwoViews
+from supcon_tf.layers.heads import ClassificationHead, ProjectionHead
+from supcon_tf.layers.normalization import UnitNorm
 from supcon_tf.losses.supcon import SupConLoss
+from supcon_tf.networks.pixels import BlueFirst
+from tests.models.models_to_train import small
 
 
 @pytest.fixture(scope="module")
@@ -79,3 +83,35 @@ def test_every_file_with_a_registered_class_is_listed():
     known = tf.keras.utils.get_custom_objects()
     files = {kind.__module__ for name, kind in known.items() if name.startswith("supcon_tf>")}
     assert files == set(registration.FILES)
+
+
+LAYERS = {  # each with the shape of one example
+    "ProjectionHead": (lambda: ProjectionHead((8, 4), last_batch_norm=True), [6]),
+    "ClassificationHead": (lambda: ClassificationHead(3), [6]),
+    "UnitNorm": (UnitNorm, [6]),
+    "TwoViews": (lambda: TwoViews("crop_flip", size=4, views=3), [6, 6, 3]),
+    "ColorJitter": (ColorJitter, [6, 6, 3]),
+    "GaussianBlur": (lambda: GaussianBlur(taps=3), [6, 6, 3]),
+    "BlueFirst": (BlueFirst, [6, 6, 3]),
+    "SupConModel": (small, [6, 6, 1]),
+}
+
+
+def test_every_registered_layer_is_among_those_of_the_next_test():
+    known = tf.keras.utils.get_custom_objects()
+    layers = [kind for name, kind in known.items() if name.startswith("supcon_tf>") and isinstance(kind, type)]
+    assert {kind.__name__ for kind in layers if issubclass(kind, tf.keras.layers.Layer)} - {
+        kind.__name__ for kind in layers if issubclass(kind, tf.keras.metrics.Metric)
+    } == set(LAYERS)
+
+
+@pytest.mark.parametrize("make, shape", LAYERS.values(), ids=LAYERS)
+def test_a_layer_knows_its_shape_before_it_is_called_and_stands_in_time_distributed(make, shape):
+    """Keras 3 asks `compute_output_shape`, and guesses nothing where `TimeDistributed` asks."""
+    examples = tf.random.uniform([2, *shape])
+    expected = make()(examples).shape
+    assert tuple(make().compute_output_shape((None, *shape))) == (None, *expected[1:])
+    views = tf.keras.Input([3, *shape])
+    model = tf.keras.Model(views, tf.keras.layers.TimeDistributed(make())(views))
+    assert model.output_shape == (None, 3, *expected[1:])
+    assert model(tf.stack([examples] * 3, 1)).shape == (2, 3, *expected[1:])

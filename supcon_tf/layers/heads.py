@@ -120,6 +120,9 @@ class ProjectionHead(tf.keras.layers.Layer):
                 x = tf.nn.relu(x)
         return self.unit_norm(x)  # [B, D]
 
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
+        return (*input_shape[:-1], self.widths[-1])
+
     def _steps(self) -> list[tuple[tf.keras.layers.Layer, Optional[tf.keras.layers.Layer]]]:
         """(dense layer, its batch norm or None) in order."""
         return [(dense, getattr(self, f"norm{number}", None)) for number, dense in enumerate(self.dense, 1)]
@@ -174,6 +177,9 @@ class ClassificationHead(tf.keras.layers.Layer):
 
     def call(self, features: tf.Tensor) -> tf.Tensor:
         return self.dense(features)  # [B, C]
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
+        return (*input_shape[:-1], self.classes)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "classes": self.classes, "zero_init": self.zero_init}

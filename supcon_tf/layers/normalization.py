@@ -55,6 +55,9 @@ class UnitNorm(tf.keras.layers.Layer):
     def call(self, x: tf.Tensor) -> tf.Tensor:
         return unit_rows(x)
 
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
+        return tuple(input_shape)
+
 
 def batch_norm(
     *,

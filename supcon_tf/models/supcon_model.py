@@ -125,6 +125,9 @@ class SupConModel(WholeModel):
         """Features [B, F] of images, or [B, V, F] of views."""
         return self._of_each(images, lambda rows: self._networks.features(rows, training=training))
 
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
+        return (*input_shape[:-3], self.encoder.output_shape[-1])
+
     def project(self, images: ArrayLike, training: bool = False) -> tf.Tensor:
         """Projections float32 [B, D] of images, or [B, V, D] of views: what the loss compares."""
         return self._of_each(images, lambda rows: self._networks.project(rows, training=training))
