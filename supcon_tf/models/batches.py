@@ -95,9 +95,7 @@ def read(data: tuple, augment: Optional[Callable], *, classes: Optional[int], on
     images, labels, weights = tf.keras.utils.unpack_x_y_sample_weight(data)
     if labels is None:
         raise refusal(f"{labelling.MISSING} `fit` takes (images, labels).")
-    if weights is not None:
-        raise refusal("SupConModel knows no `sample_weight` and no `class_weight`: leave them out, or draw images of "
-                      "rare classes more often.")  # fmt: skip
+    no_weights(weights)
     views = views_of(images, augment)
     if not one_class:
         labels = tf.convert_to_tensor(labels)
@@ -105,6 +103,13 @@ def read(data: tuple, augment: Optional[Callable], *, classes: Optional[int], on
     count = tf.shape(views)[0] if views.shape[0] is None else views.shape[0]
     labels, sound = classes_of(labels, count=count, classes=classes, why=one_class)
     return poisoned(views, sound), labels
+
+
+def no_weights(*weights) -> None:
+    """Raises where there are `sample_weight` or `class_weight`, which are None else."""
+    if any(weight is not None for weight in weights):
+        raise refusal("SupConModel knows no `sample_weight` and no `class_weight`: leave them out, or draw images of "
+                      "rare classes more often.")  # fmt: skip
 
 
 def require_room(of_all: tf.Tensor, size: int) -> None:
@@ -150,8 +155,9 @@ def look(x, y, augment: Optional[Callable], *, classes: Optional[int], one_class
     """
     if isinstance(x, tf.data.Dataset):
         batch = next(iter(x.take(1)), None)
-        if not isinstance(batch, tuple) or len(batch) > 2:
+        if not isinstance(batch, tuple) or not 1 <= len(batch) <= 3:
             return
+        no_weights(*batch[2:])
         images, labels, size = batch[0], batch[1] if len(batch) > 1 else None, len(batch[0])
     elif hasattr(x, "shape"):
         images, labels, size = x[:64], y, len(x) if batch_size is None else batch_size

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Any, Callable, Optional, Union
 
 import tensorflow as tf
@@ -165,11 +166,28 @@ class SupConModel(WholeModel):
             y: labels.
             others, keywords: as `tf.keras.Model.fit` has them.
         """
+        batches.no_weights(keywords.get("class_weight"), keywords.get("sample_weight"))
         batches.look(x, y, self.augment, batch_size=keywords.get("batch_size"), **self._reading())
         given = keywords.get("callbacks")
         if len(others) < CALLBACKS and not isinstance(given, tf.keras.callbacks.CallbackList):
             keywords["callbacks"] = [*tf.nest.flatten(given or []), SlowAverages(self.encoder)]
-        return super().fit(x, y, *others, **keywords)
+        with self._traced_anew_after_an_error():
+            return super().fit(x, y, *others, **keywords)
+
+    def evaluate(self, x: Any = None, y: Any = None, *others: Any, **keywords: Any) -> Any:
+        """As of any Keras model: x and y, or a dataset of batches of both, as for `fit`."""
+        batches.no_weights(keywords.get("sample_weight"))
+        with self._traced_anew_after_an_error():
+            return super().evaluate(x, y, *others, **keywords)
+
+    @contextlib.contextmanager
+    def _traced_anew_after_an_error(self) -> Iterator[None]:
+        """A block whose error leaves no graph behind: half a graph would fail for other data, too."""
+        try:
+            yield
+        except Exception:
+            self.train_function = self.test_function = None
+            raise
 
     @as_written
     def train_step(self, data: tuple[Any, ...]) -> dict[str, tf.Tensor]:

@@ -38,6 +38,12 @@ def test_weights_are_refused():
         batches.read((np.zeros([2, 2, 4, 4, 1], "f4"), np.zeros(2), np.ones(2)), None, classes=None, one_class="")
 
 
+def test_a_dataset_with_weights_is_refused_before_there_is_a_graph():
+    data = tf.data.Dataset.from_tensors((np.zeros([2, 2, 4, 4, 1], "f4"), np.zeros(2), np.ones(2)))
+    with pytest.raises(ValueError, match="no `sample_weight`"):
+        batches.look(data, None, None, classes=None, one_class="", batch_size=None)
+
+
 def test_a_queue_has_room_for_a_batch():
     batches.require_room(tf.constant(8), 8)
     with pytest.raises(ValueError, match="which are 9"):

@@ -279,6 +279,35 @@ def test_data_that_cannot_be_trained_on_are_refused_in_a_line(x, y, arguments, m
     assert len(str(raised.value).splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    "weights", [{"class_weight": {0: 1.0, 1: 2.0, 2: 1.0}}, {"sample_weight": np.ones(22)}], ids=str
+)
+def test_after_what_was_refused_the_right_call_works(weights):
+    model = small(norm=False)
+    model.compile("sgd")
+    with pytest.raises(ValueError, match="no `sample_weight` and no `class_weight`"):
+        model.fit(VIEWS, LABELS, verbose=0, **weights)
+    assert np.isfinite(model.fit(VIEWS, LABELS, verbose=0).history["loss"][0])
+
+
+def test_after_a_step_that_could_not_be_traced_the_next_call_works():
+    """Unlike micro-batches are seen as the step is traced; half a graph must not stay."""
+    model = small(norm=False, microbatches=2)
+    model.compile("sgd")
+    with pytest.raises(ValueError, match="drop_remainder=True"):
+        model.fit(VIEWS, LABELS, verbose=0)
+    data = tf.data.Dataset.from_tensor_slices((VIEWS, LABELS)).batch(8, drop_remainder=True)
+    assert np.isfinite(model.fit(data, verbose=0).history["loss"][0])
+
+
+def test_after_a_refused_evaluation_the_right_one_works():
+    model = small(norm=False)
+    model.compile("sgd")
+    with pytest.raises(ValueError, match="one view each"):
+        model.evaluate(VIEWS[:, 0], LABELS, verbose=0)
+    assert np.isfinite(model.evaluate(VIEWS, LABELS, verbose=0))
+
+
 def test_another_loss_is_refused():
     model = small()
     model.compile("sgd", loss="mse")
