@@ -25,6 +25,7 @@ from supcon_tf.layers.moving_averages import SlowAverages
 from supcon_tf.losses.soundness import refusal
 from supcon_tf.losses.supcon import SupConLoss
 from supcon_tf.models import batches
+from supcon_tf.models.compiling import require_loss, require_metrics
 from supcon_tf.models.parts import copied, empty_memory, feature_width, loaded, projection_head, saved
 from supcon_tf.models.penalised import PenalisedContrastive, PenalisedJoint
 from supcon_tf.networks.networks import Networks
@@ -65,7 +66,8 @@ class SupConModel(WholeModel):
         images: uint8, or float in [0, 1]: [B, S, S, ch]; or views [B, V, S, S, ch].
         Returns features float32 [B, F], or [B, V, F].
 
-    Metrics of `compile` are given (labels, projections [B, V, D]): those of `metrics`. Precision policies, strategies,
+    Metrics of `compile` are given (labels, projections [B, V, D]): those of `metrics`; "accuracy" and others of
+    predictions are refused there, as are other losses. Precision policies, strategies,
     `save` and `BackupAndRestore` are as for any model; several replicas train as one with the whole batch.
 
     Raises:
@@ -103,6 +105,7 @@ class SupConModel(WholeModel):
         _check(classes, queue_size, momentum, microbatches)
         width = feature_width(encoder)
         self.encoder, self.augment, self.contrastive_loss = encoder, augment, loss or SupConLoss()
+        require_loss(loss)
         self.projection = projection_head(projection, width)
         self.classes, self.queue_size, self.momentum, self.microbatches = classes, queue_size, momentum, microbatches
         self.classifier = None
@@ -157,6 +160,29 @@ class SupConModel(WholeModel):
     @property
     def trainable_weights(self) -> list[tf.Variable]:
         return self.trainable_variables
+
+    def compile(self, optimizer: Any = "rmsprop", loss: Any = None, *others: Any, **keywords: Any) -> None:
+        """As of any Keras model; a missing loss is that of the model, whatever an earlier `compile` was given.
+
+        Args:
+            optimizer: as of Keras.
+            loss: `SupConLoss`, or what else has its method `values`.
+            others, keywords: as `tf.keras.Model.compile` has them; metrics are given (labels, projections [B, V, D]).
+
+        Raises:
+            ValueError: another loss, or a metric that wants predictions, such as "accuracy".
+        """
+        require_loss(loss)
+        require_metrics([others[:2], keywords.get("metrics"), keywords.get("weighted_metrics")], classes=self.classes)
+        if "loss" in vars(self):  # which Keras 3 would keep where there is none now
+            del self.loss
+        super().compile(optimizer, loss, *others, **keywords)
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """As of any Keras model, which leaves it to whoever has a `compile` of his own."""
+        self.compile(**tf.keras.utils.deserialize_keras_object(config))
+        if hasattr(self.optimizer, "build"):  # whose weights are loaded next
+            self.optimizer.build(self.trainable_variables)
 
     def fit(self, x: Any = None, y: Any = None, *others: Any, **keywords: Any) -> tf.keras.callbacks.History:
         """As of any Keras model; x and y, or the first batch of a dataset, are looked at before there is a graph.
@@ -288,11 +314,6 @@ class SupConModel(WholeModel):
 
     def _objective(self, of_all: tf.Tensor) -> Union[PenalisedContrastive, PenalisedJoint]:
         loss = compiled_loss(self) or self.contrastive_loss
-        if not hasattr(loss, "values"):
-            raise refusal(
-                f"SupConModel minimises `SupConLoss` or a loss with its method `values`; got {loss!r}. For another "
-                "loss take a Keras model from views to projections, and `compile(loss=...)`."
-            )
         how: dict[str, Any] = {
             "batch_size": tf.cast(of_all, tf.float32),
             "loss": loss.values,

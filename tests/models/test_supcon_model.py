@@ -309,10 +309,47 @@ def test_after_a_refused_evaluation_the_right_one_works():
 
 
 def test_another_loss_is_refused():
-    model = small()
-    model.compile("sgd", loss="mse")
+    with pytest.raises(ValueError, match=r"minimises `SupConLoss`.* got 'mse'"):
+        small().compile("sgd", loss="mse")
     with pytest.raises(ValueError, match="minimises `SupConLoss`"):
-        model.fit(VIEWS, LABELS, verbose=0)
+        small(loss="mse")
+
+
+@pytest.mark.parametrize(
+    "metric", ["accuracy", tf.keras.metrics.SparseCategoricalAccuracy(), tf.keras.metrics.sparse_categorical_accuracy]
+)
+def test_metrics_of_predictions_are_refused_by_compile(metric):
+    with pytest.raises(ValueError, match=r"are given .labels, projections .*classes=C"):
+        small().compile("sgd", metrics=[metric])
+    with pytest.raises(ValueError, match="of the joint classifier is shown without it"):
+        small(classes=3).compile("sgd", metrics=[metric])
+
+
+def test_a_missing_loss_is_that_of_the_model_whatever_was_compiled_before():
+    model = small(norm=False)
+    model.compile("sgd")
+    expected = model.evaluate(VIEWS[:8], LABELS[:8], verbose=0)
+    model.compile("sgd", SupConLoss(1.0))
+    assert abs(model.evaluate(VIEWS[:8], LABELS[:8], verbose=0) - expected) > 0.1
+    model.compile("sgd", metrics=[sc.metrics.Alignment()])
+    assert model.evaluate(VIEWS[:8], LABELS[:8], verbose=0, return_dict=True)["loss"] == pytest.approx(
+        expected, rel=1e-5
+    )
+
+
+def test_a_loaded_model_is_compiled_as_it_was(tmp_path):
+    model = small(norm=False)
+    model.compile(tf.keras.optimizers.Adam(0.01), SupConLoss(0.7), metrics=[sc.metrics.Alignment()])
+    model.fit(VIEWS[:8], LABELS[:8], batch_size=8, verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = tf.keras.models.load_model(tmp_path / "model.keras")
+    assert int(loaded.optimizer.iterations) == 1 and loaded.loss.get_config() == model.loss.get_config()
+    for one in (model, loaded):
+        one.fit(VIEWS[:8], LABELS[:8], batch_size=8, verbose=0)
+    for found, expected in zip(loaded.get_weights(), model.get_weights()):
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    names = loaded.evaluate(VIEWS[:8], LABELS[:8], verbose=0, return_dict=True)
+    assert set(names) == {"loss", "alignment"}
 
 
 @pytest.mark.skipif(not KERAS_3, reason="optimizers of Keras 2 accumulate nothing")
