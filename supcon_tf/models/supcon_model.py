@@ -106,6 +106,12 @@ class SupConModel(WholeModel):
         width = feature_width(encoder)
         self.encoder, self.augment, self.contrastive_loss = encoder, augment, loss or SupConLoss()
         require_loss(loss)
+        if augment is not None and not callable(augment):
+            policy = augment if isinstance(augment, str) else "sim_augment"
+            raise ValueError(
+                f"`augment` must be a layer from images to views; got {augment!r}. Give it "
+                f"sc.TwoViews({policy!r}, size={encoder.input_shape[1]})."
+            )
         self.projection = projection_head(projection, width)
         self.classes, self.queue_size, self.momentum, self.microbatches = classes, queue_size, momentum, microbatches
         self.classifier = None

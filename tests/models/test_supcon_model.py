@@ -250,6 +250,7 @@ def test_mixed_precision_trains():
         ({"microbatches": 0}, "`microbatches` 1 or more"),
         ({"momentum": 1.0}, "`momentum` must be from 0 to below 1"),
         ({"projection": "mlp"}, "`projection` must be a layer"),
+        ({"augment": "sim_augment"}, r"`augment` must be a layer.*sc.TwoViews\('sim_augment', size=6\)"),
     ],
 )
 def test_options_that_mean_nothing_are_refused(arguments, message):
