@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator, Sequence
 from typing import Any, Callable, Optional, Union
 
@@ -250,6 +251,24 @@ class SupConModel(WholeModel):
         )
         outcome = objective.outcome(outputs, labels, views=views.shape[1])
         return self._logs(outcome.metrics, outcome.compared, images, of_all)
+
+    def save(self, filepath: Any, *others: Any, **keywords: Any) -> None:
+        """As of any Keras model, into a `.keras` file: from others it would come back without loss or not at all.
+
+        Args:
+            filepath: ends in ".keras".
+            others, keywords: as `tf.keras.Model.save` has them.
+
+        Raises:
+            ValueError: another file, or a folder.
+        """
+        path, other = os.fspath(filepath), keywords.get("save_format") or "keras"
+        if not path.endswith(".keras") or other not in ("keras", "keras_v3"):
+            raise ValueError(
+                f"SupConModel cannot be loaded from {path!r} again: save it as a `.keras` file, "
+                '`model.save("model.keras")`. To serve features, `model.export(folder)` writes a SavedModel.'
+            )
+        super().save(filepath, *others, **keywords)
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -197,6 +197,13 @@ def test_a_fresh_process_loads_it_and_goes_on(tmp_path):
     assert found[4] == 1 and found[5] == 0.2
 
 
+@pytest.mark.parametrize("name, how", [("model.h5", {}), ("model", {}), ("model.keras", {"save_format": "tf"})])
+def test_files_that_do_not_bring_the_model_back_are_refused(tmp_path, name, how):
+    with pytest.raises(ValueError, match=r"save it as a `.keras` file.*`model.export"):
+        small().save(tmp_path / name, **how)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_model_of_its_config_is_the_same_model():
     model = small(classes=3, microbatches=2, loss=SupConLoss(0.5))
     other = SupConModel.from_config(model.get_config())
