@@ -9,6 +9,7 @@ from typing import Any, Callable, Optional
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
+from supcon_tf.callbacks.encoders import shape_of, wanted_instead
 from supcon_tf.keras_generations import compiled_loss
 from supcon_tf.layers.normalization import unit_rows
 from supcon_tf.losses.supcon import SupConLoss
@@ -88,6 +89,7 @@ class CollapseWarning(tf.keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Optional[dict[str, Any]] = None) -> None:
         """Takes the loss of the model, and counts steps from here."""
+        self._require_batch()
         self._views = self._drawn()
         projections = self._projections()
         if projections.shape[1] == 1:
@@ -157,6 +159,17 @@ class CollapseWarning(tf.keras.callbacks.Callback):
         if self._watch is None:
             raise ValueError("CollapseWarning begins with `fit`: `on_train_begin` has not been called.")
         return self._watch
+
+    def _require_batch(self) -> None:
+        """Raises where a model that is called as it stands does not take the images of the batch."""
+        own = self.project is not None or hasattr(self.model, "project")
+        wanted = [] if own else wanted_instead(self.model, self.batch[0])
+        if wanted:
+            raise ValueError(
+                f"CollapseWarning looks at what the model gives, and `batch` has images of shape "
+                f"{shape_of(self.batch[0])}, but the model takes {wanted}: give a batch as `fit` takes it, "
+                "next(iter(dataset)), or views of it, sc.TwoViews(...)(images)."
+            )
 
     def _drawn(self) -> tf.Tensor:
         """The images, or views of them by the model's `augment`: the same for every epoch."""

@@ -76,6 +76,7 @@ class EmbeddingMap(LooksAtFeatures):
         if len(labels) < FEWEST:
             raise ValueError(f"a map needs {FEWEST} images or more; `data` has {len(labels)}.")
         texts_of(labels, self.class_names)
+        self.require_images(self.data, "data")
 
     def on_epoch_end(self, epoch: int, logs: Optional[dict[str, Any]] = None) -> None:
         """Draws, where it is time."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Callable, Optional
 
+import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
@@ -36,6 +37,17 @@ class LooksAtFeatures(tf.keras.callbacks.Callback):
     def check(self) -> None:
         """Raises a ValueError where the data cannot be looked at, as far as that is seen without the network."""
 
+    def require_images(self, data: Labelled, name: str) -> None:
+        """Raises a ValueError where the network looked at takes something else than these images, such as views."""
+        images = data.element_spec[0] if isinstance(data, tf.data.Dataset) else data[0]
+        wanted = wanted_instead(self.encoder or self.model, images)
+        if wanted:
+            hint = "" if self.encoder else f" Give it the encoder inside: {type(self).__name__}(..., encoder=encoder)."
+            raise ValueError(
+                f"{type(self).__name__} looks at images, and `{name}` has some of shape {shape_of(images)}, but the "
+                f"{'encoder' if self.encoder else 'model'} takes {wanted}.{hint}"
+            )
+
     def due(self, epoch: int) -> bool:
         """Whether to look at the end of an epoch, counted from 0."""
         return (epoch + 1) % self.every == 0 or epoch + 1 == self.params.get("epochs")
@@ -44,6 +56,32 @@ class LooksAtFeatures(tf.keras.callbacks.Callback):
         """(features [n, F], labels [n]) of (images, labels) or a dataset of batches of them, as they are now."""
         embed = self._embed or embedder(self.encoder or self.model)
         return embed(data, name)
+
+
+def shape_of(images: Any) -> list[Optional[int]]:
+    """Of an array, or of what a dataset says of its batches; empty where it is not known."""
+    shape = tf.TensorShape(images.shape if hasattr(images, "shape") else np.shape(images))
+    return [] if shape.rank is None else shape.as_list()
+
+
+def wanted_instead(network: Any, images: Any) -> list[Optional[int]]:
+    """The shape that a network takes, where images are not of it; empty where they are, or where it does not say.
+
+    Example:
+        >>> network = tf.keras.Sequential([tf.keras.Input([2, 6]), tf.keras.layers.Dense(3)])
+        >>> wanted_instead(network, np.zeros([5, 6])), wanted_instead(network, np.zeros([5, 2, 6]))
+        ([None, 2, 6], [])
+    """
+    try:
+        wanted = network.input_shape
+    except (AttributeError, RuntimeError, ValueError):
+        return []
+    shape = [] if isinstance(images, (dict, tf.data.Dataset)) else shape_of(images)
+    if not isinstance(wanted, tuple) or not all(size is None or isinstance(size, int) for size in wanted) or not shape:
+        return []
+    one_channel = 1 in (wanted[-1], shape[-1]) and abs(len(wanted) - len(shape)) == 1  # which Keras adds or drops
+    fit = len(wanted) == len(shape) and all(None in pair or pair[0] == pair[1] for pair in zip(wanted[1:], shape[1:]))
+    return [] if one_channel or fit else list(wanted)
 
 
 def texts_of(labels: NDArray[Any], class_names: Optional[Sequence[str]]) -> list[str]:

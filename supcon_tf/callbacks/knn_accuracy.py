@@ -28,7 +28,8 @@ class KNNAccuracy(LooksAtFeatures):
             model, which gives projections of views, the encoder inside.
 
     Raises:
-        ValueError: as `fit` begins: data without labels, or fewer training images than neighbours.
+        ValueError: as `fit` begins: data without labels, fewer training images than neighbours, or images that the
+            model does not take: give the `encoder`.
 
     Example:
         >>> import tensorflow as tf
@@ -69,6 +70,8 @@ class KNNAccuracy(LooksAtFeatures):
                 "Give KNNAccuracy(..., neighbours=k) with a smaller k: 200 is usual for tens of thousands of images."
             )
         labels_in(self.test, "test", first=1)
+        self.require_images(self.train, "train")
+        self.require_images(self.test, "test")
 
     def on_epoch_end(self, epoch: int, logs: Optional[dict[str, Any]] = None) -> None:
         """Measures, where it is time."""

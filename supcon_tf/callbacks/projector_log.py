@@ -55,6 +55,7 @@ class ProjectorLog(LooksAtFeatures):
     def check(self) -> None:
         """Whether there are labels, and each has a name."""
         texts_of(labels_in(self.data, "data", first=None if self.class_names else 1), self.class_names)
+        self.require_images(self.data, "data")
 
     def on_epoch_end(self, epoch: int, logs: Optional[dict[str, Any]] = None) -> None:
         """Writes, where it is time."""

@@ -86,6 +86,14 @@ def test_steps_are_counted_also_where_one_call_makes_several(at_once, monkeypatc
     assert told == [6, 12, 18]
 
 
+def test_images_beside_a_model_of_views_are_refused_without_their_pixels():
+    with pytest.raises(
+        ValueError, match=r"images of shape \[24, 6\], but the model takes \[None, 2, 6\].*as `fit`"
+    ) as told:
+        fit(encoder_and_model()[1], CollapseWarning(SPLIT))
+    assert len(str(told.value)) < 300
+
+
 def test_one_view_is_refused():
     encoder, model = encoder_and_model()
     with pytest.raises(ValueError, match=r"two views or more .*images of shape \[24, 6\]. Give a batch of views"):

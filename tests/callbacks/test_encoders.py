@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from supcon_tf.callbacks.embedding_map import EmbeddingMap
-from supcon_tf.callbacks.encoders import LooksAtFeatures, texts_of
+from supcon_tf.callbacks.encoders import LooksAtFeatures, texts_of, wanted_instead
 from supcon_tf.callbacks.knn_accuracy import KNNAccuracy
 from supcon_tf.callbacks.projector_log import ProjectorLog
 from tests.callbacks.fits import LABELS, SPLIT, encoder_and_model, fit
@@ -28,6 +28,35 @@ def test_it_looks_every_so_often_and_at_the_end():
     assert [epoch for epoch, _ in seen.seen] == [1, 3, 4]
     assert np.abs(seen.seen[0][1] - seen.seen[1][1]).max() > 1e-4  # as it is now, not as it was
     np.testing.assert_allclose(seen.seen[-1][1], encoder(SPLIT[0]), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda **how: KNNAccuracy(SPLIT, SPLIT, neighbours=5, **how),
+        lambda **how: ProjectorLog("unused", SPLIT, **how),
+        lambda **how: EmbeddingMap("unused", tf.data.Dataset.from_tensors(SPLIT), **how),
+    ],
+)
+def test_images_beside_a_model_of_views_are_refused_with_what_to_give(make, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    encoder, model = encoder_and_model()
+    with pytest.raises(
+        ValueError, match=r"looks at images, .*\[24, 6\], but the model takes \[None, 2, 6\].*encoder="
+    ) as told:
+        fit(model, make())
+    assert len(str(told.value)) < 300 and not list(tmp_path.iterdir())
+    fit(model, make(encoder=encoder), epochs=1)
+    with pytest.raises(ValueError, match=r"but the encoder takes \[None, 5\]\.$"):
+        fit(model, make(encoder=tf.keras.Sequential([tf.keras.Input([5]), tf.keras.layers.Dense(2)])))
+
+
+def test_what_a_network_wants_is_said_only_where_it_is_known():
+    network = tf.keras.Sequential([tf.keras.Input([4, 4, 1]), tf.keras.layers.Flatten()])
+    assert wanted_instead(network, np.zeros([3, 4, 4])) == []  # Keras adds the channel
+    assert wanted_instead(network, np.zeros([3, 5, 5, 1])) == [None, 4, 4, 1]
+    assert wanted_instead(tf.keras.layers.Dense(2), np.zeros([3, 4])) == []
+    assert wanted_instead(lambda images: images, np.zeros([3, 4])) == []
 
 
 def test_what_cannot_be_is_refused():
