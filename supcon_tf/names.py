@@ -17,6 +17,7 @@ CONTRAST_MODES = ("all", "one")
 SUMMATION_LOCATIONS = ("out", "in")
 DENOMINATOR_MODES = ("all", "one_positive", "only_negatives")
 NO_POSITIVES = ("zero", "exclude")
+NUMBERED = "`names, labels = numpy.unique(names, return_inverse=True)`"  # of labels that are text
 LABEL_MODES = ("auto", "class", "one_hot", "sets")
 
 # Augmentation: what each policy does to an image, in order (`augment.policies` has the functions).

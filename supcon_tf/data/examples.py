@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from supcon_tf.data.sets import source
+from supcon_tf.names import NUMBERED
 from supcon_tf.paths import shown
 from supcon_tf.public import not_installed
 
@@ -64,8 +65,14 @@ def numbered(data: Examples) -> Optional[Numbered]:
         )
     if labels.dtype.kind not in "iufb":
         raise ValueError(
-            f"labels are {_kind(labels)}, and must be numbers. Names become numbers by `names, labels = "
-            "numpy.unique(names, return_inverse=True)`; images without a label are left out, or have label -1."
+            f"labels are {_kind(labels)}, and must be numbers. Names become numbers by {NUMBERED}; images without a "
+            "label are left out, or have label -1."
+        )
+    missing = int(np.isnan(labels).sum()) if labels.dtype.kind == "f" else 0
+    if missing:
+        raise ValueError(
+            f"{missing} of {len(labels)} labels are NaN, as Pandas writes where there is none: leave those images out, "
+            "or give them label -1, and then `labels.astype(int)`."
         )
     of_files = images.ndim == 1 and all(isinstance(path, (str, bytes, os.PathLike)) for path in images.tolist())
     image_of = _of_files(images.tolist()) if of_files else _of_pixels(images)

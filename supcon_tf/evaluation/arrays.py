@@ -7,6 +7,8 @@ from typing import Any, Optional
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from supcon_tf.names import NUMBERED
+
 EQUAL = 1e-5  # of the largest feature: features that differ by less are taken to be equal
 
 
@@ -55,6 +57,7 @@ def labels_of(labels: ArrayLike, *, count: int, classes: Optional[int] = None) -
         [2, 0]
     """
     labels = np.asarray(labels)
+    require_numbers(labels, "labels")
     if labels.shape != (count,):
         raise ValueError(
             f"labels must be [{count}], one class for each row; got {list(labels.shape)}. "
@@ -67,6 +70,26 @@ def labels_of(labels: ArrayLike, *, count: int, classes: Optional[int] = None) -
         allowed = "0 or more" if classes is None else f"from 0 to {classes - 1}"
         raise ValueError(f"labels must be {allowed}; got {low} to {high}. Leave unlabelled images out.")
     return labels.astype(np.int64)
+
+
+def require_numbers(labels: NDArray[Any], name: str) -> None:
+    """Raises where labels are text or other things than numbers.
+
+    Args:
+        labels: of any shape.
+        name: what an error calls them.
+
+    Raises:
+        ValueError: they are.
+
+    Example:
+        >>> require_numbers(np.array([0, 1]), "labels")
+    """
+    if labels.dtype.kind not in "iufb":
+        text = labels.dtype.kind in "US" or (labels.size and isinstance(labels.ravel()[0], (str, bytes)))
+        raise ValueError(
+            f"{name} are {'text' if text else labels.dtype}, and must be numbers. Names become numbers by {NUMBERED}."
+        )
 
 
 def labelled_rows(

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike, NDArray
 
-from supcon_tf.evaluation.arrays import doubt_of, labelled_rows
+from supcon_tf.evaluation.arrays import doubt_of, labelled_rows, require_numbers
 from supcon_tf.evaluation.intervals import Interval, share_interval
 from supcon_tf.evaluation.linear_probe import fitted_probe
 from supcon_tf.evaluation.logistic import PENALTIES
@@ -223,6 +223,7 @@ def _batches(data: Labelled, name: str) -> tf.data.Dataset:
     if not isinstance(data, (tuple, list)) or len(data) != 2:
         raise ValueError(f"`{name}` must be (images, labels) or a dataset of them; got {type(data).__name__}.")
     images, labels = (np.asarray(part) for part in data)
+    require_numbers(labels, f"labels of `{name}`")
     if not labels.shape or len(images) != len(labels):
         raise ValueError(f"`{name}` has {len(images)} images and labels of shape {list(labels.shape)}: one each.")
     return tf.data.Dataset.from_tensor_slices((images, labels)).batch(BATCH)
@@ -230,6 +231,7 @@ def _batches(data: Labelled, name: str) -> tf.data.Dataset:
 
 def _one_class(labels: NDArray[Any], name: str) -> NDArray[np.int64]:
     """int64 [B] of [B], [B, 1] or one-hot [B, C]."""
+    require_numbers(labels, f"labels of `{name}`")
     if labels.ndim == 2 and labels.shape[1] > 1:
         if not (np.isin(labels, (0, 1)).all() and (labels.sum(1) == 1).all()):
             raise ValueError(f"labels of `{name}` must be one class an image: integers [n], or one-hot [n, C].")

@@ -7,6 +7,7 @@ from typing import NamedTuple, Optional
 import tensorflow as tf
 
 from supcon_tf.losses.soundness import both, refusal, require
+from supcon_tf.names import NUMBERED
 
 # 2 to the digits of the type: beyond it odd numbers have no room, and two classes may have become one on the way here.
 _WHOLE_BELOW = {tf.bfloat16: 2**8, tf.float16: 2**11, tf.float32: 2**24, tf.float64: 2**53}
@@ -74,18 +75,32 @@ def from_one_hot(label_sets: tf.Tensor) -> tf.Tensor:
     return tf.where(tf.reduce_any(label_sets > 0, 1), tf.argmax(label_sets, 1), -1)
 
 
-def _numbers(labels, mode):
-    """A tensor of numbers, of a shape that `mode` takes."""
+def as_numbers(labels) -> tf.Tensor:
+    """A tensor of numbers.
+
+    Raises:
+        ValueError: no labels, or labels that are no numbers, such as text.
+    """
     if labels is None:
         raise refusal(MISSING)
     try:
         labels = tf.convert_to_tensor(labels)
     except (TypeError, ValueError) as error:
         raise refusal(
-            f"`labels` must be an array of numbers; got {type(labels).__name__}. Number the classes 0, 1, 2, ..."
+            f"`labels` must be an array of numbers; got {type(labels).__name__}. Number the classes 0, 1, 2, ...; "
+            f"names become numbers by {NUMBERED}."
         ) from error
     if not (labels.dtype.is_integer or labels.dtype.is_floating or labels.dtype == tf.bool):
-        raise refusal(f"`labels` must be numbers; got {labels.dtype.name}. Number the classes 0, 1, 2, ...")
+        raise refusal(
+            f"`labels` must be numbers; got {labels.dtype.name}. Number the classes 0, 1, 2, ...; names become numbers "
+            f"by {NUMBERED}."
+        )
+    return labels
+
+
+def _numbers(labels, mode):
+    """A tensor of numbers, of a shape that `mode` takes."""
+    labels = as_numbers(labels)
     shape = labels.shape
     one_each = shape.rank == 1 or (shape.rank == 2 and shape[1] == 1)
     sets = shape.rank == 2 and shape[1] is not None

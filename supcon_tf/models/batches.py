@@ -165,6 +165,7 @@ def look(x, y, augment: Optional[Callable], *, classes: Optional[int], one_class
         return
     if labels is None:
         raise refusal(f"{labelling.MISSING} `fit` takes (images, labels).")
+    labelling.as_numbers(labels)
     images = tf.convert_to_tensor(images)
     if images.shape.rank == 4 and augment is not None:
         require_unit_range(images)

@@ -112,6 +112,7 @@ def test_files_without_pillow_say_what_to_install(files, monkeypatch):
         ((IMAGES[:, None], LABELS), r"one image is \[height, width, ch\]: call `unbatch"),
         ((IMAGES, ["cat", "dog", "cat", "emu"]), "labels are text.*return_inverse=True"),
         ((IMAGES, Column(["cat", "dog", "cat", None])), "labels are text"),
+        ((IMAGES, [1.0, np.nan, 2.0, np.nan]), "2 of 4 labels are NaN, as Pandas.*label -1"),
         ((IMAGES, Column([1, 2, None, 3])), "labels are object, and must be numbers"),
         (([IMAGES[0], IMAGES[1, :3], 1, 2], LABELS), "no array: hand over their files|images are object"),
         ((IMAGES.astype(complex), LABELS), "images are complex128"),

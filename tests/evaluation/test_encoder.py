@@ -61,6 +61,9 @@ def test_neighbours_are_those_of_the_features():
         (tf.data.Dataset.from_tensors(tf.zeros([1, 2])), "batches of .images, labels."),
         ((np.zeros([2, 2]), np.array([0.5, 1.0])), "whole numbers"),
         ((np.zeros([2, 2]), np.array([[1, 1], [0, 1]])), "one class an image"),
+        ((np.zeros([2, 2]), ["cat", "dog"]), r"labels of `data` are text, .*numpy\.unique"),
+        ((np.zeros([2, 2]), np.array(["cat", None], object)), "labels of `data` are text"),
+        (tf.data.Dataset.from_tensors((np.zeros([2, 2]), ["cat", "dog"])), "labels of `data` are text"),
     ],
 )
 def test_data_that_mean_nothing_are_refused(data, message):

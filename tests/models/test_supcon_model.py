@@ -274,6 +274,7 @@ def test_options_that_mean_nothing_are_refused(arguments, message):
         (VIEWS[:, 0, :, :, 0], LABELS, {}, "cannot be trained on"),
         (VIEWS, LABELS, {"classes": 2}, "labels must be from 0 to 1; got 0 to 2"),
         (VIEWS[:1], LABELS[:1], {}, "2 images or more"),
+        (VIEWS, np.array(["cat", "dog"] * 11), {}, r"`labels` must be numbers; got string.*numpy\.unique"),
         (VIEWS[:, 0] * 255, LABELS, {"augment": sc.TwoViews("crop_flip", size=6)}, "go from 0.* to 25"),
         (VIEWS, LABELS, {"microbatches": 2}, "drop_remainder=True"),
         (VIEWS, LABELS, {"penalty": 0.1, "microbatches": 22}, "unknown size|cannot be cut"),
