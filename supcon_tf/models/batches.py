@@ -24,8 +24,7 @@ def views_of(images: tf.Tensor, augment: Optional[Callable]) -> tf.Tensor:
     Raises:
         ValueError: another shape; or images where nobody draws views.
     """
-    if isinstance(images, (dict, list, tuple)):
-        raise refusal(f"SupConModel takes one array of images; got a {type(images).__name__}. Wanted: {_WANTED}.")
+    require_one_array(images)
     images = tf.convert_to_tensor(images)
     rank = images.shape.rank
     if rank not in (4, 5):
@@ -39,6 +38,12 @@ def views_of(images: tf.Tensor, augment: Optional[Callable]) -> tf.Tensor:
     if views.shape.rank != 5 or views.shape[1] is None:
         raise refusal(f"`augment` must give views [B, V, S, S, ch], V known; got shape {views.shape}.")
     return tf.cast(views, tf.float32)
+
+
+def require_one_array(images) -> None:
+    """Raises where images come as a dict, list or tuple of arrays."""
+    if isinstance(images, (dict, list, tuple)):
+        raise refusal(f"SupConModel takes one array of images; got a {type(images).__name__}. Wanted: {_WANTED}.")
 
 
 def require_two(of_all: tf.Tensor, steps: tf.Tensor) -> None:
@@ -153,8 +158,10 @@ def look(x, y, augment: Optional[Callable], *, classes: Optional[int], one_class
     Raises:
         ValueError: as `read` does, and for a batch of one image.
     """
+    require_one_array(x)
     if isinstance(x, tf.data.Dataset):
         batch = next(iter(x.take(1)), None)
+        require_one_array(batch[0] if isinstance(batch, tuple) and batch else batch)
         if not isinstance(batch, tuple) or not 1 <= len(batch) <= 3:
             return
         no_weights(*batch[2:])

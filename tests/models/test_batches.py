@@ -44,6 +44,26 @@ def test_a_dataset_with_weights_is_refused_before_there_is_a_graph():
         batches.look(data, None, None, classes=None, one_class="", batch_size=None)
 
 
+PAIR = ({"image": np.zeros([2, 2, 4, 4, 1], "f4")}, np.zeros(2))
+
+
+@pytest.mark.parametrize(
+    "x, y, kind",
+    [
+        (*PAIR, "dict"),
+        ([PAIR[0]["image"]] * 2, PAIR[1], "list"),
+        (tf.data.Dataset.from_tensors(PAIR), None, "dict"),
+        (tf.data.Dataset.from_tensors({**PAIR[0], "label": PAIR[1]}), None, "dict"),
+        (tf.data.Dataset.from_tensors(((PAIR[0]["image"],) * 2, PAIR[1])), None, "tuple"),
+    ],
+    ids=str,
+)
+def test_several_arrays_are_refused_without_their_pixels(x, y, kind):
+    with pytest.raises(ValueError, match=f"takes one array of images; got a {kind}") as told:
+        batches.look(x, y, None, classes=None, one_class="", batch_size=None)
+    assert len(str(told.value)) < 300
+
+
 def test_a_queue_has_room_for_a_batch():
     batches.require_room(tf.constant(8), 8)
     with pytest.raises(ValueError, match="which are 9"):
