@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any, Optional
 
+import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
@@ -180,9 +181,9 @@ class SupConLoss(tf.keras.losses.Loss):
         A scalar of the reduction, or [B]: one value an image, the mean over its anchors.
 
     Raises:
-        ValueError: an argument, a type or a shape is wrong. What only the values of a batch show is raised when the
-            graph runs; a graph that XLA compiles (`jit_compile=True`, or Keras 3 on a GPU by itself) raises nothing,
-            and its loss and gradient are NaN instead.
+        ValueError: an argument, a type or a shape is wrong, or weights or a mask are of views, [B, V]. What only the
+            values of a batch show is raised when the graph runs; a graph that XLA compiles (`jit_compile=True`, or
+            Keras 3 on a GPU by itself) raises nothing, and its loss and gradient are NaN instead.
 
     Several replicas: Keras takes the mean of the replicas' means. Where their shares of a batch differ, as of a last
     batch, each value is weighed by the replica's share, so that the update is that of the mean over the global batch.
@@ -242,6 +243,8 @@ class SupConLoss(tf.keras.losses.Loss):
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> tf.Tensor:
         if y_true is None:  # of which Keras 3 would say that it cannot be converted
             raise refusal(labelling.MISSING)
+        _one_an_image(sample_weight, "`sample_weight`")
+        _one_an_image(getattr(y_pred, "_keras_mask", None), "the mask of the projections, which a layer before made,")
         return super().__call__(y_true, y_pred, sample_weight=sample_weight)
 
     @property
@@ -262,6 +265,18 @@ class SupConLoss(tf.keras.losses.Loss):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **self._arguments}
+
+
+def _one_an_image(weights: Any, what: str) -> None:
+    """Raises where weights or a mask are not one number, [B] or [B, 1]: Keras would fail on them without words."""
+    shape = tf.TensorShape(weights.shape if hasattr(weights, "shape") else np.shape(weights))
+    if weights is None or shape.rank in (None, 0, 1) or (shape.rank == 2 and shape[1] in (None, 1)):
+        return
+    raise refusal(
+        f"{what} has shape {shape}, and this loss takes one weight an image, [B]: views cannot be weighed or masked. "
+        "Give the mean over its views, or end what makes the mask in a layer that drops it, such as "
+        "GlobalAveragePooling1D."
+    )
 
 
 def _meet(

@@ -41,6 +41,26 @@ def test_every_image_may_have_a_weight(tile_rows):
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("shape", [[], [9], [9, 1]])
+def test_weights_come_in_the_shapes_of_keras(shape):
+    rows = unit_rows(9, 2, 4).astype("float32")
+    found = SupConLoss(temperature=0.2)(CLASSES, rows, sample_weight=np.full(shape, 2, "float32"))
+    np.testing.assert_allclose(found, 2 * SupConLoss(temperature=0.2)(CLASSES, rows), rtol=1e-5)
+
+
+def test_weights_of_views_are_refused():
+    with pytest.raises(ValueError, match=r"`sample_weight` has shape \(9, 2\), .*one weight an image"):
+        SupConLoss()(CLASSES, unit_rows(9, 2, 4).astype("float32"), sample_weight=np.ones([9, 2]))
+
+
+def test_a_mask_of_views_is_refused_by_fit():
+    views = tf.keras.Input([2, 6])
+    model = tf.keras.Model(views, tf.keras.layers.Dense(4)(tf.keras.layers.Masking()(views)))
+    model.compile("sgd", SupConLoss())
+    with pytest.raises(ValueError, match=r"the mask of the projections.*views cannot be weighed or masked"):
+        model.fit(unit_rows(6, 2, 6).astype("float32"), np.arange(6) % 2, verbose=0)
+
+
 def model_to_rows(*, unit=True):
     layers = [tf.keras.Input([2, 6]), tf.keras.layers.Dense(4)]
     return tf.keras.Sequential(layers + [tf.keras.layers.UnitNormalization()] * unit)
