@@ -60,7 +60,7 @@ def read(
     replicas,
     one_class: Optional[str] = None,
 ) -> tuple:
-    """Labels of all replicas, int64 [G] or float32 [G, C]; the queue, checked; whether both are sound (`soundness`).
+    """Labels of all replicas, int64 [G] or float [G, C]; the queue, checked; whether both are sound (`soundness`).
 
     Args:
         labels: of this replica, as `supervised_contrastive_loss` takes them.
@@ -87,7 +87,13 @@ def read(
         queue, sound = queues.checked(queue, projections, normalize=normalize)
     count = tf.shape(projections)[0] if projections.shape[0] is None else projections.shape[0]
     labels, labels_sound = labelling.read(
-        labels, count=count, mismatch=_mismatch(views), mode=label_mode, one_class=reason, replicas=replicas
+        labels,
+        count=count,
+        mismatch=_mismatch(views),
+        mode=label_mode,
+        one_class=reason,
+        replicas=replicas,
+        dtype=projections.dtype,
     )
     return labels, queue, both(sound, labels_sound)
 

@@ -17,7 +17,7 @@ MISSING = "`labels` are missing; give one integer per image, negative for all of
 class Labels(NamedTuple):
     """What the loss needs of labels."""
 
-    values: tf.Tensor  # int64 [n], negative for unlabelled; or label sets float32 [n, C], zeros for unlabelled
+    values: tf.Tensor  # int64 [n], negative for unlabelled; or label sets float [n, C], zeros for unlabelled
     sound: object  # True, or a bool scalar of the graph: whether they are labels at all (`soundness`)
 
 
@@ -29,6 +29,7 @@ def read(
     mode: str = "auto",
     one_class: Optional[str] = None,
     replicas=None,
+    dtype: tf.DType = tf.float32,
 ) -> Labels:
     """One class per image, or one label set, of this replica or of all.
 
@@ -44,9 +45,10 @@ def read(
         mode: what is meant, one of `names.LABEL_MODES`.
         one_class: why several labels per image are refused, if they are: then rows of [B, C] must be one-hot.
         replicas: `distribution.collectives.Replicas` whose labels are gathered; None: those of this one.
+        dtype: of label sets, that of the arithmetic.
 
     Returns:
-        int64 [B], or [G] of all replicas; float32 [B, C] or [G, C] where rows may not be one-hot.
+        int64 [B], or [G] of all replicas; `dtype` [B, C] or [G, C] where rows may not be one-hot.
 
     Raises:
         ValueError: no labels, another type or shape, numbers of [B, C] outside 0 to 1, classes that are not whole, that
@@ -57,10 +59,10 @@ def read(
     alone = replicas is None or replicas.count == 1
     known = None if tf.executing_eagerly() else tf.get_static_value(labels)
     if known is None:
-        own = _own(labels, mode, one_class, alone)
+        own = _own(labels, mode, one_class, alone, dtype)
     else:
         with tf.init_scope():  # what a graph is made with is read, and refused, there and then
-            own = _own(tf.constant(known), mode, one_class, alone)
+            own = _own(tf.constant(known), mode, one_class, alone, dtype)
     own = _as_many(own, count, mismatch)
     return own if alone else own._replace(values=_of_all(own.values, replicas))
 
@@ -115,7 +117,7 @@ def _numbers(labels, mode):
     return tf.cast(labels, tf.int32) if labels.dtype == tf.bool else labels
 
 
-def _own(labels, mode, one_class, alone) -> Labels:
+def _own(labels, mode, one_class, alone, dtype) -> Labels:
     """Of this replica; one-hot rows become classes where they must be one-hot, or are seen to be by whoever decides."""
     if mode == "class" or (mode == "auto" and (labels.shape.rank == 1 or labels.shape[1] == 1)):
         return _from_integers(tf.reshape(labels, [-1]))
@@ -124,7 +126,7 @@ def _own(labels, mode, one_class, alone) -> Labels:
         f"`labels` of shape {labels.shape} must be from 0 to 1: how much of each label an image has. For one class "
         "per image give integers [B]; labels are per image, not per view.",
     )
-    sets = tf.cast(labels, tf.float32)
+    sets = tf.cast(labels, dtype)
     if mode == "one_hot":
         one_class = one_class or "that is what label_mode='one_hot' says. Several labels per image are 'sets'."
     one_hot = tf.reduce_all(is_one_hot(sets))
@@ -183,5 +185,5 @@ def _of_all(values, replicas):
     if tf.executing_eagerly() and bool(every):
         return of_all
     sets = replicas.gather(values[:, : tf.where(every, 1, classes)])  # [G, C], or a column that nobody reads
-    label_sets = tf.cond(every, lambda: tf.one_hot(of_all, classes), lambda: sets)
+    label_sets = tf.cond(every, lambda: tf.one_hot(of_all, classes, dtype=values.dtype), lambda: sets)
     return tf.ensure_shape(label_sets, [None, classes])

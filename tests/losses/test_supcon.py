@@ -84,6 +84,16 @@ def test_oracle(contrast, summation, denominator, views):
         np.testing.assert_allclose(found, expected, rtol=1e-12, err_msg=f"{cap} {no_positives}")
 
 
+@pytest.mark.parametrize("tile_rows", [0, 4])
+def test_shares_of_labels_keep_their_digits(tile_rows):
+    """In float32 they would be off by 1e-8, and the loss with them."""
+    shares = np.random.default_rng(0).uniform(size=[7, 3]) * (np.arange(21).reshape(7, 3) % 4 > 0)
+    rows = unit_rows(7, 2, 4)
+    found = supervised_contrastive_loss(shares, rows, temperature=0.2, tile_rows=tile_rows, label_mode="sets")
+    expected = oracle.supervised_contrastive_loss(shares, rows, temperature=0.2)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
 @pytest.mark.parametrize("labels, positive", [([0, 0, 1, -1, 0], 3), ([0, 1, 2, 3, -1], 0), ([1] * 5, 5)])
 def test_exclude_takes_the_mean_over_anchors_that_have_positives(labels, positive):
     projections = unit_rows(5, 3)
