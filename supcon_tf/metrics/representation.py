@@ -27,8 +27,8 @@ class _MeanOverPairs(tf.keras.metrics.Metric):
 
     def _add(self, values: tf.Tensor, counted: tf.Tensor) -> None:
         """Values [M, N] where `counted`, bool [M, N]."""
-        self._total.assign_add(tf.reduce_sum(tf.where(counted, values, 0.0)))
-        self._pairs.assign_add(tf.reduce_sum(tf.cast(counted, tf.float32)))
+        self._total.assign_add(tf.cast(tf.reduce_sum(tf.where(counted, values, 0.0)), self._total.dtype))
+        self._pairs.assign_add(tf.reduce_sum(tf.cast(counted, self._pairs.dtype)))
 
     def _mean(self) -> tf.Tensor:
         return tf.convert_to_tensor(self._total) / tf.convert_to_tensor(self._pairs)
@@ -156,11 +156,11 @@ class EffectiveRank(tf.keras.metrics.Metric):
         if rows.shape[1] != self.width:
             raise refusal(f"projections are {rows.shape[1]} wide, and this metric {self.width}: give it "
                           f"EffectiveRank(width={rows.shape[1]}).")  # fmt: skip
-        self._moment.assign_add(tf.matmul(rows, rows, transpose_a=True))
+        self._moment.assign_add(tf.cast(tf.matmul(rows, rows, transpose_a=True), self._moment.dtype))
 
     def reset_state(self) -> None:
         """Forgets all rows; Keras 2 would by itself assign one number to the whole moment."""
-        self._moment.assign(tf.zeros([self.width, self.width]))
+        self._moment.assign(tf.zeros([self.width, self.width], self._moment.dtype))
 
     def result(self) -> tf.Tensor:
         """The rank so far; NaN before the first row."""

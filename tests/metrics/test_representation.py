@@ -68,6 +68,18 @@ def test_half_precision_and_any_length_of_rows(name):
     assert float(metric.result()) == pytest.approx(of_split(name), rel=5e-3)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_where_keras_counts_in_float64(name):
+    tf.keras.backend.set_floatx("float64")
+    try:
+        metric = made(name)
+        metric.update_state(tf.constant(LABELS), tf.constant(ROWS))
+        metric.reset_state()
+        assert measured(metric, slice(None)) == pytest.approx(of_split(name), rel=1e-5)
+    finally:
+        tf.keras.backend.set_floatx("float32")
+
+
 @pytest.mark.slow
 @pytest.mark.two_replicas_required
 @pytest.mark.parametrize("name", NAMES)
