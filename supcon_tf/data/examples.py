@@ -186,7 +186,9 @@ def _kind(labels: np.ndarray) -> str:
 def _require_image(shape: tf.TensorShape, what: str) -> None:
     if shape.rank in (None, 3):
         return
-    hint = {2: "add a channel, `images[..., None]`"}.get(shape.rank, "call `unbatch()` of a dataset of batches")
+    others = 'data that are not images want views of your own: docs/guides/keras.md, "Data that are not images"'
+    hints = {0: others, 1: others, 2: "add a channel, `images[..., None]`"}
+    hint = hints.get(shape.rank, "call `unbatch()` of a dataset of batches")
     raise ValueError(f"{what} of shape {shape}, and one image is [height, width, ch]: {hint}.")
 
 

@@ -41,7 +41,8 @@ def feature_width(layer: tf.keras.layers.Layer, inputs: Optional[int] = None) ->
         raise ValueError(
             f"encoder '{layer.name}' must go from images [B, S, S, ch] to features [B, F]; it goes from "
             f"{list(images)} to {list(shape)}. Give it one image an example, and end it in GlobalAveragePooling2D() "
-            "(pooling='avg' of keras.applications)."
+            "(pooling='avg' of keras.applications). Data that are not images want a Keras model of their own with "
+            '`SupConLoss`: docs/guides/keras.md, "Data that are not images".'
         )
     return int(shape[-1])
 

@@ -109,6 +109,7 @@ def test_files_without_pillow_say_what_to_install(files, monkeypatch):
         ((IMAGES[:0], LABELS[:0]), "one image or more"),
         ((IMAGES, 3), "give one label"),
         ((IMAGES[..., 0], LABELS), r"shape \(5, 6\), and one image is \[height, width, ch\]: add a channel"),
+        ((IMAGES[:, 0, 0], LABELS), r"shape \(3,\), and one image is .*Data that are not images"),
         ((IMAGES[:, None], LABELS), r"one image is \[height, width, ch\]: call `unbatch"),
         ((IMAGES, ["cat", "dog", "cat", "emu"]), "labels are text.*return_inverse=True"),
         ((IMAGES, Column(["cat", "dog", "cat", None])), "labels are text"),

@@ -43,3 +43,8 @@ def test_an_empty_memory_is_part_of_the_model():
     memory = parts.empty_memory(model, 3, 2)
     assert memory.labels.numpy().tolist() == [-1, -1, -1] and int(memory.added) == 0
     assert not np.any(memory.rows.numpy()) and len(model.non_trainable_variables) - before >= 1 - before
+
+
+def test_an_encoder_of_other_data_is_told_where_to_go():
+    with pytest.raises(ValueError, match=r"must go from images .*\[None, 6\].*Data that are not images"):
+        parts.feature_width(tf.keras.Sequential([tf.keras.Input([6]), tf.keras.layers.Dense(2)]))
