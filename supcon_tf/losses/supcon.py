@@ -243,8 +243,8 @@ class SupConLoss(tf.keras.losses.Loss):
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> tf.Tensor:
         if y_true is None:  # of which Keras 3 would say that it cannot be converted
             raise refusal(labelling.MISSING)
-        _one_an_image(sample_weight, "`sample_weight`")
-        _one_an_image(getattr(y_pred, "_keras_mask", None), "the mask of the projections, which a layer before made,")
+        _one_an_image(sample_weight)
+        _one_an_image(getattr(y_pred, "_keras_mask", None))
         return super().__call__(y_true, y_pred, sample_weight=sample_weight)
 
     @property
@@ -267,13 +267,16 @@ class SupConLoss(tf.keras.losses.Loss):
         return {**super().get_config(), **self._arguments}
 
 
-def _one_an_image(weights: Any, what: str) -> None:
-    """Raises where weights or a mask are not one number, [B] or [B, 1]: Keras would fail on them without words."""
+def _one_an_image(weights: Any) -> None:
+    """Raises where weights or a mask are not one number, [B] or [B, 1]: Keras would fail on them without words.
+
+    Keras 2 hands a mask over as weights.
+    """
     shape = tf.TensorShape(weights.shape if hasattr(weights, "shape") else np.shape(weights))
     if weights is None or shape.rank in (None, 0, 1) or (shape.rank == 2 and shape[1] in (None, 1)):
         return
     raise refusal(
-        f"{what} has shape {shape}, and this loss takes one weight an image, [B]: views cannot be weighed or masked. "
+        f"`sample_weight`, or the mask that a layer made, has shape {shape}, and this loss takes one weight an image, [B]: views cannot be weighed or masked. "
         "Give the mean over its views, or end what makes the mask in a layer that drops it, such as "
         "GlobalAveragePooling1D."
     )

@@ -49,7 +49,7 @@ def test_weights_come_in_the_shapes_of_keras(shape):
 
 
 def test_weights_of_views_are_refused():
-    with pytest.raises(ValueError, match=r"`sample_weight` has shape \(9, 2\), .*one weight an image"):
+    with pytest.raises(ValueError, match=r"`sample_weight`, or .* has shape \(9, 2\), .*one weight an image"):
         SupConLoss()(CLASSES, unit_rows(9, 2, 4).astype("float32"), sample_weight=np.ones([9, 2]))
 
 
@@ -57,7 +57,7 @@ def test_a_mask_of_views_is_refused_by_fit():
     views = tf.keras.Input([2, 6])
     model = tf.keras.Model(views, tf.keras.layers.Dense(4)(tf.keras.layers.Masking()(views)))
     model.compile("sgd", SupConLoss())
-    with pytest.raises(ValueError, match=r"the mask of the projections.*views cannot be weighed or masked"):
+    with pytest.raises(ValueError, match=r"the mask that a layer made.*views cannot be weighed or masked"):
         model.fit(unit_rows(6, 2, 6).astype("float32"), np.arange(6) % 2, verbose=0)
 
 
