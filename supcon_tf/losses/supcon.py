@@ -276,9 +276,9 @@ def _one_an_image(weights: Any) -> None:
     if weights is None or shape.rank in (None, 0, 1) or (shape.rank == 2 and shape[1] in (None, 1)):
         return
     raise refusal(
-        f"`sample_weight`, or the mask that a layer made, has shape {shape}, and this loss takes one weight an image, [B]: views cannot be weighed or masked. "
-        "Give the mean over its views, or end what makes the mask in a layer that drops it, such as "
-        "GlobalAveragePooling1D."
+        f"`sample_weight`, or the mask that a layer made, has shape {shape}, and this loss takes one weight an image, "
+        "[B]: views cannot be weighed or masked. Give the mean over its views, or end what makes the mask in a layer "
+        "that drops it, such as GlobalAveragePooling1D."
     )
 
 

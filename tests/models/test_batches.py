@@ -56,7 +56,7 @@ PAIR = ({"image": np.zeros([2, 2, 4, 4, 1], "f4")}, np.zeros(2))
         (tf.data.Dataset.from_tensors({**PAIR[0], "label": PAIR[1]}), None, "dict"),
         (tf.data.Dataset.from_tensors(((PAIR[0]["image"],) * 2, PAIR[1])), None, "tuple"),
     ],
-    ids=str,
+    ids=["dict", "list", "pair with a dict", "dict of both", "tuple"],
 )
 def test_several_arrays_are_refused_without_their_pixels(x, y, kind):
     with pytest.raises(ValueError, match=f"takes one array of images; got a {kind}") as told:
