@@ -56,7 +56,7 @@ def _start_of_note(byte: _Read, last: tf.Tensor) -> tf.Tensor:
         begins = byte(place + 4 + tf.range(len(_EXIF), dtype=tf.int64)) == tf.constant(_EXIF, tf.int64)
         is_note = (byte(place + 1) == _APP1) & tf.reduce_all(begins)
         length = tf.maximum(_number(byte, place + 2, 2), 2)  # a length below that is damage, and would never end
-        onward = tf.where(byte(place + 1) == _FILL, 1, 2 + length)
+        onward = tf.where(byte(place + 1) == _FILL, tf.constant(1, tf.int64), 2 + length)
         return place + onward, tf.where(is_note, place + 4 + len(_EXIF), found)
 
     return tf.while_loop(is_segment, next_segment, [tf.constant(2, tf.int64), tf.constant(0, tf.int64)])[1]
