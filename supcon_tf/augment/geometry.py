@@ -6,6 +6,8 @@ import math
 
 import tensorflow as tf
 
+from supcon_tf.tracing import as_written
+
 # Multiplied by, never divided: graphs turn the division into this product, and eager results would differ by a bit.
 UINT8_SCALE = 1 / 255
 _ROUNDED = 0.01  # What interpolation and rounding may leave beyond either end.
@@ -56,6 +58,7 @@ def require_unit_range(image: tf.Tensor) -> tf.Tensor:
         return tf.where(inside, image, tf.cast(math.nan, image.dtype))  # XLA leaves the assertion out
 
 
+@as_written  # AutoGraph would make parts of a graph of these conditions
 def _refuse_outside(image: tf.Tensor) -> None:
     if not tf.size(image):
         return
