@@ -47,7 +47,8 @@ def test_the_curve_of_a_result_ends_at_its_number(path):
 
 
 TABLES = sorted(RESULTS.glob("table_*.json"))
-OPEN = ("table_crossing_small", "table_stability_digits")  # tables that are published before all their values are measured
+# Tables that are published before all their values are measured.
+OPEN = ("table_crossing_small", "table_stability_digits")
 
 
 @pytest.mark.parametrize("path", TABLES, ids=[path.stem for path in TABLES])
