@@ -44,6 +44,13 @@ class RandomLayer(tf.keras.layers.Layer):
         return {**super().get_config(), "seed": self.seed}
 
 
+_CHANNELS = (
+    "TwoViews wants images [B, height, width, ch] or one image, with ch known; got shape {}. In `map`, decode by "
+    "`tf.io.decode_image(..., channels=3, expand_animations=False)`, or call `tf.ensure_shape(image, [None, None, 3])` "
+    "before."
+)
+
+
 @tf.keras.utils.register_keras_serializable(package="supcon_tf")
 class TwoViews(RandomLayer):
     """V random views of each image: what a contrastive loss compares (Sec. 3.1, Aug).
@@ -85,13 +92,15 @@ class TwoViews(RandomLayer):
         self.policy, self.size, self.views, self.options = policy, size, views, dict(options or {})
         self._draw = several(make_policy(policy, size=size, **self.options), count=views)
 
+    def __call__(self, images: Any, *others: Any, **keywords: Any) -> tf.Tensor:
+        shape = getattr(images, "shape", None)
+        if isinstance(shape, tf.TensorShape) and shape.rank is None:  # which Keras 3 would ask for as a list
+            raise ValueError(_CHANNELS.format(shape))
+        return super().__call__(images, *others, **keywords)
+
     def call(self, images: tf.Tensor, seeds: Optional[tf.Tensor] = None) -> tf.Tensor:
         if images.shape.rank not in (3, 4) or images.shape[-1] is None:
-            raise ValueError(
-                f"TwoViews wants images [B, height, width, ch] or one image, with ch known; got shape {images.shape}. "
-                "In `map`, decode by `tf.io.decode_image(..., channels=3, expand_animations=False)`, or call "
-                "`tf.ensure_shape(image, [None, None, 3])` before."
-            )
+            raise ValueError(_CHANNELS.format(images.shape))
         if images.shape.rank == 3:
             batched = None if seeds is None else seeds[None]
             return self.call(images[None], batched)[0]
