@@ -28,7 +28,8 @@ def load(name: str) -> Experiment:
     """
     known = names()
     if name not in known:
-        raise ValueError(f"no experiment is called '{name}'.{nearest(name, known) or f'{chr(10)}{listing()}'}")
+        hint = nearest(name, known) or f"\n{listing()}"
+        raise ValueError(f"no experiment is called '{name}'.{hint}")
     return dataclasses.replace(_module(name).config(), name=name)
 
 

@@ -9,7 +9,7 @@ from absl import flags
 
 from supcon_tf import settings
 from supcon_tf.config import Experiment
-from supcon_tf.names import nearest
+from supcon_tf.names import STAGE_KINDS, nearest
 
 FLAGS_OF_HELP = ("help", "h", "helpfull", "helpshort")
 RUN = "run"  # the section of fields that belong to none: seed, strategy, precision, ...
@@ -49,8 +49,7 @@ def text(experiment: Experiment, *, own: Sequence[str], section: str = "") -> st
         )
     if section:
         return _rendered(section, sections[section])
-    stages = {name for name in sections if hasattr(getattr(experiment, name, None), "epochs")}
-    absent = [name for name in sections if name in stages - set(experiment.stages)]
+    absent = [name for name in STAGE_KINDS if name not in experiment.stages]
     told = [_rendered("this command", own)]
     told += [_rendered(name, names) for name, names in sections.items() if name not in absent]
     return "\n".join([*told, f"Stages that this experiment leaves out: --help={', --help='.join(absent)}."])

@@ -145,9 +145,11 @@ def _named(cell: Cell) -> Iterator[None]:
 
 def _state(run: Run, directory: RunDirectory, root: pathlib.Path) -> str:
     if directory.summary.exists():
-        if results.damage(run, directory):
+        try:
+            results.require_whole(run, directory)
+            left = run_numbers.missing(run, directory, _corrupted().wanted)
+        except ValueError:  # the table says it
             return "damaged"
-        left = run_numbers.missing(run, directory, _corrupted().wanted)
         return TRAINED if left.measures or left.transfers else "complete"
     if run.directory in results.failures(root) and not FLAGS.retry:
         return "failed"

@@ -79,14 +79,9 @@ def failures(root: pathlib.Path) -> dict[str, str]:
     return read_object(path, "remove it, and these runs are tried again.") if path.exists() else {}
 
 
-def damage(run: Run, directory: RunDirectory) -> str:
-    """What is wrong with the files of a trained run, and what to do; empty where nothing is."""
-    try:
-        run_numbers.missing(run, directory)
-        _value(run, dataclasses.replace(run.cell, number="top1"), directory, {})
-    except ValueError as why:
-        return str(why)
-    return ""
+def require_whole(run: Run, directory: RunDirectory) -> None:
+    """ValueError, which says what to do, where files of a trained run are damaged, or contradict each other."""
+    _value(run, dataclasses.replace(run.cell, number="top1"), directory, {})
 
 
 def note(root: pathlib.Path, run: Run, why: str) -> None:

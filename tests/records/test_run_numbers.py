@@ -127,8 +127,9 @@ def check_failed(directory, message):
     found, _ = results.collected(Table("t", "title", "Table 0", {"digits": (TOP, other)}), "digits", root)
     assert message.split(".*")[0] in found["cells"][0]["failed"]["0"] and found["cells"][0]["values"] == []
     assert len(found["cells"][1]["values"]) == 1 and found["cells"][1]["failed"] == {}
-    assert message.split(".*")[0] in results.damage(runs_of([TOP])[0], directory)
-    assert results.damage(runs_of([other])[0], RunDirectory(place)) == ""
+    with pytest.raises(ValueError, match=message):
+        results.require_whole(runs_of([TOP])[0], directory)
+    results.require_whole(runs_of([other])[0], RunDirectory(place))
 
 
 def test_a_run_whose_measure_failed_keeps_its_accuracy(directory):
