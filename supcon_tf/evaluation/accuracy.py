@@ -7,6 +7,7 @@ from typing import Callable
 import numpy as np
 import tensorflow as tf
 
+from supcon_tf.distribution.streams import Stream
 from supcon_tf.evaluation.average_precision import mean_average_precision
 from supcon_tf.evaluation.classification import mean_per_class
 from supcon_tf.evaluation.features import Batches, embedding_on
@@ -35,7 +36,8 @@ def accuracy_on(networks: Networks, *, strategy: tf.distribute.Strategy, batches
         return strategy.reduce("SUM", right, axis=None), strategy.reduce("SUM", seen, axis=None)
 
     def measure() -> dict:
-        totals = np.sum([[float(value) for value in one_batch(*batch)] for batch in spread], axis=0)  # right, seen
+        with Stream(spread) as stream:
+            totals = np.sum([[float(value) for value in one_batch(*batch)] for batch in stream], axis=0)  # right, seen
         return {"test_accuracy": float(totals[0] / totals[1])}
 
     return measure

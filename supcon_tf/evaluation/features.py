@@ -7,6 +7,7 @@ from typing import Callable, Optional
 import numpy as np
 import tensorflow as tf
 
+from supcon_tf.distribution.streams import Stream
 from supcon_tf.networks.networks import Networks
 
 Batches = Callable[[tf.distribute.InputContext], tf.data.Dataset]
@@ -72,11 +73,12 @@ def embedding_on(
 
     def embed() -> dict:
         parts = {"embeddings": [], "logits": [], "labels": []}
-        for images, labels, weights in progress(spread):
-            features, logits = one_batch(images)
-            real = whole(weights) > 0  # [B]
-            for name, values in (("embeddings", features), ("logits", logits), ("labels", labels)):
-                parts[name].append(whole(values)[real])
+        with Stream(spread) as stream:
+            for images, labels, weights in progress(stream):
+                features, logits = one_batch(images)
+                real = whole(weights) > 0  # [B]
+                for name, values in (("embeddings", features), ("logits", logits), ("labels", labels)):
+                    parts[name].append(whole(values)[real])
         return {name: np.concatenate(rows) for name, rows in parts.items()}
 
     return embed

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from supcon_tf.distribution.collectives import gather_rows
+from supcon_tf.distribution.streams import Stream
 from supcon_tf.evaluation.features import Batches
 from supcon_tf.layers.normalization import unit_rows
 from supcon_tf.networks.networks import Networks
@@ -74,9 +75,11 @@ def knn_accuracy_on(
         return [strategy.reduce("SUM", value, axis=None) for value in strategy.run(right, args=(best, labels, weights))]
 
     def measure() -> dict:
-        queries, labels, weights, best = begin([(embedded(batch[0]), *batch[1:]) for batch in test])
-        for images, *rest in train:
-            best = nearer(queries, best, embedded(images), *rest)
+        with Stream(test) as stream:
+            queries, labels, weights, best = begin([(embedded(batch[0]), *batch[1:]) for batch in stream])
+        with Stream(train) as stream:
+            for images, *rest in stream:
+                best = nearer(queries, best, embedded(images), *rest)
         found, seen = np.array(count(best, labels, weights), np.float64)
         return {"knn_accuracy": float(found / seen)}
 

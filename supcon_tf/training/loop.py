@@ -9,6 +9,7 @@ from typing import Callable, Optional
 import tensorflow as tf
 
 from supcon_tf.distribution.strategy import host_count
+from supcon_tf.distribution.streams import Stream
 from supcon_tf.training.checkpoints import StageCheckpoints
 from supcon_tf.training.compiled import Updates
 from supcon_tf.training.interruption import Arrived, HeldBack
@@ -53,8 +54,9 @@ def train_stage(
     reporter.start(at.done, recorded=plan.duration.steps(at.epoch - 1))
     if at.epoch > plan.duration.epochs:
         return
-    with HeldBack() as held:
-        _train_epochs(plan, at, held, strategy, reporter, observer, pace or Pace())
+    spread = strategy.distribute_datasets_from_function(functools.partial(plan.batches, at.done))
+    with HeldBack() as held, Stream(spread) as stream:
+        _train_epochs(plan, at, held, stream, strategy, reporter, observer, pace or Pace())
     if at.epoch <= plan.duration.epochs:
         raise InterruptedError(
             f"training was asked to stop by {held.name} and did after step {at.done}, which is saved: the same call "
@@ -62,11 +64,10 @@ def train_stage(
         )
 
 
-def _train_epochs(plan, at: Progress, held: HeldBack, strategy, reporter, observer, pace) -> None:
+def _train_epochs(plan, at: Progress, held: HeldBack, stream: Stream, strategy, reporter, observer, pace) -> None:
     """Trains from where `at` is to the end of the stage, or until a signal asks to stop."""
     duration, asked = plan.duration, _asked_to_stop(strategy, held)
     updates = Updates(plan.update, plan.state, strategy, jit_compile=pace.jit_compile, patience=at.patience)
-    stream = iter(strategy.distribute_datasets_from_function(functools.partial(plan.batches, at.done)))
     while at.epoch <= duration.epochs:
         first, end = duration.steps(at.epoch - 1), duration.steps(at.epoch)
         while at.done < end:
@@ -93,15 +94,15 @@ def _train_epochs(plan, at: Progress, held: HeldBack, strategy, reporter, observ
             return _leave(held)
 
 
-def _next_steps(at: Progress, updates: Updates, observer: Observer, stream, most: int) -> int:
+def _next_steps(at: Progress, updates: Updates, observer: Observer, stream: Stream, most: int) -> int:
     """Does at most so many steps, in one call, or one step that is looked at; returns how many."""
     count = observer.unseen(at.done, most)
     if count > 1:
-        at.move(count, updates.several(stream, tf.constant(count), at.tally))
+        at.move(count, updates.several(stream.iterator, tf.constant(count), at.tally))
         return count
     if count == 0:
         observer.before()
-    tally, outputs = updates.one(stream, at.tally)
+    tally, outputs = updates.one(stream.iterator, at.tally)
     at.move(1, tally)
     if count == 0 and at.sound():
         observer.after(outputs)
