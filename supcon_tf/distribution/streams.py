@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import threading
-from typing import Any, Iterable
-
-import tensorflow as tf
+from collections.abc import Iterable
+from typing import Any
 
 
 class Stream:
@@ -16,8 +15,8 @@ class Stream:
     a signal that a run obeys, took that long.
 
     Example:
-        >>> with Stream(tf.data.Dataset.range(3)) as numbers:
-        ...     [int(number) for number in numbers]
+        >>> with Stream(range(3)) as numbers:
+        ...     list(numbers)
         [0, 1, 2]
     """
 

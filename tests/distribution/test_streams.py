@@ -40,9 +40,8 @@ def test_the_end_of_a_stream_waits_for_nothing(read):
 
 def test_an_error_in_the_block_waits_for_nothing_either():
     let_go = threading.Event()
-    with pytest.raises(RuntimeError, match="of the block"):
-        with Stream(Slow(let_go)):
-            raise RuntimeError("of the block")
+    with pytest.raises(RuntimeError, match="of the block"), Stream(Slow(let_go)):
+        raise RuntimeError("of the block")
     let_go.set()
 
 
