@@ -7,20 +7,29 @@ from __future__ import annotations
 
 import dataclasses
 
-from experiments.cifar10 import cross_entropy_quick, supcon_quick
+from experiments.cifar10 import cross_entropy_quick, cross_entropy_tiny, supcon_quick, supcon_tiny
 from experiments.digits import cross_entropy as digits_cross_entropy
 from experiments.digits import supcon as digits_supcon
 from experiments.imagenet import cross_entropy_resnet50, simclr_resnet50, supcon_resnet50, supcon_resnet200
 from supcon_tf.config import Experiment, Stage
 from supcon_tf.tables import values_of
 
-SUPCON = {"digits": "digits.supcon", "small": "cifar10.supcon_quick", "paper": "imagenet.supcon_resnet50"}
+SUPCON = {
+    "digits": "digits.supcon",
+    "tiny": "cifar10.supcon_tiny",
+    "small": "cifar10.supcon_quick",
+    "paper": "imagenet.supcon_resnet50",
+}
 CROSS_ENTROPY = {
-    "digits": "digits.cross_entropy", "small": "cifar10.cross_entropy_quick", "paper": "imagenet.cross_entropy_resnet50"
-}  # fmt: skip
+    "digits": "digits.cross_entropy",
+    "tiny": "cifar10.cross_entropy_tiny",
+    "small": "cifar10.cross_entropy_quick",
+    "paper": "imagenet.cross_entropy_resnet50",
+}
 ROWS = {"SupCon": SUPCON, "cross-entropy": CROSS_ENTROPY}
 MODULES = {
     "digits": (digits_supcon, digits_cross_entropy),
+    "tiny": (supcon_tiny, cross_entropy_tiny),
     "small": (supcon_quick, cross_entropy_quick),
     "paper": (supcon_resnet50, cross_entropy_resnet50),
 }

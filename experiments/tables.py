@@ -1,9 +1,9 @@
-"""The tables and figures of the paper as cells: what is trained for each number, at three budgets.
+"""The tables and figures of the paper as cells: what is trained for each number, at four budgets.
 
     python -m launch.reproduce --table=2 --budget=digits --workdir=runs/tables
 
-digits: the embedded digits, minutes. small: CIFAR-10 on two CPU cores, hours. paper: the paper's own runs. Rates,
-epochs and stages that a table changes start from those of the recipes (`experiments/recipes.py`).
+digits: the embedded digits, minutes. tiny, small: CIFAR-10 on CPU cores, hours and days. paper: the paper's own runs.
+Rates, epochs and stages that a table changes start from those of the recipes (`experiments/recipes.py`).
 """
 
 from __future__ import annotations
@@ -12,17 +12,22 @@ import dataclasses
 
 from experiments import own_tables
 from experiments.recipes import AUGMENTS, CROSS_ENTROPY, ROWS, SUPCON, VALUES, as_settings, config_of, encoding
-from supcon_tf.tables import Cell, Table
+from supcon_tf.tables import BUDGETS, Cell, Table
 
-# The recipe for CIFAR-10 has one view. Without labels, or with few positives, an image needs another view of itself.
-TWO_VIEWS = {"digits": {}, "small": {"data.views": 2, "contrastive.epochs": 8}, "paper": {}}
+CIFAR10, CHEAP, OURS = ("tiny", "small"), ("digits", "tiny", "small"), "Not in the paper"
+# The recipes for CIFAR-10 have one view. Without labels, or with few positives, an image needs another view of itself.
+TWO_VIEWS = {
+    "digits": {},
+    "tiny": {"data.views": 2, "contrastive.epochs": 4},
+    "small": {"data.views": 2, "contrastive.epochs": 8},
+    "paper": {},
+}
 SIMCLR = {"loss.use_labels": False, "loss.temperature": 0.5}
 HEADLINE = 5  # seeds of the rows that a reader compares first
-CHEAP, OURS = ("digits", "small"), "Not in the paper"
 NOT_TUNED = "Settings that a row does not name are those of the first row, and were not tuned for it."
 
 
-def each(build, *, budgets=("digits", "small", "paper")) -> dict:
+def each(build, *, budgets=BUDGETS) -> dict:
     """Cells by budget, from what makes those of one."""
     return {budget: tuple(cell.told_once(VALUES) for cell in build(budget)) for budget in budgets}
 
@@ -31,7 +36,8 @@ def _augmented(stage: str, policy: str, budget: str) -> dict:
     """The augmentation of a stage: whole as in the paper's recipes, or AutoAugment as it was found for CIFAR-10."""
     if budget == "paper":
         return {f"{stage}.augment.{name}": value for name, value in dataclasses.asdict(AUGMENTS[policy]).items()}
-    found = {f"{stage}.augment.auto_policy": "cifar10"} if (policy, budget) == ("auto_augment", "small") else {}
+    own = policy == "auto_augment" and budget in CIFAR10
+    found = {f"{stage}.augment.auto_policy": "cifar10"} if own else {}
     return {f"{stage}.augment.policy": policy, **found}
 
 
@@ -46,7 +52,7 @@ PRINTED_2 = {
     "cifar100": {"SimCLR": 70.7, "cross-entropy": 75.3, "max-margin": 70.5, "SupCon": 76.5},
     "imagenet2012": {"SimCLR": 70.2, "cross-entropy": 78.2, "max-margin": 78.0, "SupCon": 78.7},
 }
-RISE = {"digits": 150, "small": 1000, "paper": 10_000}  # steps in which the angular margin rises
+RISE = {"digits": 150, "tiny": 500, "small": 1000, "paper": 10_000}  # steps in which the angular margin rises
 METRIC_LEARNING = {
     "N-pairs": "n_pairs", "triplet, semi-hard": "triplet_semihard", "triplet, hard": "triplet_hard",
     "lifted structure": "lifted_structure",
@@ -64,7 +70,7 @@ def _table_2(budget):
                 yield Cell(row, data, f"{folder}.{kind}_resnet50", {**named, **own}, printed, seeds=1)
         yield Cell("N-pairs", "imagenet2012", SUPCON[budget], {"loss.name": "n_pairs"}, 57.4, seeds=1)
         return
-    data = {"digits": "digits", "small": "cifar10"}[budget]
+    data = "digits" if budget == "digits" else "cifar10"
     printed = PRINTED_2["cifar10"]
     yield Cell("SupCon", data, SUPCON[budget], paper=printed["SupCon"], seeds=HEADLINE)
     yield Cell("cross-entropy", data, CROSS_ENTROPY[budget], paper=printed["cross-entropy"], seeds=HEADLINE)
@@ -73,7 +79,7 @@ def _table_2(budget):
     yield Cell("max-margin", data, CROSS_ENTROPY[budget], margin, printed["max-margin"], seeds=HEADLINE)
     for row, name in METRIC_LEARNING.items():
         settings = {"loss.name": name, "contrastive.base_learning_rate": 0.5}  # without a temperature they are steeper
-        if budget == "small":
+        if budget in CIFAR10:
             settings["loss.temperature"] = 0.1  # the default: they read none
         if name == "n_pairs":
             settings.update(TWO_VIEWS[budget])
@@ -189,8 +195,7 @@ PRINTED_8 = {
 # paper does not give them.
 CHEAP_RATES = {"contrastive": {"lars": 2.0, "rmsprop": 0.002}, "linear": {"lars": 2.0, "rmsprop": 0.02}}
 RATES = {
-    "digits": CHEAP_RATES,
-    "small": CHEAP_RATES,
+    **dict.fromkeys(CHEAP, CHEAP_RATES),
     "paper": {"contrastive": {"rmsprop": 0.3, "momentum": 0.1}, "linear": {"lars": 0.1, "momentum": 0.1}},
 }
 
@@ -252,12 +257,13 @@ def _panel(budget, setting, values, *, both=True, seeds=3):
 
 
 def _batch(budget):
-    sizes = {"digits": (16, 32, 64, 128, 256), "small": (32, 64, 128, 256, 512), "paper": (512, 1024, 2048, 4096, 6144)}
+    sizes = {"digits": (16, 32, 64, 128, 256), **dict.fromkeys(CIFAR10, (32, 64, 128, 256, 512)),
+             "paper": (512, 1024, 2048, 4096, 6144)}  # fmt: skip
     return _panel(budget, "{}.batch_size", sizes[budget])
 
 
 def _epochs(budget):
-    epochs = {"digits": (12, 24, 36, 72), "small": (4, 8, 16, 32), "paper": (50, 100, 200, 350, 700)}
+    epochs = {"digits": (12, 24, 36, 72), **dict.fromkeys(CIFAR10, (4, 8, 16, 32)), "paper": (50, 100, 200, 350, 700)}
     return _panel(budget, "{}.epochs", epochs[budget], both=False)
 
 
@@ -283,8 +289,9 @@ def _joint(budget):
         yield Cell("two stages", "", SUPCON[budget], paper=78.7, seeds=1)
         yield Cell("joint", "", "imagenet.joint_resnet50", seeds=1)
         return
+    joint = {"digits": "digits.joint", "tiny": "cifar10.joint_tiny", "small": "cifar10.joint_quick"}
     yield Cell("two stages", "", SUPCON[budget], seeds=HEADLINE)
-    yield Cell("joint", "", {"digits": "digits.joint", "small": "cifar10.joint_quick"}[budget], seeds=HEADLINE)
+    yield Cell("joint", "", joint[budget], seeds=HEADLINE)
 
 
 def _memory(budget):
@@ -310,8 +317,8 @@ IN_MEMORY = (
 AT_FULL_SIZE = {"2": PYTORCH, "6": IN_MEMORY, "7": IN_MEMORY, "8": GUESSED, "fig3": IN_MEMORY}
 
 
-def _made(name, title, source, build, *, budgets=("digits", "small", "paper"), **other) -> Table:
-    notes = dict.fromkeys(("digits", "small"), NOT_TUNED)
+def _made(name, title, source, build, *, budgets=BUDGETS, **other) -> Table:
+    notes = dict.fromkeys(CHEAP, NOT_TUNED)
     if name in AT_FULL_SIZE:
         notes["paper"] = AT_FULL_SIZE[name]
     return Table(name, title, source, each(build, budgets=budgets), notes=notes, **other)
@@ -322,13 +329,13 @@ TABLES = {
     for table in (
         _made("1", "the mean over positives outside and inside the logarithm", "Table 1", _table_1, reference="L_out"),
         _made("2", "losses on several sets", "Table 2", _table_2, reference="SupCon"),
-        _made("3", "encoders and augmentations", "Table 3", _table_3, budgets=("small", "paper")),
+        _made("3", "encoders and augmentations", "Table 3", _table_3, budgets=(*CIFAR10, "paper")),
         _made("4", "transfer to twelve sets", "Table 4", _table_4, budgets=("paper",)),
         _made("5", "most positives of an anchor", "Table 5", _table_5, reference="no cap"),
         _made("6", "accuracy and calibration under corruption", "Table 6", _table_6, reference="SupCon"),
         _made("7", "one stage and two", "Table 7", _table_7, reference="SupCon"),
         _made("8", "optimizers of the two stages", "Table 8", _table_8),
-        _made("9", "augmentations of the two stages", "Table 9", _table_9, budgets=("small", "paper")),
+        _made("9", "augmentations of the two stages", "Table 9", _table_9, budgets=(*CIFAR10, "paper")),
         _made("fig3", "errors under corruption, AlexNet's are 100", "Fig. 3", _figure_3, budgets=("paper",)),
         _made("batch", "batch size", "Fig. 4", _batch, across="batch size", reference="SupCon"),
         _made("epochs", "epochs of the contrastive stage", "Fig. 4", _epochs, across="epochs"),

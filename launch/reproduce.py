@@ -32,7 +32,9 @@ from supcon_tf.tables import BUDGETS, Cell, Run, Table, runs_of
 FLAGS = flags.FLAGS
 
 flags.DEFINE_list("table", [], f"tables, separated by commas: all, or of {', '.join(TABLES)}")
-flags.DEFINE_enum("budget", "digits", BUDGETS, "embedded digits in minutes, CIFAR-10 in hours, or the paper's own runs")
+flags.DEFINE_enum(
+    "budget", "digits", BUDGETS, "embedded digits in minutes, CIFAR-10 in hours or in days, or the paper's own runs"
+)
 define_directory("workdir", "directory of all runs and tables; made if absent, continued if it holds them")
 define_directory("data_dir", "directory of prepared TFDS data sets; default: `data` inside the workdir")
 flags.DEFINE_string(

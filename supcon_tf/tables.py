@@ -15,7 +15,7 @@ from supcon_tf.config import Experiment
 from supcon_tf.names import MEASURES, one_of
 from supcon_tf.settings import settings
 
-BUDGETS = ("digits", "small", "paper")
+BUDGETS = ("digits", "tiny", "small", "paper")
 TRANSFER = "transfer"  # the measure of numbers that `launch.transfer` takes
 LONGEST = 100  # characters of the name of a directory; file systems allow 255 bytes
 

@@ -18,7 +18,7 @@ from supcon_tf.optim.schedules import scaled_learning_rate
 from supcon_tf.run.experiment import run_experiment
 from supcon_tf.training.duration import Duration
 
-OURS = ("_small", "_small_short", "_quick")  # no script of the authors
+OURS = ("_small", "_small_short", "_quick", "_tiny")  # no script of the authors
 IMAGES = {"imagenet2012": 1_281_167, "cifar10": 50_000}
 
 # Encoder; peak learning rate of each stage; steps after each stage as the authors' code counts them, rounded down.

@@ -129,7 +129,7 @@ def test_tables_start_from_the_recipes_as_they_are(budget):
     assert settled(two).linear == settled(one).linear and list(settled(two).stages) == ["cross_entropy", "linear"]
 
 
-@pytest.mark.parametrize("budget", ["digits", "small"])
+@pytest.mark.parametrize("budget", BUDGETS[:-1])
 def test_with_few_images_as_many_are_seen(budget):
     for cell in of_paper.TABLES["few_labels"].of(budget):
         recipe = catalogue.load(cell.experiment)
