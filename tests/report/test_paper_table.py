@@ -60,6 +60,13 @@ def test_one_seed_has_no_interval_and_the_table_says_so():
     assert "98.00 " in text and "±" not in text and "One seed has no interval" in text
 
 
+@pytest.mark.parametrize("values, told", [([98.0, 98.0], True), ([98.0, 98.2], False), ([98.0], False)])
+def test_an_interval_of_no_width_is_told_to_be_chance(values, told):
+    """On 539 images two seeds of five hundred right answers agree now and then."""
+    text = paper_table.as_text(table(cell("SupCon", values)))
+    assert ("± 0.00 " in text) == ("gave one number, by chance" in text) == told
+
+
 def test_a_mean_is_not_shown_where_runs_failed():
     """The mean of those that did not fail would be a wrong number."""
     line = paper_table.lines_of(table(cell("SupCon", [98.0, 97.0], failed={"2": "diverged"})))[0]
