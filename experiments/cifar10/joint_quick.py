@@ -15,6 +15,10 @@ from supcon_tf.config import Experiment, Stage
 
 
 def config() -> Experiment:
-    base = supcon_quick.config()
+    return in_one_stage(supcon_quick.config())
+
+
+def in_one_stage(base: Experiment) -> Experiment:
+    """The two stages of `base` as one: its contrastive stage, with the classifier in it."""
     joint = dataclasses.replace(base.contrastive, evaluate_every=4)
     return dataclasses.replace(base, contrastive=Stage(), linear=Stage(), joint=joint)

@@ -8,13 +8,10 @@ Cost: as `cifar10.supcon_tiny`, without its second stage.
 Differs from the paper in: as `cifar10.supcon_tiny`, whose contrastive stage this is.
 """
 
-import dataclasses
-
 from experiments.cifar10 import supcon_tiny
-from supcon_tf.config import Experiment, Stage
+from experiments.cifar10.joint_quick import in_one_stage
+from supcon_tf.config import Experiment
 
 
 def config() -> Experiment:
-    base = supcon_tiny.config()
-    joint = dataclasses.replace(base.contrastive, evaluate_every=4)
-    return dataclasses.replace(base, contrastive=Stage(), linear=Stage(), joint=joint)
+    return in_one_stage(supcon_tiny.config())

@@ -208,10 +208,11 @@ def _notes(found: dict, lines: Sequence[Line]) -> list[str]:
                      + ("; of a difference, Welch's." if any(line.beside for line in lines) else "."))  # fmt: skip
     if any(len(cell["values"]) == 1 for cell in found["cells"]):
         notes.append("One seed has no interval: its spread is not known.")
-    if any(
-        len(cell["values"]) > 1 and len({value["value"] for value in cell["values"]}) == 1 for cell in found["cells"]
-    ):
-        notes.append("± 0.00: the seeds of a row gave one number, by chance; it does not say that they have no spread.")
+    if any("±" in line.ours and len({value["value"] for value in cell["values"]}) == 1
+           for cell, line in zip(found["cells"], lines)):  # fmt: skip
+        notes.append(
+            "Where ± is 0 the seeds of a row gave one number, by chance; it does not say that they have no spread."
+        )
     notes += _surroundings([value for cell in found["cells"] for value in cell["values"]])
     failed = dict.fromkeys(why for cell in found["cells"] for why in cell["failed"].values())
     return notes + [f"Failed: {why}" for why in failed]

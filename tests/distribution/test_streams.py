@@ -26,23 +26,28 @@ class Slow:
         assert self.let_go.wait(60)
 
 
+def assert_it_ends_elsewhere(let_go):
+    """A thread is at it until it is let go; had the block dropped the iterator, none would be left by now."""
+    ending = [thread for thread in threading.enumerate() if thread.name == "end_of_stream"]  # those alive
+    assert len(ending) == 1
+    let_go.set()
+    ending[0].join(60)
+    assert not ending[0].is_alive()
+
+
 @pytest.mark.parametrize("read", [0, 2, 3])
 def test_the_end_of_a_stream_waits_for_nothing(read):
     let_go = threading.Event()
     with Stream(Slow(let_go)) as stream:
         assert [number for number, _ in zip(stream, range(read))] == list(range(read))
-    ending = [thread for thread in threading.enumerate() if thread.name == "end_of_stream"]
-    assert ending and ending[-1].is_alive()  # had it been dropped here, the line above would have waited for it
-    let_go.set()
-    ending[-1].join(60)
-    assert not ending[-1].is_alive()
+    assert_it_ends_elsewhere(let_go)
 
 
 def test_an_error_in_the_block_waits_for_nothing_either():
     let_go = threading.Event()
     with pytest.raises(RuntimeError, match="of the block"), Stream(Slow(let_go)):
         raise RuntimeError("of the block")
-    let_go.set()
+    assert_it_ends_elsewhere(let_go)
 
 
 def test_every_batch_of_every_replica_comes_once(two_replicas):
